@@ -1,0 +1,1 @@
+"""Parse, plan, deploy, observe, judge, report: the part that runs experiments and keeps what they showed."""

@@ -1,0 +1,102 @@
+"""What a finished run says: the records of result.json, read by the report, the command line and any later tool.
+
+A run folder `runs/<scenario>/<UTC>-<id>/` holds scenario.yaml (expanded), result.json (`Result`), events.jsonl (one
+`nodes.messages.Event` a line), samples.csv (one `nodes.messages.Sample` a row, columns in field order), report.html,
+junit.xml, locust.json, env.json and nodes/<name>.log.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+SCHEMA = 1
+
+VerdictName = Literal["healthy", "slow", "starved", "deadlocked", "oom", "panicked", "inconclusive"]
+"""Design, section 7."""
+
+
+class Phase(Struct, frozen=True, kw_only=True):
+    """One phase as it really was, Unix ns."""
+
+    name: str
+    start_ns: int
+    end_ns: int
+
+
+class CycleEdge(Struct, frozen=True, kw_only=True):
+    """`nodes.machine.events.Wait`, recorded."""
+
+    waiter: str
+    resource: str
+    need: int
+    have: int
+    who_frees: str
+    why: str
+    source: str = ""
+
+
+class NodeVerdict(Struct, frozen=True, kw_only=True):
+    """The judgement of one initiator, with the figures it rests on."""
+
+    node: str
+    verdict: VerdictName
+    reason: str
+    """One plain sentence."""
+    warmup_pages_per_s: float = 0.0
+    flood_pages_per_s: float = 0.0
+    heal_pages_per_s: float = 0.0
+    recovery_ns: int | None = None
+    """From the end of the flood to the first page touched after a stall."""
+    stalled_since_ns: int | None = None
+    """Unix time of the last progress, for a node that did not recover."""
+    reserve_used_pages: int = 0
+    """The most at any time."""
+    corrupt_pages: int = 0
+    verified_pages: int = 0
+    cycle: tuple[CycleEdge, ...] = ()
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """One expectation of the scenario and what became of it."""
+
+    expectation: str
+    """As written, e.g. `sometimes: reserve_used_pages > 0`."""
+    met: bool
+    found: str
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """A run's result. `verdict` is the worst of its initiators'."""
+
+    schema: int = SCHEMA
+    run: str
+    """`<UTC>-<id>`, unique."""
+    scenario: str
+    kind: Literal["scenario", "adhoc"] = "scenario"
+    tier: str = "container"
+    policy: str = ""
+    """At the start; later switches are events."""
+    seed: int = 0
+    started_ns: int = 0
+    ended_ns: int = 0
+    verdict: VerdictName = "inconclusive"
+    sentence: str = ""
+    """The verdict in one sentence, the first thing a reader sees."""
+    data: str = "intact"
+    """`intact`, `corrupt (n pages)` or `unverified`."""
+    exit_code: int = 5
+    phases: tuple[Phase, ...] = ()
+    nodes: tuple[NodeVerdict, ...] = ()
+    checks: tuple[Check, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a reader should know: fallbacks used, packets the harness lost, limits found."""
+    environment: dict[str, Any] = {}
+    metrics: dict[str, float] = {}
+
+
+def worst(verdicts: list[VerdictName]) -> VerdictName:
+    """The verdict that speaks for all: a node that could not be judged makes the whole inconclusive."""
+    order: tuple[VerdictName, ...] = ("inconclusive", "panicked", "oom", "deadlocked", "starved", "slow", "healthy")
+    return min(verdicts, key=order.index, default="inconclusive")

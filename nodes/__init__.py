@@ -1,0 +1,1 @@
+"""Everything that can *be* a machine: one pure model (`machine`) and the arms that give it packets and disks."""

@@ -1,0 +1,119 @@
+"""What a node is asked to be: plain, frozen, self-checking records in netreserve's own units.
+
+A scenario's quantities are turned into these by the controller; an agent receives them in a `Desired` message
+(`nodes.messages`). A relation that does not hold raises ValueError with the values in the message.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from nodes.units import PAGE_BYTES
+
+BLOCK_PORT = 10809
+"""TCP port of the storage target: NBD's registered port."""
+SINK_PORT_FIRST = 9000
+"""First port of the junk sinks; a sink with several sockets takes as many consecutive ports."""
+
+Reader = Literal["stalled", "app", "fast"]
+"""Who empties a junk socket: nobody; the application, while it is not itself waiting for memory; or at once."""
+
+
+class MachineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A modelled machine. Raises ValueError (through msgspec: ValidationError) when relations do not hold."""
+
+    memory_pages: int = 16384
+    """All pages of the pool: min < low < high < memory_pages must hold."""
+    min_free_pages: int = 256
+    """The min watermark, before a policy's own reserve is added (vm.min_free_kbytes / 4)."""
+    nic: str = "e1000e"
+    """Name of a NIC model in `nodes.machine.nic`."""
+    working_set_pages: int = 24576
+    """Pages the application dirties in a loop; each has one slot on the swap device."""
+    touch_pages_per_s: int = 2000
+    """How fast the application touches pages; 0 means as fast as it can."""
+    queue_depth: int = 128
+    """Block requests in flight at most (nbd's default: physics.md section 1, step 4)."""
+
+    def __post_init__(self) -> None:
+        for name in ("memory_pages", "min_free_pages", "working_set_pages", "queue_depth"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: at least 1 is needed")
+        if self.touch_pages_per_s < 0:
+            raise ValueError(f"touch_pages_per_s is {self.touch_pages_per_s}: 0 (no limit) or more is needed")
+
+
+class PolicySpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A policy by name (`nodes.machine.policies`), with the packet allocator it is to use where it leaves a choice."""
+
+    name: str
+    allocator: str = "slab"
+
+
+class Sink(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Junk sinks of one kind: `sockets` of them on consecutive ports from `port`."""
+
+    kind: Literal["udp", "tcp", "http"]
+    port: int
+    sockets: int = 1
+    reader: Reader = "app"
+    rcvbuf_bytes: int = 212_992
+    """Receive buffer of each socket, modelled and real (physics.md section 8: rmem_max's default)."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.sockets <= 512:
+            raise ValueError(f"sockets is {self.sockets}: 1 to 512 are possible")
+        if self.rcvbuf_bytes < PAGE_BYTES:
+            raise ValueError(f"rcvbuf_bytes is {self.rcvbuf_bytes}: at least {PAGE_BYTES} is needed")
+
+
+class Shape(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a node's data link treats each direction. In a request, None leaves a value as it is; in force none is None."""
+
+    rate_bps: int | None = None
+    """Bits per second on what the node sends; 0 is unlimited."""
+    delay_ns: int | None = None
+    """One way; each end of a link adds it once per direction, so a round trip takes twice this."""
+    jitter_ns: int | None = None
+    loss_ratio: float | None = None
+    reorder_ratio: float | None = None
+    duplicate_ratio: float | None = None
+    cut: bool | None = None
+    """True while the cable is pulled: nothing passes in either direction."""
+
+
+OPEN_LINK = Shape(
+    rate_bps=0, delay_ns=0, jitter_ns=0, loss_ratio=0.0, reorder_ratio=0.0, duplicate_ratio=0.0, cut=False
+)
+"""A link that does nothing to its packets."""
+
+
+class InitiatorSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="initiator"):
+    """All that an initiator is to be during one run."""
+
+    machine: MachineConfig
+    policy: PolicySpec
+    sinks: tuple[Sink, ...] = ()
+    target: str = ""
+    """Address of the storage target on the data network, `host:port`. Empty: the machine idles."""
+    swap_offset_bytes: int = 0
+    """Where this initiator's swap area begins on the target's disk (several initiators may share one)."""
+
+
+class TargetSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="target"):
+    """All that a storage target is to be. Everything but size and latency changes without a reconnect."""
+
+    size_bytes: int = 256 << 20
+    latency_ns: int = 0
+    """Added to each read and write (nbdkit's delay filter)."""
+    rate_bps: int = 0
+    """Bits per second through nbdkit's rate filter; 0 is unlimited."""
+    error_ratio: float = 0.0
+    """Share of requests answered EIO (nbdkit's error filter)."""
+    stalled: bool = False
+    """True: requests are accepted and not answered."""
+
+
+Spec = InitiatorSpec | TargetSpec

@@ -1,0 +1,53 @@
+"""The exception tree of netreserve, and the exit code each branch stands for.
+
+    NetreserveError
+    ├── UsageError            2   you asked wrongly: a bad scenario, option or value
+    │   └── ScenarioError     2   ... with the place in the file and, where there is one, a suggestion
+    ├── LackingError          3   this machine lacks something a run needs (named)
+    ├── InconclusiveError     5   the run proves nothing (pressure not reached, a setting not in force)
+    └── HarnessError          6   netreserve itself, or a part it stands on, failed
+
+Codes are those of the design, section 7. Our own mistakes are assertions, never one of these.
+"""
+
+from __future__ import annotations
+
+
+class NetreserveError(Exception):
+    """Base of all errors that are told to a person in one line. `exit_code` is what the command line exits with."""
+
+    exit_code = 6
+
+
+class UsageError(NetreserveError):
+    """The caller asked for something that cannot be: the message holds the offending value and what would be right."""
+
+    exit_code = 2
+
+
+class ScenarioError(UsageError):
+    """A scenario that cannot be run. `path` is the key (`nodes.initiator.min_free`), `line` counts from 1 (0: unknown)."""
+
+    def __init__(self, message: str, *, path: str = "", line: int = 0, file: str = "", hint: str = "") -> None:
+        self.message, self.path, self.line, self.file, self.hint = message, path, line, file, hint
+        where = ":".join(part for part in (file, str(line) if line else "") if part)
+        text = ": ".join(part for part in (where, path, message) if part)
+        super().__init__(f"{text} ({hint})" if hint else text)
+
+
+class LackingError(NetreserveError):
+    """The machine lacks a capability, a program or a service; the message names it and what to do."""
+
+    exit_code = 3
+
+
+class InconclusiveError(NetreserveError):
+    """A run that proves nothing, with the reason."""
+
+    exit_code = 5
+
+
+class HarnessError(NetreserveError):
+    """A part of the testbed failed: the result says nothing about the patient."""
+
+    exit_code = 6

@@ -1,0 +1,152 @@
+"""The control plane's messages and topics: typed, JSON, one encoding for every role.
+
+Topics are `netreserve/<role>/<node>/<leaf>`; the broker's ACL lets a node publish below its own prefix only.
+
+    desired    retained, controller -> node   Desired: all that the node is to be
+    reported   retained, node -> controller   Reported: what is in force, read back, and for which `seq`
+    status     retained, node, last will      Status
+    sample     10 Hz, node -> controller      Sample
+    event      node -> controller             Event
+
+`t_ns` is always Unix time in nanoseconds (containers share their host's clock).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from nodes.config import OPEN_LINK, Shape, Spec
+
+ROOT = "netreserve"
+SAMPLE_INTERVAL_NS = 100_000_000
+"""10 Hz: fine enough to see a 2 s driver watchdog, coarse enough for 16 nodes on one core (own)."""
+
+Role = Literal["initiator", "target"]
+Leaf = Literal["desired", "reported", "status", "sample", "event"]
+
+
+def topic(role: str, node: str, leaf: str) -> str:
+    """The topic of a node's `leaf`; `+` for role or node subscribes to all."""
+    return f"{ROOT}/{role}/{node}/{leaf}"
+
+
+class Desired(Struct, frozen=True, kw_only=True):
+    """What a node is to be. A new `run` starts it afresh (new machine, new pages, new connection); within a run, only
+    what differs from before is changed, live."""
+
+    seq: int
+    """Grows with each message; the node's `Reported.seq` answers it."""
+    run: str
+    spec: Spec
+    shape: Shape = OPEN_LINK
+
+
+class Reported(Struct, frozen=True, kw_only=True):
+    """The node's answer: the values read back from the running system after the change, never an echo of the request."""
+
+    node: str
+    seq: int
+    run: str
+    t_ns: int
+    spec: Spec | None = None
+    """What is in force; None while the node could not be set up."""
+    shape: Shape = OPEN_LINK
+    means: dict[str, str] = {}
+    """How each shape value is done here: `{"rate": "tbf", "delay": "nfqueue hold", "loss": "nfqueue"}`."""
+    measured: dict[str, float] = {}
+    """Measurements made after the change: `rtt_ns_p50`, `cgroup_limit_bytes`, ..."""
+    error: str = ""
+    """Why the request is not in force (one line); empty when it is."""
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """Whether a node is there. The broker publishes `offline` for a node that died (last will); a hung node stays
+    `online` and its samples stop."""
+
+    node: str
+    role: Role
+    state: Literal["online", "offline", "unable"]
+    reason: str = ""
+    """For `unable`: what the machine lacks, one line."""
+    address: str = ""
+    """On the data network."""
+    t_ns: int = 0
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """One measurement of a node. The same fields in every tier (design, section 3); counters only grow within a run."""
+
+    t_ns: int
+    node: str
+    run: str
+    tier: str = "container"
+    policy: str = ""
+    state: str = ""
+    """What the machine is doing: `running`, `faulting`, `reclaiming`, `throttled`, `stuck`, `idle`, `dead`; a target: `serving`, ..."""
+    free_pages: int = 0
+    min_pages: int = 0
+    low_pages: int = 0
+    high_pages: int = 0
+    reserve_used_pages: int = 0
+    """The deepest draw below min since the last sample."""
+    dirty_pages: int = 0
+    writeback_pages: int = 0
+    in_flight: int = 0
+    """Block requests sent and not answered."""
+    swap_in_pages: int = 0
+    swap_out_pages: int = 0
+    rx_packets: int = 0
+    rx_alloc_failures: int = 0
+    ring_free_slots: int = 0
+    """Receive descriptors with a buffer behind them."""
+    early_drops: int = 0
+    """Marked packets dropped at a socket that may not use the reserve."""
+    rcvbuf_drops: int = 0
+    no_buffer_drops: int = 0
+    """Packets lost because the ring was empty."""
+    block_drops: int = 0
+    """Packets of the block connection among all drops."""
+    junk_held_bytes: int = 0
+    junk_packets: int = 0
+    progress_pages: int = 0
+    """Pages the application has touched."""
+    progress_age_ns: int = 0
+    """Since the last touched page."""
+    corrupt_pages: int = 0
+    verified_pages: int = 0
+    pump_drops: int = 0
+    """Packets the kernel dropped because the NFQUEUE was full: harness loss, not the machine's decision."""
+    rss_bytes: int = 0
+    cpu_ns: int = 0
+    requests_served: int = 0
+    """A target's: requests answered."""
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """Something that happened at a node or in the controller.
+
+    Kinds: `phase`, `flood_start`, `flood_stop`, `policy`, `shape`, `fault`, `node`, `stall`, `recovered`, `waits`, `oom`,
+    `corrupt`, `io_error`, `reconnect`, `harness`, `verdict`. `detail` holds plain JSON values.
+    """
+
+    t_ns: int
+    node: str
+    run: str
+    kind: str
+    detail: dict[str, Any] = {}
+
+
+M = TypeVar("M")
+
+
+def encode(message: Struct) -> bytes:
+    """`message` as JSON."""
+    return msgspec.json.encode(message)
+
+
+def decode(payload: bytes | bytearray, kind: type[M]) -> M:
+    """The message of type `kind` in `payload`. Raises msgspec.ValidationError or DecodeError (both ValueErrors)."""
+    return msgspec.json.decode(payload, type=kind)
