@@ -85,7 +85,8 @@ class Sample(Struct, frozen=True, kw_only=True):
     tier: str = "container"
     policy: str = ""
     state: str = ""
-    """What the machine is doing: `running`, `faulting`, `reclaiming`, `throttled`, `stuck`, `idle`, `dead`; a target: `serving`, ..."""
+    """What the node is doing: `running`, `faulting`, `reclaiming`, `throttled`, `stuck`, `idle`, `dead`;
+    a target: `serving`, `stalled`, `down`."""
     free_pages: int = 0
     min_pages: int = 0
     low_pages: int = 0
