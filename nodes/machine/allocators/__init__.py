@@ -1,0 +1,13 @@
+"""Packet allocators by name. Registration is explicit: adding one is a file here and a line in this table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nodes.machine.allocators.base import PacketAllocator
+from nodes.machine.allocators.slab import SlabAllocator
+from nodes.machine.pages import PagePool
+from nodes.registry import Registry
+
+ALLOCATORS: Registry[Callable[[PagePool], PacketAllocator]] = Registry("allocator")
+ALLOCATORS.register("slab", SlabAllocator)

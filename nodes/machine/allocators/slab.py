@@ -1,0 +1,110 @@
+"""The slab allocator: objects of one size share a page, and the page returns only when its last object is gone.
+
+Placement is real (every object knows its page), so that pinning is an outcome: one long-lived object holds a whole page
+(physics.md section 12, `memalloc + slab`: must reproduce).
+"""
+
+from __future__ import annotations
+
+from nodes.machine.allocators.base import NO_RESERVE, Block
+from nodes.machine.pages import PagePool
+from nodes.units import PAGE_BYTES
+
+HEAD_BYTES = 256
+"""sk_buff descriptor (physics.md section 12: 16 a page)."""
+SIZES_BYTES = (512, 1024, 2048, 4096)
+"""kmalloc caches a data area may come from."""
+
+
+class Slab:
+    """One page of objects. An allocated object is a reference to its slab: which of the objects is of no interest."""
+
+    __slots__ = ("cache", "marked", "used")
+
+    def __init__(self, cache: Cache, marked: bool) -> None:
+        self.cache = cache
+        self.marked = marked
+        self.used = 0
+
+
+class Cache:
+    """Slabs of one object size."""
+
+    __slots__ = ("allocator", "capacity", "marked_partial", "partial")
+
+    def __init__(self, allocator: SlabAllocator, object_bytes: int) -> None:
+        self.allocator = allocator
+        self.capacity = PAGE_BYTES // object_bytes
+        self.partial: dict[Slab, None] = {}
+        """Unmarked slabs with room (an ordered set: the one that joined last serves first)."""
+        self.marked_partial: dict[Slab, None] = {}
+
+    def take(self, floor_pages: int, reserve_pages_max: int) -> Slab | None:
+        """An object: from a partial slab, else from a new page above the floor, else from the reserve where allowed."""
+        if self.partial:
+            return self._object_of(next(reversed(self.partial)), self.partial)
+        if reserve_pages_max and self.marked_partial:
+            return self._object_of(next(reversed(self.marked_partial)), self.marked_partial)
+        allocator = self.allocator
+        pool = allocator.pool
+        if pool.take(floor_pages):
+            marked = False
+        elif allocator.marked_pages < reserve_pages_max and pool.take(0):
+            marked = True
+            allocator.marked_pages += 1
+        else:
+            return None
+        allocator.pages += 1
+        slab = Slab(self, marked)
+        partial = self.marked_partial if marked else self.partial
+        partial[slab] = None
+        return self._object_of(slab, partial)
+
+    def _object_of(self, slab: Slab, partial: dict[Slab, None]) -> Slab:
+        slab.used += 1
+        if slab.used == self.capacity:
+            del partial[slab]
+        return slab
+
+    def give(self, slab: Slab) -> None:
+        """Takes an object back; an empty slab's page returns to the pool at once."""
+        slab.used -= 1
+        partial = self.marked_partial if slab.marked else self.partial
+        if slab.used == 0:
+            partial.pop(slab, None)
+            self.allocator.page_back(slab.marked)
+        elif slab.used == self.capacity - 1:
+            partial[slab] = None
+
+
+class SlabAllocator:
+    """Caches for heads and for the usual data sizes."""
+
+    def __init__(self, pool: PagePool) -> None:
+        self.pool = pool
+        self.pages = 0
+        self.marked_pages = 0
+        self._heads = Cache(self, HEAD_BYTES)
+        self._data = {size: Cache(self, size) for size in SIZES_BYTES}
+
+    def head(self, floor_pages: int, reserve_pages_max: int = NO_RESERVE) -> Block | None:
+        """See PacketAllocator."""
+        return self._heads.take(floor_pages, reserve_pages_max)
+
+    def data(self, size_bytes: int, floor_pages: int, reserve_pages_max: int = NO_RESERVE) -> Block | None:
+        """See PacketAllocator. More than a page is our mistake: the machine models no jumbo frames."""
+        for size in SIZES_BYTES:
+            if size_bytes <= size:
+                return self._data[size].take(floor_pages, reserve_pages_max)
+        raise AssertionError(f"{size_bytes} bytes of packet data do not fit a page")
+
+    def release(self, block: Block) -> None:
+        """See PacketAllocator."""
+        assert isinstance(block, Slab)
+        block.cache.give(block)
+
+    def page_back(self, marked: bool) -> None:
+        """A slab has emptied."""
+        self.pages -= 1
+        self.marked_pages -= marked
+        self.pool.give()

@@ -1,0 +1,58 @@
+"""NIC models: which memory a network card and its driver need for a packet, and how they get it back.
+
+A model is a named set of parameters, so that one scenario means the same card in every tier. Facts: physics.md section 4
+(driver table) and section 12 (defaults).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nodes.registry import Registry
+from nodes.units import MS_NS, SECOND_NS
+
+RING_SLOTS = 256
+"""QEMU's virtio ring, and the Intel drivers' default (physics.md section 12)."""
+INTEL_WATCHDOG_NS = 2 * SECOND_NS
+"""e1000 and e1000e force an rx interrupt this often, which refills an empty ring (physics.md section 4)."""
+WORKER_RETRY_NS = 500 * MS_NS
+"""virtio_net's refill_work runs again after HZ/2 while the ring is empty (physics.md section 4)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NicModel:
+    """A card. Sizes are those of one ring buffer at MTU 1500."""
+
+    name: str
+    refill: Literal["reserve", "atomic", "worker", "fixed"]
+    """Who fills an empty descriptor: the driver in softirq with the reserve where the policy opens it (`reserve`) or never
+    (`atomic`, 3/8 min); as `atomic`, but on failure a worker with GFP_KERNEL and NAPI switched off (`worker`); or nobody,
+    since ring memory is fixed and every packet is copied out (`fixed`)."""
+    data_bytes: int = 2048
+    """Two buffers a page, virtio's 1536 B and e1000e's 1.9 KiB alike (physics.md section 12)."""
+    ring_slots: int = RING_SLOTS
+    refill_batch: int = 16
+    """Empty descriptors that make the driver refill (Intel: E1000_RX_BUFFER_WRITE)."""
+    copybreak_bytes: int = 0
+    """Frames up to this size are copied into a small skb and the ring buffer is used again."""
+    heads_in_ring: bool = False
+    """True: the ring holds whole skbs, head and data allocated at refill; else the head is allocated on reception."""
+    reserve_always: bool = False
+    """Refill may go to 0 whatever the policy (dev_alloc_page: igb, ixgbe; and the ideal card)."""
+    watchdog_ns: int = 0
+    """Period of the forced rx interrupt; 0: nothing rings the bell of an empty ring."""
+
+
+NICS: Registry[NicModel] = Registry("nic")
+for _model in (
+    NicModel(name="virtio-net", refill="worker", refill_batch=33, copybreak_bytes=128),
+    NicModel(name="e1000", refill="atomic", copybreak_bytes=256, watchdog_ns=INTEL_WATCHDOG_NS),
+    NicModel(name="e1000e", refill="reserve", copybreak_bytes=256, heads_in_ring=True, watchdog_ns=INTEL_WATCHDOG_NS),
+    NicModel(name="rtl8139", refill="fixed"),
+    NicModel(name="vmxnet3", refill="atomic", refill_batch=1),
+    NicModel(
+        name="ideal", refill="reserve", heads_in_ring=True, refill_batch=1, reserve_always=True, watchdog_ns=MS_NS
+    ),
+):
+    NICS.register(_model.name, _model)

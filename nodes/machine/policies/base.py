@@ -1,0 +1,49 @@
+"""What a policy may decide: hooks named after events, with the defaults of a machine that has no policy.
+
+A policy holds no state of the machine's. Hooks that concern a shortage are called only when the normal attempt failed, so
+that a policy which is never triggered changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from nodes.machine.allocators.base import NO_RESERVE
+from nodes.machine.nic import NicModel
+from nodes.machine.watermarks import Watermarks
+
+
+class Policy:
+    """No policy: nobody is marked, nobody is dropped early, the receive path stops at 3/8 min.
+
+    Raises nothing; an instance is immutable and may be shared.
+    """
+
+    name: ClassVar[str]
+    reserve_pages: ClassVar[int] = 0
+    """Added to min while the policy is in force (physics.md section 12: reserve X always means raise min by X)."""
+    memalloc_socket: ClassVar[bool] = False
+    """The paging socket carries SOCK_MEMALLOC."""
+    local_disk: ClassVar[bool] = False
+    """Swap goes to a local disk: completion needs no packet."""
+
+    def on_rx_data_shortage(self, nic: NicModel) -> int:
+        """The ring or a copy finds no data page above 3/8 min: how many reserve pages may packets hold in all?"""
+        return NO_RESERVE
+
+    def on_rx_head_shortage(self, nic: NicModel) -> int:
+        """No sk_buff head above 3/8 min: as on_rx_data_shortage."""
+        return NO_RESERVE
+
+    def tx_floor(self, marks: Watermarks) -> int:
+        """Floor of what the block driver allocates to send. nbd sets PF_MEMALLOC itself around every send, whatever the
+        socket's flag (physics.md section 3, transports' own masks): 0."""
+        return marks.memalloc_floor
+
+    def on_demux(self, memalloc_socket: bool) -> bool:
+        """A *marked* packet has found its socket: may it be delivered?"""
+        return True
+
+    def on_icmp(self) -> bool:
+        """A *marked* ICMP packet: may it be delivered?"""
+        return True

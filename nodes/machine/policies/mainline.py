@@ -1,0 +1,25 @@
+"""`mainline`: SOCK_MEMALLOC as merged in Linux 3.6 and still there in 6.12."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from nodes.machine.allocators.base import ALL_RESERVE, NO_RESERVE
+from nodes.machine.nic import NicModel
+from nodes.machine.policies.base import Policy
+
+
+class MainlinePolicy(Policy):
+    """No reserve is added: the administrator sizes min. Data may go to 0 only where the driver's allocation call passes
+    __GFP_MEMALLOC; the sk_buff head never may (plain GFP_ATOMIC), which decides who hangs (physics.md section 3, "the hole
+    nobody advertises"). Marked packets for unflagged sockets are dropped; ICMP is not."""
+
+    name: ClassVar[str] = "mainline"
+    memalloc_socket: ClassVar[bool] = True
+
+    def on_rx_data_shortage(self, nic: NicModel) -> int:
+        # `fixed` cards copy into a napi_alloc_skb, whose data takes MEMALLOC once a flagged socket exists.
+        return ALL_RESERVE if nic.refill in ("reserve", "fixed") else NO_RESERVE
+
+    def on_demux(self, memalloc_socket: bool) -> bool:
+        return memalloc_socket

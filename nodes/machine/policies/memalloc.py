@@ -1,0 +1,35 @@
+"""`memalloc`: Zijlstra's SOCK_MEMALLOC of August-September 2006, with packets from slab."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from nodes.machine.nic import NicModel
+from nodes.machine.policies.base import Policy
+
+RX_RESERVE_PAGES = 128
+"""Pages that marked packets may hold in all, added once to min: 64 packets of 2 pages (PZ06c; physics.md section 6)."""
+TX_RESERVE_PAGES = 352
+"""Added per block queue: 4 x 44 x 2, 44 being the IP fragments of a 64 KiB datagram (PZ06c; physics.md section 6)."""
+
+
+class MemallocPolicy(Policy):
+    """The paging socket is flagged. Head and data of any packet, on any card, may come from the reserve, which marks the
+    packet; a marked packet for an unflagged socket is dropped as soon as its socket is known, and so is marked ICMP
+    (physics.md section 12, row `memalloc + slab`)."""
+
+    name: ClassVar[str] = "memalloc"
+    reserve_pages: ClassVar[int] = RX_RESERVE_PAGES + TX_RESERVE_PAGES
+    memalloc_socket: ClassVar[bool] = True
+
+    def on_rx_data_shortage(self, nic: NicModel) -> int:
+        return RX_RESERVE_PAGES
+
+    def on_rx_head_shortage(self, nic: NicModel) -> int:
+        return RX_RESERVE_PAGES
+
+    def on_demux(self, memalloc_socket: bool) -> bool:
+        return memalloc_socket
+
+    def on_icmp(self) -> bool:
+        return False

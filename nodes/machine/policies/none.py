@@ -1,0 +1,13 @@
+"""`none`: the machine of before the debate. The baseline that must fail."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from nodes.machine.policies.base import Policy
+
+
+class NonePolicy(Policy):
+    """Strangers' packets stay until they are read or the receive buffer is full (physics.md section 12, row `none`)."""
+
+    name: ClassVar[str] = "none"

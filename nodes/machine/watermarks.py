@@ -1,0 +1,67 @@
+"""Watermarks of the page pool and how deep each class of request may dip below them. Pure arithmetic.
+
+Source: physics.md section 2 (mm/page_alloc.c of Linux 6.1.192 and 6.12.117, which agree here).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isqrt
+
+from nodes.errors import UsageError
+from nodes.units import PAGE_BYTES
+
+SCALE_FACTOR = 10
+"""vm.watermark_scale_factor: the gap between marks is at least this many ten-thousandths of the zone (default 10)."""
+MIN_FREE_KIB_LEAST, MIN_FREE_KIB_MOST = 128, 262_144
+"""calculate_min_free_kbytes clamps to these."""
+
+
+def min_free_pages_default(memory_pages: int) -> int:
+    """What the kernel would choose for min: floor(sqrt(16 x lowmem kB)) kB, clamped (calculate_min_free_kbytes)."""
+    kib = isqrt(16 * memory_pages * PAGE_BYTES // 1024)
+    return min(max(kib, MIN_FREE_KIB_LEAST), MIN_FREE_KIB_MOST) * 1024 // PAGE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Watermarks:
+    """Marks of one zone, in pages. A request of a class succeeds while free pages are *above* its floor."""
+
+    min_pages: int
+    low_pages: int
+    high_pages: int
+
+    @classmethod
+    def of(cls, min_pages: int, memory_pages: int) -> Watermarks:
+        """Marks for `min_pages` in a pool of `memory_pages`: low = min + d, high = min + 2 d, d = max(min/4, scale factor).
+
+        Raises UsageError when min < low < high < memory_pages does not hold; the message has all four values.
+        """
+        gap = max(min_pages // 4, memory_pages * SCALE_FACTOR // 10_000, 1)
+        marks = cls(min_pages, min_pages + gap, min_pages + 2 * gap)
+        if not 0 < min_pages or marks.high_pages >= memory_pages:
+            raise UsageError(
+                f"min {min_pages} < low {marks.low_pages} < high {marks.high_pages} < memory {memory_pages} pages does not"
+                f" hold: the marks must leave room in memory"
+            )
+        return marks
+
+    @property
+    def kernel_floor(self) -> int:
+        """GFP_KERNEL, GFP_NOIO, GFP_HIGHUSER, GFP_NOWAIT: min."""
+        return self.min_pages
+
+    @property
+    def half_floor(self) -> int:
+        """__GFP_HIGH that may sleep, GFP_ATOMIC with __GFP_NOMEMALLOC, and the throttle of direct reclaim: 1/2 min."""
+        return self.min_pages - self.min_pages // 2
+
+    @property
+    def atomic_floor(self) -> int:
+        """GFP_ATOMIC: half, then a quarter of the rest off: 3/8 min."""
+        return self.half_floor - self.half_floor // 4
+
+    @property
+    def memalloc_floor(self) -> int:
+        """__GFP_MEMALLOC and PF_MEMALLOC: the whole reserve, down to 0."""
+        return 0
