@@ -67,6 +67,19 @@ class Check(Struct, frozen=True, kw_only=True):
     found: str
 
 
+class Setting(Struct, frozen=True, kw_only=True):
+    """A setting as it was asked and as it was read back; texts with units, e.g. `200 us`."""
+
+    node: str
+    name: str
+    """`delay`, `policy`, `rtt p50`, ..."""
+    asked: str = ""
+    """Empty for what was only measured."""
+    in_force: str = ""
+    means: str = ""
+    """How it is done here: `netem`, `tbf`, `nfqueue hold`, ..."""
+
+
 class Result(Struct, frozen=True, kw_only=True):
     """A run's result. `verdict` is the worst of its initiators'."""
 
@@ -90,6 +103,7 @@ class Result(Struct, frozen=True, kw_only=True):
     phases: tuple[Phase, ...] = ()
     nodes: tuple[NodeVerdict, ...] = ()
     checks: tuple[Check, ...] = ()
+    settings: tuple[Setting, ...] = ()
     notes: tuple[str, ...] = ()
     """What a reader should know: fallbacks used, packets the harness lost, limits found."""
     environment: dict[str, Any] = {}
