@@ -17,43 +17,43 @@ SECOND_NS = 1_000_000_000
 MS_NS = 1_000_000
 US_NS = 1_000
 
-_SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 1000, "MB": 1000**2, "GB": 1000**3}
-_TIMES = {"ns": 1, "us": US_NS, "ms": MS_NS, "s": SECOND_NS, "min": 60 * SECOND_NS}
-_BITS = {"bit": 1, "kbit": 1000, "Mbit": 1000**2, "Gbit": 1000**3}
-_PACKETS = {"pps": 1, "kpps": 1000, "Mpps": 1000**2}
-_PAGES = {"pages/s": 1, "kpages/s": 1000}
-_RATIOS = {"%": 0.01}
+SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 1000, "MB": 1000**2, "GB": 1000**3}
+TIME_UNITS = {"ns": 1, "us": US_NS, "ms": MS_NS, "s": SECOND_NS, "min": 60 * SECOND_NS}
+BIT_UNITS = {"bit": 1, "kbit": 1000, "Mbit": 1000**2, "Gbit": 1000**3}
+PACKET_UNITS = {"pps": 1, "kpps": 1000, "Mpps": 1000**2}
+PAGE_UNITS = {"pages/s": 1, "kpages/s": 1000}
+RATIO_UNITS = {"%": 0.01}
 _QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%/]+)\s*")
 
 
 def parse_size_bytes(text: object) -> int:
     """A size, e.g. `64 MiB`, in bytes. Raises UsageError."""
-    return round(_parse(text, _SIZES, "size", "64 MiB"))
+    return round(_parse(text, SIZE_UNITS, "size", "64 MiB"))
 
 
 def parse_duration_ns(text: object) -> int:
     """A time, e.g. `200 us`, in nanoseconds. Raises UsageError."""
-    return round(_parse(text, _TIMES, "time", "200 us"))
+    return round(_parse(text, TIME_UNITS, "time", "200 us"))
 
 
 def parse_rate_bps(text: object) -> int:
     """A link rate, e.g. `1 Gbit`, in bits per second. Raises UsageError."""
-    return round(_parse(text, _BITS, "link rate", "1 Gbit"))
+    return round(_parse(text, BIT_UNITS, "link rate", "1 Gbit"))
 
 
 def parse_rate_pps(text: object) -> int:
     """A packet (or request) rate, e.g. `20 kpps`, per second. Raises UsageError."""
-    return round(_parse(text, _PACKETS, "packet rate", "20 kpps"))
+    return round(_parse(text, PACKET_UNITS, "packet rate", "20 kpps"))
 
 
 def parse_pages_per_s(text: object) -> int:
     """A paging rate, e.g. `2000 pages/s`. Raises UsageError."""
-    return round(_parse(text, _PAGES, "page rate", "2000 pages/s"))
+    return round(_parse(text, PAGE_UNITS, "page rate", "2000 pages/s"))
 
 
 def parse_ratio(text: object) -> float:
     """A share, e.g. `0.5 %`, as a number from 0 to 1. Raises UsageError also above 100 %."""
-    ratio = _parse(text, _RATIOS, "share", "0.5 %")
+    ratio = _parse(text, RATIO_UNITS, "share", "0.5 %")
     if ratio > 1:
         raise UsageError(f"'{text}' is more than 100 %")
     return ratio
