@@ -1,0 +1,118 @@
+"""An operator's connection to the controller: ask and be answered, and follow a run.
+
+async with Client("127.0.0.1:1883", load_credentials(path)) as client:
+    answer = await client.ask(Show())
+    async for progress in client.progress():
+        ...
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from types import TracebackType
+
+from controller.api import (
+    CONTROLLER_STATUS,
+    PROGRESS,
+    Command,
+    ControllerStatus,
+    Failed,
+    Progress,
+    Reply,
+    Request,
+    RunStarted,
+    State,
+)
+from controller.bus.access import Credentials, parse_broker
+from controller.bus.mqtt import Bus
+from nodes.errors import LackingError
+from nodes.messages import ROOT
+
+ASK_DEADLINE_S = 30.0
+"""Longer than the controller waits for a node's acknowledgement, so that its own reason arrives first."""
+STATUS_DEADLINE_S = 3.0
+"""The retained status comes with the subscription; a broker that knows none of a controller sends nothing."""
+
+Answer = RunStarted | State | Failed
+
+
+class Client:
+    """An operator. Entering raises LackingError when no broker answers, or when it refuses the credentials."""
+
+    def __init__(self, broker: str, credentials: Credentials | None = None) -> None:
+        self.name = f"cli-{secrets.token_hex(4)}"
+        self.controller: ControllerStatus | None = None
+        self._heard = asyncio.Event()
+        self._waiting: dict[str, asyncio.Future[Answer]] = {}
+        self._followers: set[asyncio.Queue[Progress | None]] = set()
+        self._bus = Bus(parse_broker(broker), credentials, self.name)
+        self._bus.route(f"{ROOT}/controller/reply/{self.name}", Reply, self._replied)
+        self._bus.route(PROGRESS, Progress, self._progressed)
+        self._bus.route(CONTROLLER_STATUS, ControllerStatus, self._status)
+
+    async def __aenter__(self) -> Client:
+        await self._bus.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._bus.__aexit__(kind, error, trace)
+
+    async def ask(self, command: Command, deadline_s: float = ASK_DEADLINE_S) -> Answer:
+        """The controller's answer; a command that it refuses is answered with `Failed`. Raises LackingError when there
+        is no controller or it does not answer within `deadline_s`."""
+        await self._present()
+        request = Request(id=secrets.token_hex(8), client=self.name, command=command)
+        reply: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[request.id] = reply
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._bus.publish(f"{ROOT}/operator/{self.name}/request", request)
+                return await reply
+        except TimeoutError:
+            raise LackingError(f"the controller did not answer within {deadline_s:g} s: see its log") from None
+        finally:
+            del self._waiting[request.id]
+
+    async def progress(self) -> AsyncIterator[Progress]:
+        """What the controller tells of its runs, from now on, until the caller leaves. Raises LackingError when the
+        controller goes offline."""
+        queue: asyncio.Queue[Progress | None] = asyncio.Queue()
+        self._followers.add(queue)
+        try:
+            while True:
+                progress = await queue.get()
+                if progress is None:
+                    raise LackingError("the controller went offline: its run will be marked inconclusive")
+                yield progress
+        finally:
+            self._followers.discard(queue)
+
+    async def _present(self) -> None:
+        try:
+            await asyncio.wait_for(self._heard.wait(), STATUS_DEADLINE_S)
+        except TimeoutError:
+            raise LackingError(
+                f"no controller is known to the broker at {self._bus.broker}: run `netreserve up`"
+            ) from None
+        if self.controller is None or self.controller.state != "online":
+            raise LackingError("the controller is offline: run `netreserve up`, or look at its log")
+
+    def _status(self, topic: str, status: ControllerStatus) -> None:
+        self.controller = status
+        self._heard.set()
+        if status.state == "offline":
+            for queue in self._followers:
+                queue.put_nowait(None)
+
+    def _replied(self, topic: str, reply: Reply) -> None:
+        waiting = self._waiting.get(reply.id)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(reply.answer)
+
+    def _progressed(self, topic: str, progress: Progress) -> None:
+        for queue in self._followers:
+            queue.put_nowait(progress)

@@ -1,0 +1,174 @@
+"""MQTT for the controller's side: one connection that comes back by itself, typed messages, the only user of aiomqtt.
+
+A `Bus` is told its routes first (`route`), then entered (`async with`). Each time it connects it subscribes anew and
+says `hello`; its last will is published by the broker when it dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import TypeVar
+
+import aiomqtt
+import msgspec
+from msgspec import Struct
+
+from controller.bus.access import Broker, Credentials
+from nodes.errors import LackingError, NetreserveError
+from nodes.messages import decode, encode
+
+KEEPALIVE_S = 5
+"""A silent peer is noticed after 1.5 of these (MQTT's rule)."""
+CONNECT_TIMEOUT_S = 5.0
+BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.2, 3.0
+"""A broker's restart takes about a second (own)."""
+QUEUED_OUTGOING_MAX = 10_000
+NOT_AUTHORIZED = {"Not authorized", "Bad user name or password"}
+
+M = TypeVar("M", bound=Struct)
+Handler = Callable[[str, bytes], None]
+
+
+class Bus:
+    """A connection to `broker`. With `patient`, entering waits for a broker that is not there yet; without, it raises
+    LackingError. Wrong credentials always raise LackingError at entering."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        credentials: Credentials | None,
+        identifier: str,
+        *,
+        patient: bool = False,
+        hello: tuple[str, Callable[[], Struct]] | None = None,
+        will: tuple[str, Struct] | None = None,
+    ) -> None:
+        """`hello`: a topic and what to publish there, retained, at each connection; `will`: the same, after our death."""
+        self.broker, self._credentials, self._identifier = broker, credentials, identifier
+        self._patient, self._hello, self._will = patient, hello, will
+        self._routes: list[tuple[aiomqtt.Topic | aiomqtt.Wildcard, str, int, Handler]] = []
+        self._connected = asyncio.Event()
+        self._client: aiomqtt.Client | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def route(self, topics: str, kind: type[M], handler: Callable[[str, M], None], *, qos: int = 1) -> None:
+        """Messages on `topics` (wildcards allowed) go to `handler(topic, message)`; one that does not decode is told on
+        stderr and dropped."""
+
+        def typed(topic: str, payload: bytes) -> None:
+            try:
+                message = decode(payload, kind)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                print(f"netreserve: message on {topic} is no {kind.__name__}: {error}", file=sys.stderr)
+                return
+            handler(topic, message)
+
+        self._routes.append((aiomqtt.Wildcard(topics), topics, qos, typed))
+
+    async def __aenter__(self) -> Bus:
+        first = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._stay_connected(first), name="bus")
+        await first
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._will is not None and self._connected.is_set():
+            with contextlib.suppress(LackingError, TimeoutError):
+                await asyncio.wait_for(self.publish(*self._will, retain=True), 1)
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def publish(self, topic: str, message: Struct, *, retain: bool = False, qos: int = 1) -> None:
+        """Publishes once there is a connection; a connection lost on the way means once more on the next one."""
+        while True:
+            await self._connected.wait()
+            client = self._client
+            try:
+                assert client is not None
+                await client.publish(topic, encode(message), qos=qos, retain=retain)
+                return
+            except aiomqtt.MqttError:
+                await asyncio.sleep(BACKOFF_FIRST_S)
+
+    async def _stay_connected(self, first: asyncio.Future[None]) -> None:
+        backoff_s, told = BACKOFF_FIRST_S, ""
+        while True:
+            try:
+                async with self._connect() as client:
+                    backoff_s, told = BACKOFF_FIRST_S, ""
+                    await self._begin(client)
+                    if not first.done():
+                        first.set_result(None)
+                    await self._dispatch(client)
+            except (aiomqtt.MqttError, OSError) as error:
+                reason = explain(error, self.broker, self._credentials)
+                if not first.done() and (not self._patient or refused(error)):
+                    first.set_exception(reason)
+                    return
+                if str(reason) != told:
+                    told = str(reason)
+                    print(f"netreserve: {told}", file=sys.stderr)
+            finally:
+                self._connected.clear()
+                self._client = None
+            await asyncio.sleep(backoff_s)
+            backoff_s = min(2 * backoff_s, BACKOFF_MAX_S)
+
+    def _connect(self) -> aiomqtt.Client:
+        will = self._will and aiomqtt.Will(self._will[0], encode(self._will[1]), qos=1, retain=True)
+        who = self._credentials
+        return aiomqtt.Client(
+            self.broker.host,
+            self.broker.port,
+            username=who.username if who else None,
+            password=who.password if who else None,
+            identifier=self._identifier,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            will=will or None,
+            keepalive=KEEPALIVE_S,
+            timeout=CONNECT_TIMEOUT_S,
+            max_queued_outgoing_messages=QUEUED_OUTGOING_MAX,
+        )
+
+    async def _begin(self, client: aiomqtt.Client) -> None:
+        for _, topics, qos, _ in self._routes:
+            await client.subscribe(topics, qos=qos)
+        if self._hello is not None:
+            topic, message = self._hello
+            await client.publish(topic, encode(message()), qos=1, retain=True)
+        self._client = client
+        self._connected.set()
+
+    async def _dispatch(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            payload = message.payload
+            if not isinstance(payload, bytes | bytearray) or not payload:
+                continue  # an empty payload clears a retained message: nothing is said
+            for wildcard, _, _, handler in self._routes:
+                if message.topic.matches(wildcard):
+                    handler(str(message.topic), bytes(payload))
+
+
+def refused(error: BaseException) -> bool:
+    """Whether the broker answered, and said no."""
+    return any(text in str(error) for text in NOT_AUTHORIZED)
+
+
+def explain(error: BaseException, broker: Broker, credentials: Credentials | None) -> NetreserveError:
+    """A connection's failure as one line for a person."""
+    if refused(error):
+        who = f"'{credentials.username}' from {credentials.source or 'the caller'}" if credentials else "(none given)"
+        return LackingError(f"the broker at {broker} refuses the credentials {who}: run `netreserve up` to renew them")
+    return LackingError(f"no broker answers at {broker}: is the testbed up? run `netreserve up` ({_plain(error)})")
+
+
+def _plain(error: BaseException) -> str:
+    return str(error).split("\n")[0] or type(error).__name__

@@ -1,0 +1,94 @@
+"""Locust's web API for the controller: start a flood, stop it, see what it does. The only user of httpx."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+import httpx
+from msgspec import Struct
+
+from nodes.errors import HarnessError, LackingError
+from traffic.profiles import Flood, form
+
+TIMEOUT_S = 5.0
+GOING = frozenset({"spawning", "running", "cleanup", "stopping"})
+"""Locust's states in which junk may be on its way; the others are `ready`, `stopped` and `missing` (no worker)."""
+
+
+class FloodState(Struct, frozen=True, kw_only=True):
+    """What Locust does, as one answer of GET /stats/requests. `stats` is that answer, for the record."""
+
+    state: str
+    user_count: int = 0
+    total_rps: float = 0.0
+    """Locust's own count of requests per second; a udp request may be a batch of datagrams (traffic)."""
+    fail_ratio: float = 0.0
+    workers: int = 0
+    stats: dict[str, Any] = {}
+
+    @property
+    def going(self) -> bool:
+        return self.state in GOING and self.user_count > 0
+
+    def __str__(self) -> str:
+        return f"running ({self.user_count} users, {self.total_rps:.0f} rps)" if self.going else "stopped"
+
+
+class Locust:
+    """Locust's master at `url`. Each call raises LackingError when it does not answer, HarnessError when it refuses."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.AsyncClient(base_url=self.url, timeout=TIMEOUT_S, trust_env=False)
+
+    async def __aenter__(self) -> Locust:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def start(self, flood: Flood, targets: tuple[str, ...], seconds: int, port: int = 0) -> None:
+        """Starts `flood` at `targets` for `seconds` at most; statistics begin anew."""
+        await self.reset()
+        answer = await self._ask("POST", "/swarm", data=form(flood, targets, seconds, port))
+        if not answer.get("success"):
+            raise HarnessError(f"Locust did not start the flood: {answer.get('message', 'no reason given')}")
+
+    async def stop(self) -> None:
+        """Stops whatever goes on; junk that was sent may still arrive."""
+        await self._ask("GET", "/stop")
+
+    async def reset(self) -> None:
+        """Sets all statistics to zero."""
+        await self._ask("POST", "/stats/reset", plain=True)
+
+    async def state(self) -> FloodState:
+        found = await self._ask("GET", "/stats/requests")
+        try:
+            return FloodState(
+                state=found["state"],
+                user_count=found["user_count"],
+                total_rps=float(found["total_rps"]),
+                fail_ratio=float(found["fail_ratio"]),
+                workers=len(found.get("workers") or ()),
+                stats=found,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise HarnessError(f"Locust at {self.url} answers without {error}: is it another program?") from None
+
+    async def _ask(self, method: str, path: str, *, plain: bool = False, **body: Any) -> dict[str, Any]:
+        try:
+            answer = await self._http.request(method, path, **body)
+            found = {} if plain else answer.json()
+        except httpx.HTTPError as error:
+            why = str(error) or type(error).__name__
+            raise LackingError(f"Locust does not answer at {self.url}: {why}") from None
+        except ValueError:
+            raise HarnessError(f"Locust answers {path} with {answer.status_code} and no JSON") from None
+        if answer.is_error or not isinstance(found, dict):
+            told = found.get("message", "") if isinstance(found, dict) else ""
+            raise HarnessError(f"Locust answers {path} with {answer.status_code} {told}".rstrip())
+        return found

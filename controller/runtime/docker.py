@@ -1,0 +1,115 @@
+"""Containers through the Docker API: the only user of the docker SDK, and only of what the filtering proxy lets pass.
+
+Allowed and used: GET /version, /containers/json, /containers/*/json, /containers/*/logs;
+POST /containers/*/(start|stop|restart|pause|unpause|kill|update).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import docker
+import requests
+from docker.errors import APIError, DockerException
+from msgspec import Struct
+
+from nodes.errors import HarnessError, LackingError
+
+TIMEOUT_S = 10
+Act = Literal["start", "stop", "restart", "pause", "unpause", "kill"]
+
+
+class Container(Struct, frozen=True, kw_only=True):
+    """A container of the project as the engine sees it."""
+
+    node: str
+    """`<service>-<number>`, the name a node goes by."""
+    id: str
+    hostname: str
+    running: bool
+    oom_killed: bool
+    restarts: int
+    exit_code: int
+    memory_limit_bytes: int
+    """0: none."""
+    swap_limit_bytes: int
+    """Memory and swap together, as Docker counts; equal to the memory limit when swap is out."""
+
+
+class Engine:
+    """The Docker engine at `url` (DOCKER_HOST), for one compose project. Blocking: call it off the event loop. Each call
+    raises LackingError when no engine answers, HarnessError when the engine refuses."""
+
+    def __init__(self, url: str, project: str) -> None:
+        self.url, self.project = url, project
+        self._api: docker.APIClient | None = None
+
+    def containers(self) -> dict[str, Container]:
+        """All containers of the project by node name, stopped ones too."""
+        label = f"com.docker.compose.project={self.project}"
+        listed = self._call("containers", all=True, filters={"label": [label]})
+        found = [self._container(entry["Id"]) for entry in listed]
+        return {container.node: container for container in found}
+
+    def container(self, node: str) -> Container:
+        """The container of `node`. Raises LackingError when there is none."""
+        containers = self.containers()
+        for container in containers.values():
+            if node in (container.node, container.hostname):
+                return container
+        there = ", ".join(containers) or "none"
+        raise LackingError(f"no container of project '{self.project}' is {node}: there are {there}")
+
+    def limit_memory(self, node: str, limit_bytes: int) -> Container:
+        """Sets the memory limit of `node`, with no swap beyond it, and answers with what the engine then reads back.
+        Raises HarnessError when that is another value."""
+        found = self.container(node)
+        if found.memory_limit_bytes != limit_bytes or found.swap_limit_bytes != limit_bytes:
+            self._call("update_container", found.id, mem_limit=limit_bytes, memswap_limit=limit_bytes)
+            found = self._container(found.id)
+        if found.memory_limit_bytes != limit_bytes:
+            raise HarnessError(
+                f"{node}: memory limit is {found.memory_limit_bytes} bytes after {limit_bytes} were asked for"
+            )
+        return found
+
+    def act(self, node: str, act: Act) -> None:
+        """Starts, stops, restarts, pauses, unpauses or kills the container of `node`."""
+        self._call(act, self.container(node).id)
+
+    def logs(self, node: str, since_s: int = 0) -> bytes:
+        """What the container wrote to stdout and stderr since Unix time `since_s`."""
+        logs = self._call("logs", self.container(node).id, stdout=True, stderr=True, timestamps=True, since=since_s)
+        return bytes(logs)
+
+    def _container(self, container_id: str) -> Container:
+        found = self._call("inspect_container", container_id)
+        labels, state, host = found["Config"]["Labels"], found["State"], found["HostConfig"]
+        number = labels.get("com.docker.compose.container-number", "1")
+        return Container(
+            node=f"{labels.get('com.docker.compose.service', found['Name'].strip('/'))}-{number}",
+            id=container_id,
+            hostname=found["Config"]["Hostname"],
+            running=state["Running"],
+            oom_killed=state["OOMKilled"],
+            restarts=found.get("RestartCount", 0),
+            exit_code=state["ExitCode"],
+            memory_limit_bytes=host["Memory"],
+            swap_limit_bytes=host["MemorySwap"],
+        )
+
+    def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            if self._api is None:
+                self._api = docker.APIClient(base_url=self.url, version="auto", timeout=TIMEOUT_S)
+            return getattr(self._api, method)(*args, **kwargs)
+        except APIError as error:
+            raise HarnessError(f"Docker refuses {method}: {error.explanation or error}") from None
+        except (DockerException, requests.RequestException) as error:
+            raise LackingError(f"no Docker engine answers at {self.url}: {_innermost(error)}") from None
+
+
+def _innermost(error: BaseException) -> str:
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error).split("\n")[0]

@@ -1,0 +1,71 @@
+"""Finished and present runs for a reader: the command line, the report, a notebook. Changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from controller.record import Result
+from controller.store.database import FILE_NAME, Database, RunRow
+from controller.store.folder import LATEST
+from nodes.errors import LackingError, UsageError
+from nodes.messages import Event, Sample
+from nodes.registry import did_you_mean
+
+
+class RunRecord(Struct, frozen=True, kw_only=True):
+    """All of one run. `result` is None while it goes on."""
+
+    row: RunRow
+    folder: Path
+    result: Result | None
+    samples: list[Sample]
+    events: list[Event]
+
+
+class Archive:
+    """The runs below `runs_folder`. Raises LackingError when nothing was ever recorded there."""
+
+    def __init__(self, runs_folder: Path, url: str = "") -> None:
+        if not url and not (runs_folder / FILE_NAME).is_file():
+            raise LackingError(f"no runs are recorded in {runs_folder}: `netreserve run SCENARIO` makes one")
+        self.runs_folder = runs_folder
+        self._database = Database.of(runs_folder, url)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def list(self) -> list[RunRow]:
+        """The newest first."""
+        return self._database.runs()
+
+    def find(self, name: str = LATEST) -> RunRow:
+        """The run that `name` means: `latest`, a run id, the beginning of one, its part after the time, or a scenario's
+        name (its newest run). Raises UsageError when there is none, or more than one."""
+        rows = self.list()
+        if not rows:
+            raise LackingError(f"no runs are recorded in {self.runs_folder}: `netreserve run SCENARIO` makes one")
+        if name == LATEST:
+            return rows[0]
+        by_id = [row for row in rows if row.run.startswith(name) or row.run.partition("-")[2].startswith(name)]
+        if len(by_id) > 1:
+            raise UsageError(
+                f"'{name}' is the beginning of {len(by_id)} runs: {', '.join(row.run for row in by_id[:5])}"
+            )
+        found = by_id or [row for row in rows if row.scenario == name]
+        if not found:
+            known = [row.run for row in rows[:10]] + sorted({row.scenario for row in rows})
+            raise UsageError(f"no run is called '{name}' ({did_you_mean(name, known)})")
+        return found[0]
+
+    def load(self, name: str = LATEST) -> RunRecord:
+        """The run that `name` means (see `find`), with everything recorded so far."""
+        row = self.find(name)
+        return RunRecord(
+            row=row,
+            folder=self.runs_folder / row.folder,
+            result=self._database.result(row.run),
+            samples=self._database.samples(row.run),
+            events=self._database.events(row.run),
+        )

@@ -1,0 +1,155 @@
+"""Runs, samples and events in a database: written by the controller, read by anyone, at the same time.
+
+SQLite (in WAL: readers never wait for the writer) unless a URL says otherwise. Calls block: the controller makes them
+off its event loop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, Row, create_engine, event, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from controller.record import Result
+from controller.store import tables
+from nodes.errors import HarnessError, LackingError
+from nodes.messages import Event, Sample
+
+FILE_NAME = "netreserve.sqlite"
+BUSY_TIMEOUT_MS = 5000
+"""How long a writer waits for another (only two controllers on one folder would meet)."""
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A run in the index. `ended_ns` is None while it goes on; `folder` is relative to the runs folder."""
+
+    run: str
+    scenario: str
+    kind: str
+    folder: str
+    tier: str
+    policy: str
+    started_ns: int
+    ended_ns: int | None = None
+    verdict: str | None = None
+    exit_code: int | None = None
+
+
+_INDEX = [tables.runs.c[field.name] for field in msgspec.structs.fields(RunRow)]
+
+
+class Database:
+    """The index of runs with their samples and events. Raises HarnessError when the database fails."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        try:
+            self._engine = _engine(url)
+        except (SQLAlchemyError, ImportError) as error:
+            raise LackingError(f"'{url}' is no usable database URL: {_one_line(error)}") from None
+
+    @classmethod
+    def of(cls, runs_folder: Path, url: str = "") -> Database:
+        """The database of `runs_folder`, or the one at `url`."""
+        return cls(url or f"sqlite:///{runs_folder / FILE_NAME}")
+
+    def create(self) -> None:
+        """Makes the tables that are not there."""
+        with self._begin() as connection:
+            tables.metadata.create_all(connection)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def open_run(self, row: RunRow) -> None:
+        with self._begin() as connection:
+            connection.execute(insert(tables.runs), [msgspec.structs.asdict(row)])
+
+    def close_run(self, result: Result) -> None:
+        """Writes how the run ended."""
+        values = {
+            "ended_ns": result.ended_ns,
+            "verdict": result.verdict,
+            "exit_code": result.exit_code,
+            "result": msgspec.json.encode(result).decode(),
+        }
+        with self._begin() as connection:
+            connection.execute(update(tables.runs).where(tables.runs.c.run == result.run).values(values))
+
+    def insert(self, samples: Sequence[Sample], events: Sequence[Event]) -> None:
+        """One transaction for a batch."""
+        with self._begin() as connection:
+            if samples:
+                connection.execute(insert(tables.samples), [msgspec.structs.asdict(sample) for sample in samples])
+            if events:
+                connection.execute(insert(tables.events), [_event_row(event) for event in events])
+
+    def runs(self) -> list[RunRow]:
+        """All runs, the newest first."""
+        with self._begin() as connection:
+            found = connection.execute(select(*_INDEX).order_by(tables.runs.c.started_ns.desc(), tables.runs.c.run))
+            return [RunRow(**row._mapping) for row in found]
+
+    def unfinished(self) -> list[RunRow]:
+        """Runs that nobody closed, the oldest first."""
+        return [row for row in reversed(self.runs()) if row.ended_ns is None]
+
+    def result(self, run: str) -> Result | None:
+        """None while the run goes on."""
+        with self._begin() as connection:
+            text = connection.execute(select(tables.runs.c.result).where(tables.runs.c.run == run)).scalar()
+        return msgspec.json.decode(text, type=Result) if text else None
+
+    def samples(self, run: str) -> list[Sample]:
+        """In the order of time."""
+        columns = [tables.samples.c[name] for name in tables.SAMPLE_FIELDS]
+        table = tables.samples
+        with self._begin() as connection:
+            found = connection.execute(select(*columns).where(table.c.run == run).order_by(table.c.t_ns, table.c.id))
+            return [Sample(**row._mapping) for row in found]
+
+    def events(self, run: str) -> list[Event]:
+        """In the order of time."""
+        table = tables.events
+        with self._begin() as connection:
+            found = connection.execute(select(table).where(table.c.run == run).order_by(table.c.t_ns, table.c.id))
+            return [_event(row) for row in found]
+
+    @contextlib.contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise HarnessError(f"the database {self._engine.url!r} fails: {_one_line(error)}") from None
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def tune(connection: Any, _record: Any) -> None:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")  # in WAL: safe against a kill, not against power loss
+
+    return engine
+
+
+def _event_row(event: Event) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(event), "detail": json.dumps(event.detail)}
+
+
+def _event(row: Row[Any]) -> Event:
+    return Event(t_ns=row.t_ns, node=row.node, run=row.run, kind=row.kind, detail=json.loads(row.detail))
+
+
+def _one_line(error: BaseException) -> str:
+    return str(getattr(error, "orig", None) or error).split("\n")[0]
