@@ -48,7 +48,8 @@ class NodeVerdict(Struct, frozen=True, kw_only=True):
     flood_pages_per_s: float = 0.0
     heal_pages_per_s: float = 0.0
     recovery_ns: int | None = None
-    """From the end of the flood to the first page touched after a stall."""
+    """From the end of the flood, or of the fault that caused the stall, to the first page touched again; None: no stall
+    outlived its cause."""
     stalled_since_ns: int | None = None
     """Unix time of the last progress, for a node that did not recover."""
     reserve_used_pages: int = 0
@@ -100,6 +101,8 @@ class Result(Struct, frozen=True, kw_only=True):
     data: str = "intact"
     """`intact`, `corrupt (n pages)` or `unverified`."""
     exit_code: int = 5
+    harness_fault: bool = False
+    """True when the run proves nothing because netreserve, or a part it stands on, failed."""
     phases: tuple[Phase, ...] = ()
     nodes: tuple[NodeVerdict, ...] = ()
     checks: tuple[Check, ...] = ()
