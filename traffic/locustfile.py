@@ -1,0 +1,94 @@
+"""Locust's entry point: the flood's fields in its form, their check, and the end of each flood in time.
+
+    locust -f traffic/locustfile.py                      the web form, or POST /swarm with the same fields
+    locust -f traffic/locustfile.py --headless -u 2 ...  without
+
+A form that asks for something impossible is refused before anything is sent; a flood nobody stops ends by itself.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import gevent
+from flask import jsonify, request
+from gevent.pool import Group
+from locust import events
+from locust.env import Environment
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, WorkerRunner
+
+from nodes.errors import UsageError
+from traffic.profiles import DEFAULT_TARGETS, SECONDS_DEFAULT, SECONDS_MAX, Swarm, check_users, kinds_of, parse_form
+from traffic.users import USERS_OF, HttpUser, TcpStreamUser, UdpUser, swarm_of
+
+__all__ = ["HttpUser", "TcpStreamUser", "UdpUser"]  # Locust looks for its users here
+
+timers = Group()
+GRACE_S = 0.5
+"""Users stop by themselves at the flood's end; the runner follows this much later (own)."""
+
+
+def add_fields(parser: Any) -> None:
+    """The flood's fields: on the command line, in the web form and in POST /swarm."""
+    targets = os.environ.get("NETRESERVE_FLOOD_TARGETS", DEFAULT_TARGETS)
+    parser.add_argument("--kind", default="udp", choices=["udp", "tcp", "http", "mix"], help="What junk to send")
+    parser.add_argument("--rate", default="1 kpps", help="Packets, segments or requests per second, all together")
+    parser.add_argument("--size", default="1400 B", help="Payload of a datagram or request, e.g. '1400 B'")
+    parser.add_argument("--sockets", default="0", help="Sockets at each initiator; 0: as the default sinks have")
+    parser.add_argument("--port", default="0", help="First port of the sinks; 0: that of the default sinks")
+    parser.add_argument("--targets", default=targets, help="Names or addresses in 198.18.0.0/15, with commas")
+    parser.add_argument("--seconds", default=str(SECONDS_DEFAULT), help=f"The flood's length, at most {SECONDS_MAX}")
+    parser.add_argument("--share", type=int, default=0, include_in_web_ui=False, help="Set by the master; leave it")
+
+
+def check_requests(environment: Environment, **_: object) -> None:
+    """On the master: checks what is asked for, on the command line now and in every POST /swarm."""
+    if isinstance(environment.runner, WorkerRunner):
+        return
+    if environment.web_ui is not None and environment.web_ui.app is not None:
+        environment.web_ui.app.before_request(lambda: _refusal(environment))
+    if environment.parsed_options is not None and environment.parsed_options.headless:
+        try:
+            _prepare(environment, swarm_of(environment.parsed_options)[0], environment.parsed_options.num_users or 1)
+        except UsageError as error:
+            raise SystemExit(f"netreserve: {error}") from None
+
+
+def bound_time(environment: Environment, **_: object) -> None:
+    """On the master: tells the users how many they are, and ends the flood in time."""
+    options, runner = environment.parsed_options, environment.runner
+    if isinstance(runner, WorkerRunner) or options is None or runner is None:
+        return
+    options.share = runner.target_user_count
+    timers.kill(block=False)
+    timers.add(gevent.spawn_later(int(options.seconds) + GRACE_S, runner.quit if options.headless else runner.stop))
+
+
+def _refusal(environment: Environment) -> Any:
+    if request.method != "POST" or not request.path.endswith("/swarm"):
+        return None
+    try:
+        assert environment.runner is not None
+        if environment.runner.state in (STATE_SPAWNING, STATE_RUNNING):
+            raise UsageError("a flood is going on: stop it before you start another")
+        known = vars(environment.parsed_options)
+        fields = {name: str(known[name]) for name in ("kind", "rate", "size", "sockets", "port", "targets", "seconds")}
+        swarm = parse_form({**fields, **request.form})
+        _prepare(environment, swarm, request.form.get("user_count", 0, type=int))
+    except UsageError as error:
+        return jsonify({"success": False, "message": str(error), "host": environment.host})
+    return None
+
+
+def _prepare(environment: Environment, swarm: Swarm, users: int) -> None:
+    check_users(swarm.kind, users)
+    environment.user_classes = [USERS_OF[kind] for kind in kinds_of(swarm.kind)]
+
+
+for hook, listener in (
+    (events.init_command_line_parser, add_fields),
+    (events.init, check_requests),
+    (events.test_start, bound_time),
+):
+    hook.add_listener(listener)  # type: ignore[no-untyped-call]

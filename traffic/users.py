@@ -1,0 +1,214 @@
+"""The senders of junk, as Locust users: datagrams, streams, requests.
+
+All are open loops: they send on the clock, whatever the receivers do. A user's part of the rate is the swarm's rate
+divided by the number of users (`Share`); what cannot be sent shows in Locust's table of failures with the reason.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import cycle
+from typing import Any
+
+import gevent
+from gevent.pool import Pool
+from gevent.socket import wait_write
+from locust import User, task
+from locust.contrib.fasthttp import FastHttpUser
+from locust.exception import StopUser
+
+from nodes.errors import UsageError
+from nodes.units import SECOND_NS
+from traffic.counting import count_failed, count_sent
+from traffic.pacing import Pacer
+from traffic.profiles import FloodKind, Swarm, parse_form
+from traffic.targets import resolve
+
+TICK_S = 0.002
+"""Shortest sleep between bursts: 20 packets a burst at 10 kpps, where waking up costs less than sending (own)."""
+SEGMENT_BYTES = 1448
+"""TCP payload of an Ethernet frame with timestamps (1500 - 20 - 32)."""
+BLOCKED_S = 1.0
+"""A stream that accepts nothing for this long is counted as blocked, again and again (own)."""
+REQUESTS_WAITING = 64
+"""HTTP requests of one user without an answer at the same time; more are given up, as clients give up (own)."""
+
+Address = tuple[str, int]
+log = logging.getLogger("netreserve.traffic")
+
+
+class Share:
+    """One user's part of a flood: where to, how often, until when."""
+
+    def __init__(self, user: User, kind: FloodKind) -> None:
+        swarm, users = swarm_of(user.environment.parsed_options)
+        self.stats = user.environment.stats
+        self.kind: FloodKind = kind
+        self.users = users
+        self.flood, port = swarm.flood(kind)
+        self.addresses = [(host, port + n) for host in self._hosts(swarm) for n in range(self.flood.sockets)]
+        self.start_ns = time.monotonic_ns()
+        self.end_ns = self.start_ns + swarm.seconds * SECOND_NS
+
+    def _hosts(self, swarm: Swarm) -> tuple[str, ...]:
+        try:
+            return resolve(swarm.targets)
+        except UsageError as error:
+            self.failed("flood", 1, str(error))
+            log.error("%s", error)
+            raise StopUser from None
+
+    def pacer(self, parts: int = 1) -> Pacer:
+        """The schedule of this user's share, or of one of its equal `parts`."""
+        return Pacer(self.flood.rate_pps, self.users * parts, time.monotonic_ns())
+
+    def sleep(self, pacer: Pacer) -> bool:
+        """Until the next packet is due; False when the flood's time is over."""
+        now_ns = time.monotonic_ns()
+        gevent.sleep(max(TICK_S, (min(pacer.next_ns(), self.end_ns) - now_ns) / SECOND_NS))
+        return time.monotonic_ns() < self.end_ns
+
+    def sent(self, name: str, packets: int, size_bytes: int, late_ns: float) -> None:
+        if packets:
+            count_sent(self.stats, self.kind, name, packets, size_bytes, late_ns / 1e6)
+
+    def failed(self, name: str, packets: int, why: str) -> None:
+        if packets:
+            count_failed(self.stats, self.kind, name, packets, why)
+
+    def take(self, pacer: Pacer, name: str) -> int:
+        """What is due now; what the pacer gave up counts as failed."""
+        skipped = pacer.skipped
+        due = pacer.take(time.monotonic_ns())
+        self.failed(name, pacer.skipped - skipped, "not sent: the sender was held up")
+        return due
+
+    def rest(self) -> None:
+        """Waits for the master to stop the swarm (its time is over): a user that ended would be started anew."""
+        while True:
+            gevent.sleep(1)
+
+
+def swarm_of(options: Any) -> tuple[Swarm, int]:
+    """The swarm that Locust's parsed options ask for, and its number of users. Raises UsageError."""
+    return parse_form({name: str(value) for name, value in vars(options).items()}), max(1, options.share)
+
+
+class UdpUser(User):
+    """Datagrams from one socket for each sink socket, round robin."""
+
+    @task
+    def send(self) -> None:
+        share = Share(self, "udp")
+        turns = cycle([_connected(address) for address in share.addresses])
+        payload = b"\xa5" * share.flood.size_bytes
+        pacer = share.pacer()
+        while share.sleep(pacer):
+            self._burst(share, pacer, turns, payload)
+        share.rest()
+
+    def _burst(self, share: Share, pacer: Pacer, turns: Iterator[socket.socket], payload: bytes) -> None:
+        late_ns = time.monotonic_ns() - pacer.next_ns()
+        errors: Counter[str] = Counter()
+        due = share.take(pacer, "datagrams")
+        for _ in range(due):
+            try:
+                next(turns).send(payload)
+            except OSError as error:
+                errors[_why(error)] += 1
+        share.sent("datagrams", due - errors.total(), len(payload), late_ns)
+        for why, packets in errors.items():
+            share.failed("datagrams", packets, why)
+
+
+class TcpStreamUser(User):
+    """A video feed: one long-lived connection to each sink socket, paced. A reader that stalls shows as blocked time."""
+
+    @task
+    def stream(self) -> None:
+        share = Share(self, "tcp")
+        streams = Pool()
+        try:
+            for address in share.addresses:
+                streams.spawn(self._stream, share, address)
+            streams.join()
+            share.rest()
+        finally:
+            streams.kill()
+
+    def _stream(self, share: Share, address: Address) -> None:
+        name = f"stream to {address[0]}:{address[1]}"
+        while time.monotonic_ns() < share.end_ns:
+            try:
+                with socket.create_connection(address, timeout=BLOCKED_S) as connection:
+                    self._feed(share, connection, name)
+            except OSError as error:
+                share.failed(name, 1, f"connection: {_why(error)}")
+                gevent.sleep(BLOCKED_S)
+
+    def _feed(self, share: Share, connection: socket.socket, name: str) -> None:
+        connection.setblocking(False)
+        pacer = share.pacer(parts=len(share.addresses))
+        while share.sleep(pacer):
+            if segments := share.take(pacer, name):
+                self._write(share, connection, name, segments)
+
+    def _write(self, share: Share, connection: socket.socket, name: str, segments: int) -> None:
+        began_ns = time.monotonic_ns()
+        rest = memoryview(bytes(segments * SEGMENT_BYTES))
+        while rest and time.monotonic_ns() < share.end_ns:
+            try:
+                wait_write(connection.fileno(), BLOCKED_S)
+                rest = rest[connection.send(rest) :]
+            except TimeoutError:
+                share.failed(name, 1, f"blocked: nothing was accepted for {BLOCKED_S:.0f} s")
+            except BlockingIOError:
+                continue
+        if not rest:
+            share.sent(name, segments, SEGMENT_BYTES, time.monotonic_ns() - began_ns)
+
+
+class HttpUser(FastHttpUser):
+    """POST requests, sent on the clock too: a slow answer does not hold up the next request."""
+
+    host = "http://initiator-data"
+    concurrency = REQUESTS_WAITING
+    network_timeout = connection_timeout = 10.0
+
+    @task
+    def post(self) -> None:
+        share = Share(self, "http")
+        turns = cycle([f"http://{host}:{port}/" for host, port in share.addresses])
+        body, waiting, pacer = b"\xa5" * share.flood.size_bytes, Pool(REQUESTS_WAITING), share.pacer()
+        try:
+            while share.sleep(pacer):
+                for _ in range(share.take(pacer, "POST")):
+                    if waiting.free_count():
+                        waiting.spawn(self.client.post, next(turns), data=body, name="POST")
+                    else:
+                        share.failed("POST", 1, f"not sent: {REQUESTS_WAITING} requests wait for an answer")
+            share.rest()
+        finally:
+            waiting.kill()
+
+
+USERS_OF = {"udp": UdpUser, "tcp": TcpStreamUser, "http": HttpUser}
+
+
+def _connected(address: Address) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.connect(address)
+    sock.setblocking(False)
+    return sock
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "refused: no sink listens there"
+    if isinstance(error, BlockingIOError):
+        return "not sent: the send buffer is full"
+    return error.strerror or str(error)
