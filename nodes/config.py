@@ -34,11 +34,13 @@ class MachineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Pages the application dirties in a loop; each has one slot on the swap device."""
     touch_pages_per_s: int = 2000
     """How fast the application touches pages; 0 means as fast as it can."""
+    tasks: int = 4
+    """Threads of the application, each with an equal part of the working set."""
     queue_depth: int = 128
     """Block requests in flight at most (nbd's default: physics.md section 1, step 4)."""
 
     def __post_init__(self) -> None:
-        for name in ("memory_pages", "min_free_pages", "working_set_pages", "queue_depth"):
+        for name in ("memory_pages", "min_free_pages", "working_set_pages", "tasks", "queue_depth"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: at least 1 is needed")
         if self.touch_pages_per_s < 0:
@@ -82,6 +84,14 @@ class Shape(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     duplicate_ratio: float | None = None
     cut: bool | None = None
     """True while the cable is pulled: nothing passes in either direction."""
+
+    def __post_init__(self) -> None:
+        for name in ("rate_bps", "delay_ns", "jitter_ns"):
+            if (getattr(self, name) or 0) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}: 0 or more is needed")
+        for name in ("loss_ratio", "reorder_ratio", "duplicate_ratio"):
+            if not 0 <= (getattr(self, name) or 0) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: 0 to 1 is possible")
 
 
 OPEN_LINK = Shape(
