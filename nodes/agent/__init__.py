@@ -1,0 +1,1 @@
+"""The container's process: MQTT outside, one arm inside."""

@@ -1,0 +1,147 @@
+"""A node's connection to the broker, kept up for as long as the node lives. The only importer of aiomqtt in `nodes`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+import aiomqtt
+from msgspec import Struct
+
+from nodes.agent.settings import Credentials
+from nodes.messages import Event, Leaf, Role, Sample, Status, encode, topic
+
+KEEPALIVE_S = 5
+"""The broker publishes the last will of a node that was silent for 1.5 times this (MQTT 3.1.1, section 3.1.2.10)."""
+TIMEOUT_S = 5
+"""For connecting, and for the acknowledgement of a message (own)."""
+BACKOFF_FIRST_S = 0.1
+BACKOFF_LAST_S = 2.0
+"""A broker restarts in about a second: soon enough to be there when it is, seldom enough not to hammer it (own)."""
+OUTBOX_MAX = 1000
+"""Messages kept while offline; then the oldest goes, and the loss is told (own: minutes of a node's events)."""
+
+Greeting: TypeAlias = Callable[[], Iterable[tuple[Leaf, Struct]]]
+
+
+class Bus:
+    """Publishes below `netreserve/<role>/<node>/` and hears the node's `desired`.
+
+    `run` connects, and connects again, for ever. Samples are sent at QoS 0 or not at all; everything else waits for its
+    acknowledgement at QoS 1, in order, through an outbox that outlives a connection.
+    """
+
+    def __init__(self, host: str, port: int, credentials: Credentials | None, role: Role, node: str) -> None:
+        self._host, self._port, self._credentials = host, port, credentials
+        self._role, self._node = role, node
+        self._client: aiomqtt.Client | None = None
+        self._outbox: deque[tuple[Leaf, bytes]] = deque(maxlen=OUTBOX_MAX)
+        self._filled = asyncio.Event()
+        self._events_lost = 0
+        self.trouble = "not yet connected"
+        """Why there is no connection, one line; empty while there is one."""
+
+    async def run(self, greeting: Greeting, on_desired: Callable[[bytes], None]) -> None:
+        """Stays connected until cancelled. After each connecting, `greeting`'s messages are published (retained) and the
+        retained `desired` is heard anew."""
+        backoff_s = BACKOFF_FIRST_S
+        while True:
+            try:
+                async with self._new_client() as client:
+                    await self._greet(client, greeting)
+                    backoff_s = BACKOFF_FIRST_S
+                    await self._converse(client, on_desired)
+            except* aiomqtt.MqttError as errors:
+                self._note_trouble(errors.exceptions[0])
+            finally:
+                self._client = None
+            await asyncio.sleep(backoff_s)
+            backoff_s = min(2 * backoff_s, BACKOFF_LAST_S)
+
+    async def publish_sample(self, sample: Sample) -> None:
+        """Sends `sample` if there is a connection that takes it; a sample is never sent late."""
+        if self._client is not None:
+            try:
+                await self._client.publish(self._topic("sample"), encode(sample), timeout=TIMEOUT_S)
+            except aiomqtt.MqttError:
+                pass  # `run` sees the same trouble and tells it
+
+    def post(self, leaf: Leaf, message: Struct) -> None:
+        """Puts `message` into the outbox: sent in order, now or when there is a connection again."""
+        self._events_lost += len(self._outbox) == OUTBOX_MAX
+        self._outbox.append((leaf, encode(message)))
+        self._filled.set()
+
+    async def farewell(self, status: Status) -> None:
+        """Sends what is in the outbox and then `status`, as far as the broker takes it within TIMEOUT_S."""
+        if self._client is None:
+            return
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                while self._outbox:
+                    await asyncio.sleep(0.005)  # `run` empties it
+                await self._publish(self._client, "status", encode(status))
+        except (aiomqtt.MqttError, TimeoutError):
+            pass  # the last will says the same
+
+    def _new_client(self) -> aiomqtt.Client:
+        offline = Status(node=self._node, role=self._role, state="offline", reason="connection lost", t_ns=time.time_ns())
+        account = self._credentials
+        return aiomqtt.Client(
+            self._host,
+            self._port,
+            identifier=self._node,
+            username=account.username if account else None,
+            password=account.password if account else None,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            keepalive=KEEPALIVE_S,
+            timeout=TIMEOUT_S,
+            will=aiomqtt.Will(self._topic("status"), encode(offline), qos=1, retain=True),
+        )
+
+    async def _greet(self, client: aiomqtt.Client, greeting: Greeting) -> None:
+        for leaf, message in greeting():
+            await self._publish(client, leaf, encode(message))
+        await client.subscribe(self._topic("desired"), qos=1)
+        self._client, self.trouble = client, ""
+
+    async def _converse(self, client: aiomqtt.Client, on_desired: Callable[[bytes], None]) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._empty_outbox(client))
+            async for message in client.messages:
+                if isinstance(message.payload, bytes | bytearray) and message.payload:
+                    on_desired(bytes(message.payload))
+
+    async def _empty_outbox(self, client: aiomqtt.Client) -> None:
+        while True:
+            await self._filled.wait()
+            if self._events_lost:
+                await self._tell_loss(client)
+            while self._outbox:
+                head = self._outbox[0]
+                await self._publish(client, *head)
+                if self._outbox and self._outbox[0] is head:  # an overflow may have pushed it out meanwhile
+                    self._outbox.popleft()
+            self._filled.clear()
+
+    async def _tell_loss(self, client: aiomqtt.Client) -> None:
+        lost, self._events_lost = self._events_lost, 0
+        detail = {"events_lost": lost, "why": f"offline with {OUTBOX_MAX} messages waiting"}
+        event = Event(t_ns=time.time_ns(), node=self._node, run="", kind="harness", detail=detail)
+        await self._publish(client, "event", encode(event))
+
+    async def _publish(self, client: aiomqtt.Client, leaf: Leaf, payload: bytes) -> None:
+        await client.publish(self._topic(leaf), payload, qos=1, retain=leaf != "event", timeout=TIMEOUT_S)
+
+    def _topic(self, leaf: Leaf) -> str:
+        return topic(self._role, self._node, leaf)
+
+    def _note_trouble(self, error: BaseException) -> None:
+        trouble = f"broker {self._host}:{self._port}: {error}"
+        if trouble != self.trouble:
+            print(f"netreserve: {trouble}; trying again", file=sys.stderr, flush=True)
+        self.trouble = trouble
