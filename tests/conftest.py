@@ -1,0 +1,11 @@
+"""Checks, before a marked test runs, that the machine has what its mark names."""
+
+from __future__ import annotations
+
+import pytest
+from requirements import require_net_admin
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("net_admin"):
+        require_net_admin()
