@@ -1,0 +1,36 @@
+"""Where the command line writes: answers on stdout (JSON when asked), everything else on stderr."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+WIDTH_WITHOUT_TERMINAL = 160
+"""Wide enough that no table is cut when it goes to a file or a pipe (own)."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def console() -> Console:
+    """Rich's console on stdout, as it is now."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False)
+
+
+def say(text: str) -> None:
+    """A remark on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(value: object) -> None:
+    """`value` as one line of JSON; structs become objects."""
+    print(msgspec.json.encode(value).decode(), flush=True)
+
+
+def complain(message: str) -> None:
+    """An error on stderr, each of its lines under our name."""
+    for line in message.splitlines() or [""]:
+        say(f"netreserve: {line}")

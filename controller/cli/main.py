@@ -1,0 +1,109 @@
+"""`netreserve`: composes the verbs, one file each, and turns every error into one line and an exit code (nodes.errors)."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from controller.cli import doctor, down, flood, policy, ps, report, run, runs, serve, shape, up, validate
+from controller.cli.console import complain, say
+from controller.testbed import ComposeError
+from nodes.errors import HarnessError, NetreserveError
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells have it (design, section 7)."""
+
+app = typer.Typer(
+    name="netreserve",
+    help="Will this machine survive swapping over the network while junk floods in, and which reserve policy saves it?",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for verb in (up.up, down.down, ps.ps, run.run, report.report, validate.validate, doctor.doctor, serve.serve):
+    app.command()(verb)
+for name, group in (("policy", policy.app), ("shape", shape.app), ("flood", flood.app), ("runs", runs.app)):
+    app.add_typer(group, name=name)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"netreserve {_version()}")
+        raise typer.Exit()
+
+
+def _version() -> str:
+    try:
+        return version("netreserve")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return "unknown"
+
+
+@app.callback()
+def options(
+    shown: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="With an error, print the details too.")] = False,
+) -> None:
+    """Options of netreserve itself; they stand before the verb. `main` reads --debug, since it must know it even then."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and exits with its code; never lets a traceback through unless --debug asks for it."""
+    words = sys.argv[1:] if arguments is None else arguments
+    code = carry_out(words)
+    sys.exit(code)
+
+
+def carry_out(words: list[str]) -> int:
+    """The exit code of `netreserve WORDS`, after what it had to say was said."""
+    debug = "--debug" in words
+    try:
+        outcome = app(words, prog_name="netreserve", standalone_mode=False)
+        return outcome if isinstance(outcome, int) else 0
+    except NetreserveError as error:
+        _details(error, debug)
+        complain(str(error))
+        return error.exit_code
+    except typer.TyperException as error:
+        return _wrong_usage(error)
+    except (KeyboardInterrupt, typer.Abort):
+        complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output left, as `head` does
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        return _unexpected(error, words, debug)
+
+
+def _wrong_usage(error: typer.TyperException) -> int:
+    """What Typer refuses. Asking for nothing shows the help, which is no error message."""
+    message = error.format_message()
+    if message.startswith("Usage:"):
+        say(message)
+    else:
+        complain(f"{message.rstrip('.')} (see --help)".replace("\n", " "))
+    return 2
+
+
+def _details(error: NetreserveError, debug: bool) -> None:
+    if debug and isinstance(error, ComposeError):
+        say("\n".join(error.tail))
+    if debug:
+        traceback.print_exception(error)
+
+
+def _unexpected(error: Exception, words: list[str], debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    where = "see above" if debug else f"details: netreserve --debug {' '.join(words)}"
+    what = " ".join(str(error).split()) or "no message"
+    complain(f"unexpected {type(error).__name__}: {what} ({where})")
+    return HarnessError.exit_code

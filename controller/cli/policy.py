@@ -1,0 +1,59 @@
+"""`netreserve policy show | set`: which policy is in force, and another one, live."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from controller.api import SetPolicy, Show, State
+from controller.cli.console import Json, console, print_json
+from controller.cli.ps import policy_of
+from controller.cli.session import ask
+from nodes.config import InitiatorSpec, PolicySpec
+from nodes.machine.allocators import ALLOCATORS
+from nodes.machine.policies import POLICIES
+
+app = typer.Typer(
+    help="Show the reserve policy in force, or switch it live.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command()
+def show(json: Json = False) -> None:
+    """Show the policy in force at every initiator, as the node reports it.
+
+    Example: netreserve policy show
+    """
+    _print(ask(Show()), json=json)
+
+
+@app.command("set")
+def set_policy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(POLICIES)}.")],
+    allocator: Annotated[str, typer.Option(help=f"Packet allocator, one of: {', '.join(ALLOCATORS)}.")] = "slab",
+    node: Annotated[str, typer.Option(help="Only this initiator; else all of them.")] = "",
+    json: Json = False,
+) -> None:
+    """Switch the policy of running initiators and show what is in force then.
+
+    Example: netreserve policy set memalloc --node initiator-1
+    """
+    POLICIES[name], ALLOCATORS[allocator]  # refuses unknown names before anybody is asked
+    _print(ask(SetPolicy(policy=PolicySpec(name=name, allocator=allocator), node=node)), json=json)
+
+
+def _print(state: State, *, json: bool) -> None:
+    if json:
+        print_json(state)
+        return
+    table = Table("initiator", "policy (allocator)", "remark", box=None, pad_edge=False)
+    for node in state.nodes:
+        if node.status.role == "initiator":
+            reported = node.reported
+            known = reported is not None and isinstance(reported.spec, InitiatorSpec)
+            remark = reported.error if reported else "has not reported yet"
+            table.add_row(node.status.node, policy_of(node) if known else "unknown", escape(remark))
+    console().print(table if table.row_count else "no initiator has reported yet")

@@ -1,0 +1,84 @@
+"""`netreserve run`: one scenario, from the file to the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller import tiers
+from controller.api import Progress, StartRun
+from controller.cli.console import Json, print_json, say
+from controller.cli.follow import Ended, follow
+from controller.cli.runs import Runs
+from controller.cli.session import client, own_testbed, runs_folder
+from controller.cli.summary import print_summary
+from controller.cli.up import bring_up, heard
+from controller.cli.views import view_for
+from controller.scenario import Scenario, load, override_policy
+from controller.testbed import Testbed, find_root
+from nodes.units import format_ns
+
+INTERRUPTED = 130
+
+
+def run(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file, e.g. scenarios/classic.yaml.")],
+    tier: Annotated[str, typer.Option(help=f"What carries it out, one of: {', '.join(tiers.TIERS)}.")] = "",
+    policy: Annotated[str, typer.Option(help="Instead of the scenario's own.")] = "",
+    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's own.", min=0)] = None,
+    runs: Runs = None,
+    keep: Annotated[bool, typer.Option("--keep/--down", help="What becomes of the containers afterwards.")] = True,
+    json: Json = False,
+) -> None:
+    """Run a scenario and judge it; starts the testbed when it is not up (unless NETRESERVE_BROKER names another one).
+
+    The exit code is the result's: 0 expectations met, 1 not met, 5 inconclusive, 6 harness fault, 130 interrupted.
+
+    Example: netreserve run scenarios/classic.yaml --policy none
+    """
+    experiment = load(scenario)
+    tiers.require(tier or experiment.tier)
+    if policy:
+        experiment = override_policy(experiment, policy)
+    if own_testbed():
+        _prepare(experiment)
+    command = StartRun(scenario=scenario.read_text(), file=str(scenario), policy=policy, seed=seed)
+    try:
+        ended = asyncio.run(_conduct(command, experiment, runs, json=json))
+        _tell(ended.last, runs, json=json)
+    finally:
+        if not keep and own_testbed():
+            with heard() as line:
+                Testbed(find_root(), line).down()
+    result = ended.last.result
+    assert result is not None
+    raise typer.Exit(INTERRUPTED if ended.interrupted else result.exit_code)
+
+
+def _prepare(scenario: Scenario) -> None:
+    """Enough healthy containers, or LackingError. What runs already stays, with what it has beyond the need."""
+    counts = {"initiator": scenario.nodes.initiator.count, "target": scenario.nodes.target.count}
+    testbed = Testbed(find_root())
+    testbed.check()
+    if not testbed.ready(counts):
+        say(f"starting the testbed: {', '.join(f'{n} {service}' for service, n in counts.items())} ...")
+        bring_up(counts, shrink=False)
+
+
+async def _conduct(command: StartRun, scenario: Scenario, runs: Path | None, *, json: bool) -> Ended:
+    async with client(runs) as conversation:
+        say(f"{scenario.name} on the container tier: planned for {format_ns(scenario.phases.total_ns)}")
+        with view_for(json=json) as view:
+            return await follow(conversation, command, view)
+
+
+def _tell(last: Progress, runs: Path | None, *, json: bool) -> None:
+    assert last.result is not None
+    folder = runs_folder(runs) / last.folder
+    if json:
+        print_json({"kind": "result", "result": last.result, "report": str(folder / "report.html")})
+    else:
+        print_summary(last.result, folder)

@@ -1,0 +1,65 @@
+"""The command line's talk with the controller: one question and its answer, or a conversation over a run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from controller import testbed
+from controller.api import Command, Failed, RunStarted, State
+from controller.bus.access import load_credentials
+from controller.bus.client import Client
+from nodes.errors import HarnessError, InconclusiveError, LackingError, NetreserveError, UsageError
+
+CREDENTIALS = ".operator.json"
+"""In the runs folder, written by the testbed's credentials service for the owner of that folder."""
+
+
+def runs_folder(given: Path | None = None) -> Path:
+    """`--runs`, else NETRESERVE_RUNS, else `runs` in the checkout (in the present folder without one)."""
+    if given is not None:
+        return given
+    if named := os.environ.get("NETRESERVE_RUNS"):
+        return Path(named)
+    try:
+        return testbed.find_root() / "runs"
+    except LackingError:
+        return Path("runs")
+
+
+def broker() -> str:
+    """`host:port` of the broker: NETRESERVE_BROKER, else where this checkout's testbed publishes it."""
+    port = testbed.port_of("NETRESERVE_BROKER_PORT", testbed.settings())
+    return os.environ.get("NETRESERVE_BROKER") or f"127.0.0.1:{port}"
+
+
+def own_testbed() -> bool:
+    """Whether the testbed is this checkout's, which we start and stop: a broker that you name is somebody's who does so."""
+    return not os.environ.get("NETRESERVE_BROKER")
+
+
+def client(runs: Path | None = None) -> Client:
+    """A client in the operator's role; `async with` connects it."""
+    return Client(broker(), load_credentials(runs_folder(runs) / CREDENTIALS))
+
+
+def ask(command: Command) -> State:
+    """The controller's answer to anything but StartRun. Raises what `Failed` stands for."""
+    return asyncio.run(_ask(command))
+
+
+async def _ask(command: Command) -> State:
+    async with client() as conversation:
+        answer = accepted(await conversation.ask(command))
+    assert isinstance(answer, State), f"{type(command).__name__} was answered with {type(answer).__name__}"
+    return answer
+
+
+def accepted(answer: RunStarted | State | Failed) -> RunStarted | State:
+    """`answer`, or the error that it tells of."""
+    if not isinstance(answer, Failed):
+        return answer
+    kinds: tuple[type[NetreserveError], ...] = (UsageError, LackingError, InconclusiveError, HarnessError)
+    kind = next((kind for kind in kinds if kind.exit_code == answer.exit_code), HarnessError)
+    raise kind(answer.message)

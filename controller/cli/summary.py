@@ -1,0 +1,80 @@
+"""A result as text: the verdict in a sentence, the cycle with its counts, expectations, data, where the report is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.markup import escape
+from rich.table import Table
+
+from controller.cli.console import console
+from controller.record import CycleEdge, NodeVerdict, Result
+from nodes.units import format_ns
+
+STYLES = {
+    "healthy": "bold green",
+    "slow": "bold yellow",
+    "starved": "bold red",
+    "deadlocked": "bold red",
+    "oom": "bold red",
+    "panicked": "bold red",
+    "inconclusive": "bold magenta",
+}
+"""The same word stands beside every colour."""
+
+
+def print_summary(result: Result, folder: Path) -> None:
+    """What a person reads after a run, on stdout."""
+    out = console()
+    for line in lines(result):
+        out.print(line, soft_wrap=True)
+    if len(result.nodes) > 1:
+        out.print(_nodes(result.nodes))
+    out.print(f"report: {escape(str(folder / 'report.html'))}", soft_wrap=True)
+
+
+def lines(result: Result) -> Iterator[str]:
+    """The summary's lines, in Rich markup."""
+    word = f"[{STYLES[result.verdict]}]{result.verdict.upper()}[/]"
+    policy = f" under {result.policy}" if result.policy else ""
+    yield f"{word}  {escape(result.scenario)}{escape(policy)}, {result.tier} tier, seed {result.seed}, run {result.run}"
+    yield escape(result.sentence or "no reason was recorded")
+    for node in result.nodes:
+        yield from _cycle(node)
+    for check in result.checks:
+        word, style = ("met", "green") if check.met else ("not met", "red")
+        yield f"[{style}]{word:7}[/]  {escape(check.expectation)}  (found: {escape(check.found)})"
+    yield f"data: {escape(result.data)} ({sum(node.verified_pages for node in result.nodes)} pages verified)"
+    for note in result.notes:
+        yield f"note: {escape(note)}"
+
+
+def _cycle(node: NodeVerdict) -> Iterator[str]:
+    if not node.cycle:
+        return
+    yield f"the cycle on {node.node}:"
+    for edge in node.cycle:
+        yield f"  {escape(edge_text(edge))}"
+    yield f"  ... which is where it began: {escape(node.cycle[0].waiter)}"
+
+
+def edge_text(edge: CycleEdge) -> str:
+    """One wait as a line, e.g. `reclaim needs 1 page (88 there), which only writeback frees: ...`."""
+    source = f" [{edge.source}]" if edge.source else ""
+    return (
+        f"{edge.waiter} needs {edge.need} of {edge.resource} ({edge.have} there), "
+        f"which only {edge.who_frees} frees: {edge.why}{source}"
+    )
+
+
+def _nodes(nodes: tuple[NodeVerdict, ...]) -> Table:
+    table = Table("node", "verdict", "pages/s warmup", "flood", "heal", "recovery", "reserve used", "reason", box=None)
+    for node in nodes:
+        recovery = "-" if node.recovery_ns is None else format_ns(node.recovery_ns)
+        rates = (node.warmup_pages_per_s, node.flood_pages_per_s, node.heal_pages_per_s)
+        table.add_row(
+            node.node, f"[{STYLES[node.verdict]}]{node.verdict}[/]", *(f"{rate:.0f}" for rate in rates), recovery,
+            f"{node.reserve_used_pages} pages", escape(node.reason),
+        )  # fmt: skip
+    return table

@@ -1,0 +1,59 @@
+"""`netreserve validate`: everything that is wrong with scenarios, before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.cli.console import Json, complain, print_json
+from controller.scenario import Scenario, ScenarioErrors, load
+from nodes.errors import ScenarioError
+from nodes.units import format_bytes, format_ns
+
+
+def validate(
+    scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="Scenario files.")],
+    json: Json = False,
+) -> None:
+    """Check scenario files and say what each would run. Exits with 2 when one cannot be run.
+
+    Example: netreserve validate scenarios/*.yaml
+    """
+    good = [_check(path, json=json) for path in scenarios]
+    raise typer.Exit(0 if all(good) else ScenarioError.exit_code)
+
+
+def _check(path: Path, *, json: bool) -> bool:
+    try:
+        scenario = load(path)
+    except ScenarioError as error:
+        if json:
+            print_json({"file": str(path), "ok": False, "errors": _errors(error)})
+        else:
+            complain(str(error))
+        return False
+    if json:
+        print_json({"file": str(path), "ok": True, "errors": [], "scenario": scenario})
+    else:
+        print(f"{path}: {describe(scenario)}")
+    return True
+
+
+def _errors(error: ScenarioError) -> list[dict[str, object]]:
+    each = error.errors if isinstance(error, ScenarioErrors) else (error,)
+    return [{"line": e.line, "path": e.path, "message": e.message, "hint": e.hint} for e in each]
+
+
+def describe(scenario: Scenario) -> str:
+    """What a scenario runs, in a line or two."""
+    machine, target = scenario.nodes.initiator, scenario.nodes.target
+    floods = ", ".join(f"{f.rate_pps} pps {f.kind}" for f in scenario.floods) or "no flood"
+    arms = "; ".join(f"{name}: {arm.policy} gives {' or '.join(arm.verdict)}" for name, arm in scenario.arms.items())
+    text = (
+        f"{scenario.name}, policy {scenario.policy.name}: {machine.count} x initiator ({machine.nic}, "
+        f"{machine.memory_pages} pages), {target.count} x target ({format_bytes(target.size_bytes)}), {floods}, "
+        f"{len(scenario.faults)} faults, {format_ns(scenario.phases.total_ns)}"
+    )
+    return f"{text}\n    {arms}" if arms else text
