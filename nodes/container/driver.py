@@ -1,0 +1,109 @@
+"""The machine's clock and hands: tells it what happened, carries out what it decides, wakes it when it is due."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from nodes.container.disk import Disk
+from nodes.container.pages import Pages
+from nodes.machine.events import (
+    Completed,
+    Discard,
+    MachineEvent,
+    Notice,
+    ReadIn,
+    Reconnected,
+    Retransmit,
+    Touch,
+    WriteOut,
+)
+from nodes.machine.machine import Machine
+from nodes.network.timer import PreciseTimer
+from nodes.units import PAGE_BYTES
+
+Emit = Callable[[str, dict[str, object]], None]
+"""`emit(kind, detail)`: something for the run's events."""
+
+
+class Driver:
+    """Runs `machine` on `disk` (from byte `offset_bytes`) with `pages`, until `close`. Time is time.monotonic_ns.
+
+    `before_poll(now_ns)` is called in each step when the machine has been told everything: the place to let sinks read.
+    """
+
+    def __init__(self, machine: Machine, pages: Pages, disk: Disk, offset_bytes: int, emit: Emit) -> None:
+        self.before_poll: Callable[[int], None] = lambda now_ns: None
+        self._machine, self._pages, self._disk = machine, pages, disk
+        self._offset_bytes, self._emit = offset_bytes, emit
+        self._reading: dict[int, ReadIn] = {}
+        self._loop = asyncio.get_running_loop()
+        self._timer = PreciseTimer(self._loop, self.step)
+        self._scheduled = False
+        self._closed = False
+        disk.on_ready = self.wake
+
+    def wake(self) -> None:
+        """Something came in: a step is due in this round of the loop. Cheap to call often."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self.step)
+
+    def tell(self, event: MachineEvent) -> None:
+        """Hands the machine an event now; its decisions follow with the next step."""
+        self._machine.handle(event, time.monotonic_ns())
+        self.wake()
+
+    def step(self) -> None:
+        """Feeds answers, polls, carries decisions out, arms the timer."""
+        self._scheduled = False
+        if self._closed:
+            return
+        now_ns = time.monotonic_ns()
+        self._feed(now_ns)
+        self.before_poll(now_ns)
+        for decision in self._machine.poll(now_ns):
+            self._carry_out(decision)
+        self._timer.arm(self._machine.next_deadline_ns())
+
+    def close(self) -> None:
+        """Stops; the machine stands still from now on."""
+        self._closed = True
+        self._timer.close()
+
+    def _feed(self, now_ns: int) -> None:
+        if self._disk.take_reconnected():
+            self._reading.clear()
+            self._machine.handle(Reconnected(), now_ns)
+            self._emit("reconnect", {})
+        for completed in self._disk.take():
+            self._check(completed)
+            self._machine.handle(completed, now_ns)
+
+    def _check(self, completed: Completed) -> None:
+        read = self._reading.pop(completed.request, None)
+        if not completed.error and read is not None and not self._pages.verify(read.page, read.generation):
+            self._emit("corrupt", {"pages": [read.page], "generation": read.generation})
+
+    def _carry_out(self, decision: object) -> None:
+        pages = self._pages
+        match decision:
+            case Touch(page, generation):
+                pages.write(page, generation)
+            case WriteOut(request, page):
+                self._disk.submit_write(request, self._place(page), pages.view(page))
+            case ReadIn(request, page):
+                self._reading[request] = decision
+                self._disk.submit_read(request, self._place(page), pages.view(page))
+            case Discard(page):
+                pages.discard(page)
+            case Notice(kind, detail):
+                self._emit(kind, dict(detail))
+            case Retransmit():
+                pass  # real TCP has a timer of its own
+            case _:
+                raise AssertionError(f"the machine decided something unknown: {decision!r}")
+
+    def _place(self, page: int) -> int:
+        return self._offset_bytes + page * PAGE_BYTES

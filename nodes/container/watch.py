@@ -1,0 +1,40 @@
+"""Tells when progress stops and when it comes back, with the wait-for cycle while it is there to be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+
+from nodes.machine.events import Stats, Wait
+from nodes.units import SECOND_NS
+
+STALLED_AFTER_NS = SECOND_NS
+"""Longer than any pause of a machine that gets on: reclaim's longest sleep is 100 ms (physics.md section 2; own)."""
+REPEAT_NS = 2 * SECOND_NS
+
+Edges = Callable[[], Iterable[Wait]]
+
+
+class StallWatch:
+    """Fed with each `Stats`; answers the events of that moment as (kind, detail)."""
+
+    def __init__(self) -> None:
+        self._said_ns: int | None = None
+        self._longest_ns = 0
+
+    def observe(self, stats: Stats, now_ns: int, waits: Edges, cycle: Edges) -> Iterator[tuple[str, dict[str, object]]]:
+        """`stall` once progress is older than STALLED_AFTER_NS and every REPEAT_NS while it stays so; `recovered` with the
+        time it took when it is young again."""
+        age_ns = stats.progress_age_ns
+        if age_ns > STALLED_AFTER_NS:
+            self._longest_ns = age_ns
+            if self._said_ns is None or now_ns - self._said_ns >= REPEAT_NS:
+                self._said_ns = now_ns
+                yield "stall", {"stalled_ns": age_ns, "waits": _plain(waits()), "cycle": _plain(cycle())}
+        elif self._said_ns is not None:
+            self._said_ns = None
+            yield "recovered", {"stalled_ns": self._longest_ns}
+
+
+def _plain(edges: Iterable[Wait]) -> list[dict[str, object]]:
+    return [asdict(edge) for edge in edges]
