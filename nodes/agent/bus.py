@@ -7,6 +7,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TypeAlias
 
 import aiomqtt
@@ -65,10 +66,8 @@ class Bus:
     async def publish_sample(self, sample: Sample) -> None:
         """Sends `sample` if there is a connection that takes it; a sample is never sent late."""
         if self._client is not None:
-            try:
+            with suppress(aiomqtt.MqttError):  # `run` sees the same trouble and tells it
                 await self._client.publish(self._topic("sample"), encode(sample), timeout=TIMEOUT_S)
-            except aiomqtt.MqttError:
-                pass  # `run` sees the same trouble and tells it
 
     def post(self, leaf: Leaf, message: Struct) -> None:
         """Puts `message` into the outbox: sent in order, now or when there is a connection again."""
@@ -80,16 +79,16 @@ class Bus:
         """Sends what is in the outbox and then `status`, as far as the broker takes it within TIMEOUT_S."""
         if self._client is None:
             return
-        try:
+        with suppress(aiomqtt.MqttError, TimeoutError):  # the last will says the same
             async with asyncio.timeout(TIMEOUT_S):
                 while self._outbox:
                     await asyncio.sleep(0.005)  # `run` empties it
                 await self._publish(self._client, "status", encode(status))
-        except (aiomqtt.MqttError, TimeoutError):
-            pass  # the last will says the same
 
     def _new_client(self) -> aiomqtt.Client:
-        offline = Status(node=self._node, role=self._role, state="offline", reason="connection lost", t_ns=time.time_ns())
+        offline = Status(
+            node=self._node, role=self._role, state="offline", reason="connection lost", t_ns=time.time_ns()
+        )
         account = self._credentials
         return aiomqtt.Client(
             self._host,

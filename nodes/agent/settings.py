@@ -66,7 +66,7 @@ def _role(text: str) -> Role:
 
 
 def _address(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":") if ":" in text else (text, "", str(BROKER_PORT))
+    host, _, port = text.partition(":") if ":" in text else (text, "", str(BROKER_PORT))
     if not host or not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
         raise UsageError(f"NETRESERVE_BROKER is '{text}': host:port is needed, for example 'broker:{BROKER_PORT}'")
     return host, int(port)

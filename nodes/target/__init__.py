@@ -1,0 +1,1 @@
+"""The storage target's arm: a real nbdkit, changed at run time, and what it served."""

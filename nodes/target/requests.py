@@ -1,0 +1,70 @@
+"""How many requests a target has served, measured without asking the client or nbdkit (which tells only when it ends).
+
+Writes are counted where they end: nbdkit's `file` plugin writes each page with one pwrite, and it sends replies with send,
+not write; so the process's `wchar` (/proc/PID/io) is 4096 bytes for each page written, and a byte or two beside.
+
+Reads are counted where *they* end, at the client: a read's reply is 16 + 4096 bytes and a write's 16, all of it acknowledged
+by the client's TCP in the end. So reads = (bytes acknowledged - 16 x writes) / 4112, rounded down: a reply that is still
+on its way does not count. (nbdkit runs without structured replies, whose headers would be longer.)
+
+The remainder is small and bounded: a handshake's 90 bytes, less than a reply, per connection, are taken off; 257 requests
+answered with an injected error look like one read; what a connection carried between the last look and its end is lost
+(100 ms at most, since a look is taken at each sample).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nodes.machine.events import REPLY_BYTES
+from nodes.target.sockdiag import SockDiag
+from nodes.units import PAGE_BYTES
+
+HANDSHAKE_BYTES = 90
+"""What nbdkit sends before the first reply: greeting 18, structured replies refused 20, size 32, acknowledgement 20."""
+
+
+class Served:
+    """Counts the requests served by the nbdkit processes that follow each other on one port. The count only grows."""
+
+    def __init__(self, diag: SockDiag) -> None:
+        self._diag = diag
+        self._acked: dict[bytes, int] = {}
+        self._acked_closed = 0
+        self._writes_before = 0
+        self._reads = 0
+        self._io: Path | None = None
+        self._writes = 0
+
+    def follow(self, pid: int) -> None:
+        """From now on process `pid` writes; what the one before it did stays counted."""
+        self._writes_before += self._writes
+        self._writes, self._io = 0, Path(f"/proc/{pid}/io")
+
+    def count(self) -> int:
+        """Requests served so far."""
+        self._look()
+        writes = self._writes_before + self._writes
+        carried = self._acked_closed + sum(map(_without_handshake, self._acked.values()))
+        self._reads = max(self._reads, (carried - REPLY_BYTES * writes) // (REPLY_BYTES + PAGE_BYTES))
+        return writes + self._reads
+
+    def _look(self) -> None:
+        acked = self._diag.bytes_acked()
+        for cookie in self._acked.keys() - acked.keys():
+            self._acked_closed += _without_handshake(self._acked[cookie])
+        self._acked = acked
+        if self._io is not None:
+            self._writes = max(self._writes, written_bytes(self._io) // PAGE_BYTES)
+
+
+def written_bytes(io: Path) -> int:
+    """`wchar` of a process's `io` file; 0 once the process is gone."""
+    try:
+        return int(io.read_text().split("wchar: ")[1].split()[0])
+    except (OSError, IndexError):
+        return 0
+
+
+def _without_handshake(acked_bytes: int) -> int:
+    return max(0, acked_bytes - HANDSHAKE_BYTES)
