@@ -1,0 +1,167 @@
+"""All that the record says about one initiator: its standstills, which of them a fault excuses, its rates, its cycle.
+
+Faults: while a link is cut or a target stalls, no progress is expected. A standstill that begins in such a window is
+excused up to the longest legitimate wait after its end, and its time counts neither for nor against the flood's rate.
+A node that still stands after that is judged like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from controller.record import CycleEdge, Phase
+from controller.trace import STALL_NS, Stall, growth, phase, rate_per_s, stalls, within, without
+from nodes.messages import Event, Sample
+from nodes.units import MS_NS, SECOND_NS
+
+BIO_ROUND_NS = 5 * SECOND_NS
+"""mempool_alloc sleeps up to 5 s before it tries again (physics.md section 2)."""
+WATCHDOG_NS = 2 * SECOND_NS
+"""A driver's forced receive interrupt (physics.md section 4)."""
+RTO_MIN_NS = 200 * MS_NS
+RTO_MAX_NS = 120 * SECOND_NS
+"""TCP_RTO_MIN and TCP_RTO_MAX: the peer's retransmission timeout doubles between them."""
+CUT, STALLED_TARGET = "cut", "stalled"
+"""Faults during which nothing can progress."""
+
+Span = tuple[int, int]
+
+
+def legitimate_wait_ns(stalled_ns: int) -> int:
+    """How long a node that has stood still for `stalled_ns` may rightly go on waiting when nothing hinders it any more:
+    for the peer's next retransmission (its timeout doubles, so that comes after at most as long again), then a bio round
+    and a watchdog period. Before that, a standstill proves nothing."""
+    retry_ns = min(max(stalled_ns, RTO_MIN_NS), RTO_MAX_NS)
+    return retry_ns + BIO_ROUND_NS + WATCHDOG_NS
+
+
+def fault_event(t_ns: int, run: str, node: str, fault: str, *, begins: bool, concerns: Sequence[str] = ()) -> Event:
+    """The event of a fault that begins or ends at `node`. `fault` is its kind, or `stalled` for a target that stops
+    answering; `concerns`: the initiators that it keeps from working."""
+    action = "begin" if begins else "end"
+    return Event(
+        t_ns=t_ns,
+        node=node,
+        run=run,
+        kind="fault",
+        detail={"fault": fault, "action": action, "concerns": list(concerns)},
+    )
+
+
+class Evidence:
+    """The record of one initiator. `proved`: the tier itself proved its last standstill to last for ever."""
+
+    def __init__(
+        self,
+        node: str,
+        phases: Sequence[Phase],
+        samples: Sequence[Sample],
+        events: Sequence[Event],
+        proved: bool = False,
+    ) -> None:
+        self.node, self.proved = node, proved
+        self.phases = list(phases)
+        self.warmup, self.flood, self.heal = (phase(phases, name) for name in ("warmup", "flood", "heal"))
+        self.samples = sorted(samples, key=lambda sample: sample.t_ns)
+        in_order = sorted(events, key=lambda event: event.t_ns)
+        self.events = [event for event in in_order if event.node in (node, "")]
+        self.windows = _windows(in_order, node, phases[-1].end_ns if phases else 0)
+        found = stalls(self.samples)
+        self.standing = next((stall for stall in found if stall.open), None)
+        """The standstill that the record ends in."""
+        self.excused = [stall for stall in found if self._is_excused(stall)]
+        self.stalls = [stall for stall in found if stall not in self.excused]
+
+    def calm_ns(self) -> int:
+        """When floods and faults had ended."""
+        return max([self.flood.end_ns if self.flood else 0, *(end_ns for _, end_ns in self.windows)])
+
+    def needed_ns(self, stall: Stall) -> int:
+        """How long `stall` must last, after all hindrance ended, to be called a deadlock.
+
+        When block packets arrived after the driver's last chance to refill, and were refused, the peer's next try
+        cannot fare better: only the machine's own waits remain.
+        """
+        calm_ns = self.calm_ns()
+        free_ns = max(calm_ns, stall.start_ns)
+        refused = growth(self.samples, "block_drops", free_ns + WATCHDOG_NS, stall.end_ns) > 0
+        return BIO_ROUND_NS + WATCHDOG_NS if refused else legitimate_wait_ns(max(calm_ns - stall.start_ns, 0))
+
+    def waited_ns(self, stall: Stall) -> int:
+        """How long `stall` lasted after all hindrance ended."""
+        return stall.end_ns - max(self.calm_ns(), stall.start_ns)
+
+    def heal_needed_ns(self) -> int:
+        """How long the heal phase must last in all for this node to be judged; 0 when it does not stand still."""
+        if self.standing is None or self.heal is None:
+            return 0
+        return max(self.calm_ns(), self.standing.start_ns) + self.needed_ns(self.standing) - self.heal.start_ns
+
+    def pressed_ns(self) -> int | None:
+        """When, in warmup, the first page had been swapped out."""
+        span = within(self.samples, self.warmup.start_ns, self.warmup.end_ns) if self.warmup else []
+        return next((sample.t_ns for sample in span if sample.swap_out_pages > 0), None)
+
+    def warmup_rate(self) -> float | None:
+        """Progress under pressure, pages per second: the only rate that the flood's can be compared with."""
+        start_ns = self.pressed_ns()
+        return rate_per_s(self.samples, [(start_ns, self.warmup.end_ns)]) if start_ns and self.warmup else None
+
+    def flood_rate(self) -> float | None:
+        """Progress in the flood, less the time that faults excuse; None when they cover all of it."""
+        if self.flood is None:
+            return None
+        holes = [(stall.start_ns, stall.end_ns) for stall in self.excused]
+        return rate_per_s(self.samples, without(self.flood.start_ns, self.flood.end_ns, holes))
+
+    def heal_rate(self) -> float | None:
+        """Progress in the heal phase."""
+        return rate_per_s(self.samples, [(self.heal.start_ns, self.heal.end_ns)]) if self.heal else None
+
+    def recovery_ns(self) -> int | None:
+        """The longest time from the end of a standstill's cause, flood or fault, to progress; None: none outlived it."""
+        ended = [stall.end_ns - self._cause_end_ns(stall) for stall in [*self.stalls, *self.excused] if not stall.open]
+        return max((time_ns for time_ns in ended if time_ns > 0), default=None)
+
+    def cycle(self) -> tuple[CycleEdge, ...]:
+        """The wait-for cycle that was recorded last."""
+        for event in reversed(self.events):
+            edges = event.detail.get("cycle") if event.kind in ("stall", "waits") else None
+            if edges:
+                return tuple(msgspec.convert(edge, CycleEdge, strict=False) for edge in edges)
+        return ()
+
+    def _cause_end_ns(self, stall: Stall) -> int:
+        window = self._window_of(stall)
+        if window:
+            return window[1]
+        begun_in_flood = self.flood is not None and self.flood.start_ns <= stall.start_ns < self.flood.end_ns
+        return self.flood.end_ns if self.flood and begun_in_flood else stall.end_ns
+
+    def _is_excused(self, stall: Stall) -> bool:
+        window = self._window_of(stall)
+        if window is None or stall.open:
+            return False
+        return stall.end_ns <= window[1] + legitimate_wait_ns(window[1] - stall.start_ns)
+
+    def _window_of(self, stall: Stall) -> Span | None:
+        """The fault that the standstill began in; one younger than STALL_NS when the fault came was none before it."""
+        return next((span for span in self.windows if span[0] - STALL_NS < stall.start_ns < span[1]), None)
+
+
+def _windows(events: Sequence[Event], node: str, end_ns: int) -> list[Span]:
+    """When faults kept `node` from any progress; a fault that nobody ended lasts to the end."""
+    begun: dict[tuple[str, str], int] = {}
+    windows: list[Span] = []
+    for event in events:
+        key = (event.node, str(event.detail.get("fault")))
+        concerned = event.node == node or node in event.detail.get("concerns", ())
+        if event.kind != "fault" or key[1] not in (CUT, STALLED_TARGET) or not concerned:
+            continue
+        if event.detail.get("action") == "begin":
+            begun.setdefault(key, event.t_ns)
+        elif key in begun:
+            windows.append((begun.pop(key), event.t_ns))
+    return sorted([*windows, *((start_ns, end_ns) for start_ns in begun.values())])

@@ -1,0 +1,287 @@
+"""What a scenario comes down to: which node is to be what, and what happens when. Pure; the runner carries it out.
+
+Times count from the start of the run. Nodes are named `initiator-1`, `target-1`, ... unless the names of those that are
+online are given; initiator i uses target i modulo their count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from msgspec import Struct, structs
+
+from controller.evidence import CUT, STALLED_TARGET, fault_event
+from controller.record import Phase
+from controller.scenario import Scenario, override_policy
+from controller.scenario.faults import Fault
+from nodes.config import InitiatorSpec, Shape, Spec, TargetSpec
+from nodes.errors import UsageError
+from nodes.messages import Event, Role
+from nodes.units import PAGE_BYTES, format_bps, format_bytes, format_ns
+from traffic.profiles import Flood, sinks_of
+
+INITIATOR_OVERHEAD_BYTES = 64 << 20
+"""An initiator's container gets this above its modelled memory: Python and the pump take up to 48 MiB (own)."""
+TARGET_OVERHEAD_BYTES = 64 << 20
+"""A target's container gets this above its disk, which lives in memory: nbdkit and the agent (own)."""
+
+
+class PlannedNode(Struct, frozen=True, kw_only=True):
+    """One node at the start of the run."""
+
+    name: str
+    role: Role
+    spec: Spec
+    shape: Shape
+    memory_limit_bytes: int
+    """Of its container."""
+    target: str = ""
+    """The target an initiator swaps to; its address goes into the spec by `spec_at`."""
+
+    def spec_at(self, addresses: Mapping[str, str]) -> Spec:
+        """The spec with the target's `host:port` from `addresses` (by name). Raises UsageError when it is not there."""
+        if not isinstance(self.spec, InitiatorSpec):
+            return self.spec
+        if self.target not in addresses:
+            raise UsageError(
+                f"{self.name} needs the address of {self.target}: known are {', '.join(addresses) or 'none'}"
+            )
+        return structs.replace(self.spec, target=addresses[self.target])
+
+
+class PlannedFlood(Struct, frozen=True, kw_only=True):
+    """A flood with its times and its first sink port."""
+
+    flood: Flood
+    port: int
+    start_ns: int
+    end_ns: int
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """A fault begins or ends at one node: only the settings that differ are changed, whatever a person set meanwhile."""
+
+    at_ns: int
+    node: str
+    fault: str
+    """Its kind."""
+    begins: bool
+    spec_changes: dict[str, object]
+    shape_changes: dict[str, object]
+    concerns: tuple[str, ...] = ()
+    """The initiators that it keeps from working, or lets work again."""
+
+    def apply(self, spec: Spec, shape: Shape) -> tuple[Spec, Shape]:
+        """What `spec` and `shape` are to be now."""
+        return structs.replace(spec, **self.spec_changes), structs.replace(shape, **self.shape_changes)
+
+    def event(self, t_ns: int, run: str) -> Event:
+        """The event to record when it is in force, at Unix time `t_ns`."""
+        return fault_event(t_ns, run, self.node, self._word(), begins=self.begins, concerns=self.concerns)
+
+    def _word(self) -> str:
+        return STALLED_TARGET if "stalled" in self.spec_changes else self.fault
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """A scenario, worked out."""
+
+    scenario: Scenario
+    nodes: tuple[PlannedNode, ...]
+    phases: tuple[Phase, ...]
+    floods: tuple[PlannedFlood, ...]
+    changes: tuple[Change, ...]
+    """In the order of their times."""
+
+    @property
+    def total_ns(self) -> int:
+        """Planned time of the whole run; the heal phase may be extended."""
+        return self.phases[-1].end_ns
+
+    def describe(self) -> Iterator[str]:
+        """The plan in lines for a person."""
+        yield from _described(self)
+
+
+def plan(
+    scenario: Scenario,
+    policy: str = "",
+    *,
+    initiators: Sequence[str] = (),
+    targets: Sequence[str] = (),
+) -> Plan:
+    """The plan of `scenario`, under `policy` if one is given. `initiators`, `targets`: names of nodes that are online, as
+    many as the scenario counts are used. Raises UsageError for an unknown policy or too few names."""
+    if policy:
+        scenario = override_policy(scenario, policy)
+    initiator_names = _names("initiator", scenario.nodes.initiator.count, initiators)
+    target_names = _names("target", scenario.nodes.target.count, targets)
+    nodes = (*_initiators(scenario, initiator_names, target_names), *_targets(scenario, target_names))
+    return Plan(
+        scenario=scenario,
+        nodes=nodes,
+        phases=_phases(scenario),
+        floods=_floods(scenario),
+        changes=tuple(sorted(_changes(scenario, nodes), key=lambda change: change.at_ns)),
+    )
+
+
+def _names(role: str, count: int, online: Sequence[str]) -> list[str]:
+    if not online:
+        return [f"{role}-{index + 1}" for index in range(count)]
+    if len(online) < count:
+        raise UsageError(
+            f"the scenario needs {count} {role}s, {len(online)} are there: start more with --scale {role}={count}"
+        )
+    return list(online[:count])
+
+
+def _initiators(scenario: Scenario, names: list[str], targets: list[str]) -> Iterator[PlannedNode]:
+    machine = scenario.nodes.initiator.machine()
+    area_bytes = machine.working_set_pages * PAGE_BYTES
+    for index, name in enumerate(names):
+        spec = InitiatorSpec(
+            machine=machine,
+            policy=scenario.policy,
+            sinks=sinks_of(scenario.floods),
+            swap_offset_bytes=index // len(targets) * area_bytes,
+        )
+        yield PlannedNode(
+            name=name,
+            role="initiator",
+            spec=spec,
+            shape=scenario.links.data,
+            memory_limit_bytes=machine.memory_pages * PAGE_BYTES + INITIATOR_OVERHEAD_BYTES,
+            target=targets[index % len(targets)],
+        )
+
+
+def _targets(scenario: Scenario, names: list[str]) -> Iterator[PlannedNode]:
+    target = scenario.nodes.target.target()
+    limit_bytes = target.size_bytes + TARGET_OVERHEAD_BYTES
+    for name in names:
+        yield PlannedNode(
+            name=name, role="target", spec=target, shape=scenario.links.data, memory_limit_bytes=limit_bytes
+        )
+
+
+def _phases(scenario: Scenario) -> tuple[Phase, ...]:
+    phases = scenario.phases
+    ends = [0, phases.warmup_ns, phases.warmup_ns + phases.flood_ns, phases.total_ns]
+    names = ("warmup", "flood", "heal")
+    return tuple(Phase(name=name, start_ns=a, end_ns=b) for name, (a, b) in zip(names, pairwise(ends), strict=True))
+
+
+def _floods(scenario: Scenario) -> tuple[PlannedFlood, ...]:
+    begin_ns, length_ns = scenario.phases.warmup_ns, scenario.phases.flood_ns
+    return tuple(
+        PlannedFlood(
+            flood=flood,
+            port=sink.port,
+            start_ns=begin_ns + flood.start_ns,
+            end_ns=begin_ns + (flood.start_ns + flood.duration_ns if flood.duration_ns else length_ns),
+        )
+        for flood, sink in zip(scenario.floods, sinks_of(scenario.floods), strict=True)
+    )
+
+
+def _changes(scenario: Scenario, nodes: Sequence[PlannedNode]) -> Iterator[Change]:
+    for node, generic in zip(nodes, _generic_names(nodes), strict=True):
+        concerned = [fault for fault in scenario.faults if fault.concerns(generic)]
+        times = sorted({time for fault in concerned for time in (fault.at_ns, fault.end_ns) if time is not None})
+        spec, shape = node.spec, node.shape
+        for time_ns in times:
+            new_spec, new_shape = _in_force(node, concerned, time_ns)
+            spec_changes, shape_changes = _differing(spec, new_spec), _differing(shape, new_shape)
+            spec, shape = new_spec, new_shape
+            cause = next(fault for fault in concerned if time_ns in (fault.at_ns, fault.end_ns))
+            if spec_changes or shape_changes:
+                yield Change(
+                    at_ns=scenario.phases.warmup_ns + time_ns,
+                    node=node.name,
+                    fault=cause.kind,
+                    begins=cause.at_ns == time_ns,
+                    spec_changes=spec_changes,
+                    shape_changes=shape_changes,
+                    concerns=tuple(_kept_from_working(node, nodes, spec_changes, shape_changes)),
+                )
+
+
+def _generic_names(nodes: Sequence[PlannedNode]) -> Iterator[str]:
+    """Faults speak of `initiator-1`, whatever the nodes that are online are called."""
+    seen = {"initiator": 0, "target": 0}
+    for node in nodes:
+        seen[node.role] += 1
+        yield f"{node.role}-{seen[node.role]}"
+
+
+def _in_force(node: PlannedNode, faults: Sequence[Fault], time_ns: int) -> tuple[Spec, Shape]:
+    """The settings at `time_ns` (after the flood phase began): what stays is applied first, then what passes."""
+    spec, shape = node.spec, node.shape
+    begun = sorted((fault for fault in faults if fault.at_ns <= time_ns), key=lambda fault: fault.at_ns)
+    lasting = [fault for fault in begun if fault.end_ns is None]
+    passing = [fault for fault in begun if fault.end_ns is not None and time_ns < fault.end_ns]
+    for fault in (*lasting, *passing):
+        spec, shape = fault.apply(spec, shape)
+    return spec, shape
+
+
+def _differing(before: Struct, after: Struct) -> dict[str, object]:
+    names = before.__struct_fields__
+    return {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
+
+
+def _kept_from_working(
+    node: PlannedNode, nodes: Sequence[PlannedNode], spec_changes: dict[str, object], shape_changes: dict[str, object]
+) -> list[str]:
+    if CUT not in shape_changes and "stalled" not in spec_changes:
+        return []
+    return [node.name] if node.role == "initiator" else [other.name for other in nodes if other.target == node.name]
+
+
+def _described(work: Plan) -> Iterator[str]:
+    for node in work.nodes:
+        yield f"{node.name}: {_node(node)}; container limit {format_bytes(node.memory_limit_bytes)}"
+    if work.nodes:
+        yield f"link: {_link(work.nodes[0].shape)}"
+    for phase in work.phases:
+        yield f"{_span(phase.start_ns, phase.end_ns)}: {phase.name}"
+    for item in work.floods:
+        yield f"{_span(item.start_ns, item.end_ns)}: {_flood(item)}"
+    for change in work.changes:
+        yield f"{format_ns(change.at_ns)}: {change.fault} {'begins' if change.begins else 'ends'} at {change.node}"
+    yield from (f"expects {expectation}" for expectation in work.scenario.expect)
+    for name, arm in work.scenario.arms.items():
+        yield f"arm {name}: policy {arm.policy} must give {' or '.join(arm.verdict)}"
+    yield f"planned time: {format_ns(work.total_ns)}"
+
+
+def _node(node: PlannedNode) -> str:
+    if isinstance(node.spec, TargetSpec):
+        return f"disk {format_bytes(node.spec.size_bytes)}, latency {format_ns(node.spec.latency_ns)}"
+    machine = node.spec.machine
+    memory, area = format_bytes(machine.memory_pages * PAGE_BYTES), format_bytes(machine.working_set_pages * PAGE_BYTES)
+    return (
+        f"policy {node.spec.policy.name}, {memory} memory, {machine.min_free_pages} pages min, {machine.nic},"
+        f" working set {area} on {node.target} at {format_bytes(node.spec.swap_offset_bytes)}"
+    )
+
+
+def _link(shape: Shape) -> str:
+    rate = format_bps(shape.rate_bps) if shape.rate_bps else "unlimited"
+    shares = (("loss", shape.loss_ratio), ("reorder", shape.reorder_ratio), ("duplicate", shape.duplicate_ratio))
+    troubles = "".join(f", {name} {share:.3%}" for name, share in shares if share)
+    return f"{rate}, delay {format_ns(shape.delay_ns or 0)}, jitter {format_ns(shape.jitter_ns or 0)}{troubles}"
+
+
+def _flood(item: PlannedFlood) -> str:
+    flood = item.flood
+    return (
+        f"{flood.kind} flood, {flood.rate_pps} pps x {flood.size_bytes} B to {flood.sockets} sockets from port {item.port},"
+        f" reader {flood.reader}, rcvbuf {format_bytes(flood.rcvbuf_bytes)}"
+    )
+
+
+def _span(start_ns: int, end_ns: int) -> str:
+    return f"{format_ns(start_ns)} to {format_ns(end_ns)}"

@@ -1,0 +1,154 @@
+"""Relations between a scenario's settings: each check yields what does not hold, with the values and what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from controller.scenario.faults import Fault, SetMinFree, Storage, SwitchPolicy, check_marks
+from controller.scenario.model import Scenario
+from nodes.errors import UsageError
+from nodes.units import PAGE_BYTES, SECOND_NS, format_bytes, format_ns
+from traffic.profiles import sinks_of
+
+Finding = tuple[str, str]
+"""The key path, and what is wrong there."""
+
+
+def _memory(scenario: Scenario) -> Iterator[Finding]:
+    initiator = scenario.nodes.initiator
+    memory, low = initiator.memory_pages, initiator.min_free_pages
+    if low >= memory:
+        yield "nodes.initiator.min_free", f"min_free {_size(low)} is not below memory {_size(memory)}"
+        return
+    for path, policy in _policies(scenario):
+        try:
+            check_marks(low, policy, memory)
+        except UsageError as error:
+            yield "nodes.initiator.min_free", f"{error} (under policy {policy} of '{path}')"
+            return
+
+
+def _pressure(scenario: Scenario) -> Iterator[Finding]:
+    initiator = scenario.nodes.initiator
+    working_set, memory = initiator.working_set_pages, initiator.memory_pages
+    if working_set <= memory:
+        yield (
+            "nodes.initiator.working_set",
+            f"working_set {_size(working_set)} fits into memory {_size(memory)}: nothing would ever be swapped",
+        )
+    touched = initiator.touch_pages_per_s * scenario.phases.warmup_ns // SECOND_NS
+    if initiator.touch_pages_per_s > 0 and touched <= memory < working_set:
+        needed_ns = (memory * SECOND_NS) // initiator.touch_pages_per_s + SECOND_NS
+        yield (
+            "phases.warmup",
+            f"warmup {format_ns(scenario.phases.warmup_ns)} at {initiator.touch_pages_per_s} pages/s touches {touched} of"
+            f" {memory} pages: the flood would begin before memory is full (at least {format_ns(needed_ns)} are needed)",
+        )
+
+
+def _disk(scenario: Scenario) -> Iterator[Finding]:
+    initiator, target = scenario.nodes.initiator, scenario.nodes.target
+    sharing = -(-initiator.count // target.count)
+    needed_bytes = sharing * initiator.working_set_pages * PAGE_BYTES
+    if target.size_bytes < needed_bytes:
+        yield (
+            "nodes.target.size",
+            f"size {format_bytes(target.size_bytes)} is smaller than the working sets of the {sharing} initiators that"
+            f" share a target: at least {format_bytes(needed_bytes)} is needed",
+        )
+
+
+def _floods(scenario: Scenario) -> Iterator[Finding]:
+    for index, flood in enumerate(scenario.floods):
+        end_ns = flood.start_ns + flood.duration_ns
+        if flood.start_ns >= scenario.phases.flood_ns or end_ns > scenario.phases.flood_ns:
+            yield (
+                f"floods[{index}]",
+                f"it lasts from {format_ns(flood.start_ns)} to {format_ns(max(end_ns, flood.start_ns))}, but the flood"
+                f" phase only {format_ns(scenario.phases.flood_ns)}",
+            )
+        try:
+            sinks_of((flood,))
+        except ValueError as error:
+            yield f"floods[{index}].rcvbuf", str(error).replace("rcvbuf_bytes", "rcvbuf")
+
+
+def _faults(scenario: Scenario) -> Iterator[Finding]:
+    names = {*_names("initiator", scenario.nodes.initiator.count), *_names("target", scenario.nodes.target.count)}
+    last_ns = scenario.phases.flood_ns + scenario.phases.heal_ns
+    for index, fault in enumerate(scenario.faults):
+        path = f"faults[{index}]"
+        if fault.node not in names:
+            yield f"{path}.node", f"unknown node '{fault.node}': one of {', '.join(sorted(names))}"
+        elif problem := _wrong_role(fault):
+            yield f"{path}.node", problem
+        if fault.at_ns >= last_ns or (fault.end_ns or 0) > last_ns:
+            yield path, f"it must begin and end within flood and heal, the first {format_ns(last_ns)}"
+        if not _changes(fault):
+            yield path, "it changes nothing: name at least one of its settings"
+        yield from ((path, problem) for problem in _overlaps(scenario.faults[:index], fault))
+        yield from ((f"{path}.min_free", problem) for problem in _marks(scenario, fault))
+
+
+def _links(scenario: Scenario) -> Iterator[Finding]:
+    shape = scenario.links.data
+    if (shape.jitter_ns or 0) > (shape.delay_ns or 0):
+        yield (
+            "links.data.jitter",
+            f"jitter {format_ns(shape.jitter_ns or 0)} is more than delay {format_ns(shape.delay_ns or 0)}:"
+            " no packet can arrive before it was sent",
+        )
+
+
+CHECKS: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (_memory, _pressure, _disk, _floods, _faults, _links)
+
+
+def findings(scenario: Scenario) -> Iterator[Finding]:
+    """All that does not hold."""
+    for check in CHECKS:
+        yield from check(scenario)
+
+
+def _size(pages: int) -> str:
+    return f"{format_bytes(pages * PAGE_BYTES)} ({pages} pages)"
+
+
+def _policies(scenario: Scenario) -> list[tuple[str, str]]:
+    arms = [(f"arms.{name}", arm.policy) for name, arm in scenario.arms.items()]
+    return [("policy", scenario.policy.name), *arms]
+
+
+def _names(role: str, count: int) -> list[str]:
+    return [role, *(f"{role}-{index + 1}" for index in range(count))]
+
+
+def _wrong_role(fault: Fault) -> str:
+    role = fault.node.rsplit("-", 1)[0] if "-" in fault.node else fault.node
+    if isinstance(fault, Storage) and role != "target":
+        return f"'{fault.node}' is no target: a fault of kind target needs 'target' or 'target-1'"
+    if isinstance(fault, (SwitchPolicy, SetMinFree)) and role != "initiator":
+        return f"'{fault.node}' is no initiator: a fault of kind {fault.kind} needs 'initiator' or 'initiator-1'"
+    return ""
+
+
+def _changes(fault: Fault) -> bool:
+    own = [name for name in type(fault).__struct_fields__ if name not in Fault.__struct_fields__]
+    return not own or any(getattr(fault, name) is not None for name in own)
+
+
+def _overlaps(earlier: tuple[Fault, ...], fault: Fault) -> Iterator[str]:
+    for index, other in enumerate(earlier):
+        same_place = other.concerns(fault.node) or fault.concerns(other.node)
+        if type(other) is not type(fault) or not same_place or other.end_ns is None or fault.end_ns is None:
+            continue
+        if other.at_ns < fault.end_ns and fault.at_ns < other.end_ns:
+            yield f"it overlaps faults[{index}], which is of the same kind at the same node"
+
+
+def _marks(scenario: Scenario, fault: Fault) -> Iterator[str]:
+    initiator = scenario.nodes.initiator
+    if isinstance(fault, SetMinFree):
+        try:
+            check_marks(fault.min_free_pages, scenario.policy.name, initiator.memory_pages)
+        except UsageError as error:
+            yield str(error)

@@ -1,0 +1,138 @@
+"""YAML text as values that know their line and key path, and the list of problems found in them.
+
+PyYAML's `compose` gives nodes with marks; a scenario's reader needs plain values with places. Anchors are refused: the
+expanded scenario of a run must read like the file it came from, and nested aliases grow without bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import yaml
+
+from nodes.errors import ScenarioError
+
+Scalar = str | int | float | bool | None
+DEPTH_MAX = 20
+"""A scenario is 4 levels deep; a text deeper than this is no scenario (own)."""
+
+
+@dataclass(frozen=True)
+class Located:
+    """A value of the file: a scalar, a list or a mapping of located values."""
+
+    value: Scalar | list[Located] | dict[str, Located]
+    line: int
+    path: str = ""
+
+    def described(self) -> str:
+        """What it is, for a message about what it should have been."""
+        if isinstance(self.value, dict):
+            return "a mapping"
+        if isinstance(self.value, list):
+            return "a list"
+        return "nothing" if self.value is None else f"'{self.value}'"
+
+
+class ScenarioErrors(ScenarioError):
+    """Everything that is wrong with one file, one line each; `errors` holds them singly, in the file's order."""
+
+    def __init__(self, errors: list[ScenarioError]) -> None:
+        first = errors[0]
+        super().__init__(first.message, path=first.path, line=first.line, file=first.file, hint=first.hint)
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)
+
+
+class Problems:
+    """Collects what is wrong with a file."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self._errors: list[ScenarioError] = []
+
+    def add(self, message: str, *, line: int = 0, path: str = "", hint: str = "") -> None:
+        """Notes one problem."""
+        self._errors.append(ScenarioError(message, path=path, line=line, file=self.file, hint=hint))
+
+    def at(self, place: Located, message: str, hint: str = "") -> None:
+        """Notes one problem with the value at `place`."""
+        self.add(message, line=place.line, path=place.path, hint=hint)
+
+    def __bool__(self) -> bool:
+        return bool(self._errors)
+
+    def raise_any(self) -> None:
+        """Raises ScenarioErrors when anything was noted."""
+        if self._errors:
+            raise ScenarioErrors(sorted(self._errors, key=lambda error: error.line))
+
+
+def read_yaml(text: str, problems: Problems) -> Located | None:
+    """The document in `text`; None (and a problem noted) when there is none."""
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent) and event.start_mark:
+                problems.add(f"alias '*{event.anchor}' is not allowed: write it out", line=event.start_mark.line + 1)
+                return None
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is None:
+            problems.add("the file is empty: a scenario begins with 'name: ...'")
+            return None
+        return _located(node, node.start_mark.line + 1, "", problems, DEPTH_MAX)
+    except yaml.YAMLError as error:
+        _not_yaml(error, text, problems)
+    except RecursionError:
+        problems.add("the text is nested too deeply for a scenario", line=1)
+    return None
+
+
+def _not_yaml(error: yaml.YAMLError, text: str, problems: Problems) -> None:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    position = getattr(error, "position", 0)
+    line = mark.line + 1 if mark else text.count("\n", 0, position) + 1
+    why = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    problems.add(f"not YAML: {' '.join(str(why).split())}", line=line)
+
+
+def _located(node: yaml.Node, line: int, path: str, problems: Problems, depth: int) -> Located:
+    if depth == 0:
+        problems.add("nested too deeply for a scenario", line=line, path=path)
+        return Located(None, line, path)
+    if isinstance(node, yaml.MappingNode):
+        return Located(_mapping(node, path, problems, depth - 1), line, path)
+    if isinstance(node, yaml.SequenceNode):
+        items = enumerate(node.value)
+        children = [_located(n, n.start_mark.line + 1, f"{path}[{i}]", problems, depth - 1) for i, n in items]
+        return Located(children, line, path)
+    return Located(_scalar(node), line, path)
+
+
+def _mapping(node: yaml.MappingNode, path: str, problems: Problems, depth: int) -> dict[str, Located]:
+    found: dict[str, Located] = {}
+    for key_node, value_node in node.value:
+        key, line = str(key_node.value), key_node.start_mark.line + 1
+        here = f"{path}.{key}" if path else key
+        if not isinstance(key_node, yaml.ScalarNode):
+            problems.add("a key must be a plain word", line=line, path=path)
+        elif key in found:
+            problems.add(
+                f"key '{key}' stands here a second time (first on line {found[key].line})", line=line, path=here
+            )
+        else:
+            found[key] = _located(value_node, line, here, problems, depth)
+    return found
+
+
+def _scalar(node: yaml.Node) -> Scalar:
+    """Numbers, truth values and null as YAML means them; all else (dates too) stays the text that was written."""
+    kind = node.tag.removeprefix("tag:yaml.org,2002:")
+    if kind not in ("int", "float", "bool", "null"):
+        return str(node.value)
+    try:
+        value = yaml.safe_load(yaml.serialize(node, Dumper=yaml.SafeDumper))
+    except ValueError:
+        return str(node.value)
+    return value if isinstance(value, (int, float, bool)) or value is None else str(node.value)

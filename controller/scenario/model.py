@@ -1,0 +1,86 @@
+"""A scenario in netreserve's own units. The records mirror the file: `scenario.nodes.initiator.memory_pages`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, structs
+
+from controller.expect import Expectation
+from controller.record import VerdictName
+from controller.scenario.faults import Fault
+from nodes.config import OPEN_LINK, MachineConfig, PolicySpec, Shape, TargetSpec
+from nodes.units import SECOND_NS
+from traffic.profiles import Flood
+
+Tier = Literal["sim", "container", "kernel"]
+
+
+class Initiators(MachineConfig, frozen=True, kw_only=True):
+    """`count` equal initiators."""
+
+    count: int = 1
+
+    def machine(self) -> MachineConfig:
+        """One of them."""
+        return MachineConfig(**{name: getattr(self, name) for name in MachineConfig.__struct_fields__})
+
+
+class Targets(TargetSpec, frozen=True, kw_only=True):
+    """`count` equal storage targets."""
+
+    count: int = 1
+
+    def target(self) -> TargetSpec:
+        """One of them."""
+        return TargetSpec(**{name: getattr(self, name) for name in TargetSpec.__struct_fields__})
+
+
+class Nodes(Struct, frozen=True, kw_only=True):
+    initiator: Initiators = Initiators()
+    target: Targets = Targets()
+
+
+class Links(Struct, frozen=True, kw_only=True):
+    data: Shape = OPEN_LINK
+
+
+class Phases(Struct, frozen=True, kw_only=True):
+    """How long pressure builds, junk floods, and recovery is waited for (the runner may extend heal)."""
+
+    warmup_ns: int = 10 * SECOND_NS
+    flood_ns: int = 20 * SECOND_NS
+    heal_ns: int = 15 * SECOND_NS
+
+    @property
+    def total_ns(self) -> int:
+        return self.warmup_ns + self.flood_ns + self.heal_ns
+
+
+class Arm(Struct, frozen=True, kw_only=True):
+    """A policy whose outcome is known: `verdict` are those it must give. Checks the scenario, not the patient."""
+
+    policy: str
+    verdict: tuple[VerdictName, ...]
+
+
+class Scenario(Struct, frozen=True, kw_only=True):
+    """One experiment, complete: everything a run needs and nothing about how it is carried out."""
+
+    name: str
+    about: str = ""
+    nodes: Nodes = Nodes()
+    links: Links = Links()
+    policy: PolicySpec
+    floods: tuple[Flood, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    phases: Phases = Phases()
+    expect: tuple[Expectation, ...]
+    arms: dict[str, Arm] = {}
+    """Usually `bad` and `good`."""
+    seed: int = 0
+    tier: Tier = "container"
+
+    def with_policy(self, name: str) -> Scenario:
+        """The same under another policy, keeping the allocator."""
+        return structs.replace(self, policy=PolicySpec(name=name, allocator=self.policy.allocator))

@@ -1,0 +1,97 @@
+"""What the samples of one node say about its progress: rates, standstills, silences. Pure arithmetic on the record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from controller.record import Phase
+from nodes.messages import Sample
+from nodes.units import SECOND_NS
+
+STALL_NS = 2 * SECOND_NS
+"""Progress that pauses for less is no standstill: a card whose ring ran dry may rightly wait for its driver's watchdog,
+which rings every 2 s (physics.md section 4: e1000, e1000e)."""
+SILENCE_NS = 2 * SECOND_NS
+"""A node that sends no sample for longer could have done anything meanwhile (own: 20 samples)."""
+
+
+@dataclass(frozen=True)
+class Stall:
+    """The application touched no page from `start_ns` (its last progress) to `end_ns`."""
+
+    start_ns: int
+    end_ns: int
+    open: bool
+    """True: the record ends before progress does not come back; `end_ns` is then the last sample's time."""
+
+    @property
+    def length_ns(self) -> int:
+        return self.end_ns - self.start_ns
+
+
+def within(samples: Sequence[Sample], start_ns: int, end_ns: int) -> list[Sample]:
+    """The samples of a span of time, both ends included."""
+    return [sample for sample in samples if start_ns <= sample.t_ns <= end_ns]
+
+
+def stalls(samples: Sequence[Sample]) -> list[Stall]:
+    """Every standstill of STALL_NS or longer."""
+    found: list[Stall] = []
+    for index, sample in enumerate(samples[1:], 1):
+        if sample.progress_pages == samples[index - 1].progress_pages:
+            continue
+        found.append(Stall(_last_progress_ns(samples, index), sample.t_ns, open=False))
+    if samples:
+        found.append(Stall(_last_progress_ns(samples, len(samples)), samples[-1].t_ns, open=True))
+    return [stall for stall in found if stall.length_ns >= STALL_NS]
+
+
+def _last_progress_ns(samples: Sequence[Sample], index: int) -> int:
+    """When the progress that sample `index - 1` shows was first seen."""
+    shown = samples[index - 1].progress_pages
+    while index > 1 and samples[index - 2].progress_pages == shown:
+        index -= 1
+    return samples[index - 1].t_ns
+
+
+def silence(samples: Sequence[Sample], start_ns: int, end_ns: int) -> tuple[int, int]:
+    """The longest time without a sample in a span, and when it began, both ns."""
+    times = [start_ns, *(sample.t_ns for sample in within(samples, start_ns, end_ns)), end_ns]
+    return max((after - before, before) for before, after in pairwise(times))
+
+
+def growth(samples: Sequence[Sample], field: str, start_ns: int, end_ns: int) -> int:
+    """How much a counter grew in a span."""
+    span = within(samples, start_ns, end_ns)
+    return int(getattr(span[-1], field) - getattr(span[0], field)) if span else 0
+
+
+def rate_per_s(samples: Sequence[Sample], spans: Sequence[tuple[int, int]]) -> float | None:
+    """Pages of progress per second over all `spans` together; None when they hold no time with samples at both ends."""
+    pages = time_ns = 0
+    for start_ns, end_ns in spans:
+        span = within(samples, start_ns, end_ns)
+        if len(span) >= 2:
+            pages += span[-1].progress_pages - span[0].progress_pages
+            time_ns += span[-1].t_ns - span[0].t_ns
+    return pages * SECOND_NS / time_ns if time_ns else None
+
+
+def without(start_ns: int, end_ns: int, holes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """A span of time less the `holes` in it."""
+    spans = [(start_ns, end_ns)]
+    for hole_start, hole_end in holes:
+        spans = [
+            part
+            for start, end in spans
+            for part in ((start, min(end, hole_start)), (max(start, hole_end), end))
+            if part[0] < part[1]
+        ]
+    return spans
+
+
+def phase(phases: Sequence[Phase], name: str) -> Phase | None:
+    """The phase of that name, if the run got so far."""
+    return next((item for item in phases if item.name == name), None)

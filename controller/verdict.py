@@ -1,0 +1,281 @@
+"""The judgement of a run, from its samples and events alone.
+
+    healthy       progress in the flood at 50 % of warmup's rate or more
+    slow          less, but it went on
+    starved       it stood still when the flood ended (or as good as still all along), and came back in the heal phase
+    deadlocked    still standing when floods and faults are over and the longest legitimate wait is too
+    oom           a task was killed for want of memory
+    inconclusive  the run proves nothing: the reason says why
+
+What faults excuse: controller/evidence.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
+
+from controller.evidence import Evidence
+from controller.record import CycleEdge, NodeVerdict, Phase, VerdictName, worst
+from controller.trace import SILENCE_NS, Stall, growth, silence, within
+from nodes.messages import Event, Sample
+from nodes.units import SECOND_NS, format_ns
+
+HEALTHY_RATIO = 0.5
+"""Design, section 7: progress within 50 % of warmup's rate."""
+STILL_RATIO = 0.01
+"""A hundredth of warmup's rate is no progress worth the name (own)."""
+WARMUP_PRESSED_NS = SECOND_NS
+"""Progress under pressure must have been seen for as long before the flood: ten samples (own)."""
+PUMP_LOSS_RATIO = 0.01
+"""Packets lost by the harness, as a share of all, above which the machine did not see the flood that was sent (own)."""
+
+
+class Judgement(Struct, frozen=True, kw_only=True):
+    """What Result takes over."""
+
+    verdict: VerdictName
+    sentence: str
+    data: str
+    harness_fault: bool = False
+    nodes: tuple[NodeVerdict, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """The verdict on one node and why; `harness`: netreserve, not the patient, is to blame."""
+
+    verdict: VerdictName
+    reason: str
+    harness: bool = False
+
+
+def void(t_ns: int, run: str, reason: str, *, node: str = "", harness: bool = False) -> Event:
+    """The event that makes a run (or only `node`) prove nothing: a setting not in force, an acknowledgement that came
+    late, a controller that restarted. `harness`: netreserve failed (exit code 6 instead of 5)."""
+    return Event(t_ns=t_ns, node=node, run=run, kind="harness", detail={"void": reason, "harness": harness})
+
+
+def judge(
+    phases: Sequence[Phase], samples: Mapping[str, Sequence[Sample]], events: Sequence[Event], *, proved: bool = False
+) -> Judgement:
+    """Judges every initiator in `samples` (targets do not belong there). Phases that a run never reached are missing from
+    `phases`. `proved`: the tier proved its standstills to last for ever (sim), so that no wait has to pass."""
+    cases = [Evidence(name, phases, series, events, proved) for name, series in sorted(samples.items())]
+    findings = [_finding(case) for case in cases]
+    nodes = tuple(_node_verdict(case, finding) for case, finding in zip(cases, findings, strict=True))
+    verdict = worst([node.verdict for node in nodes])
+    return Judgement(
+        verdict=verdict,
+        sentence=_sentence(verdict, nodes, cases),
+        data=_data(nodes),
+        harness_fault=not nodes or any(finding.harness for finding in findings),
+        nodes=nodes,
+        notes=tuple(note for case in cases for note in _notes(case)),
+    )
+
+
+def heal_needed_ns(phases: Sequence[Phase], samples: Mapping[str, Sequence[Sample]], events: Sequence[Event]) -> int:
+    """How long the heal phase must last in all for the verdict to be decided; 0 when nobody stands still. For the runner,
+    which gives the heal phase so far as the last of `phases` (its end is now) and extends it."""
+    return max((Evidence(name, phases, series, events).heal_needed_ns() for name, series in samples.items()), default=0)
+
+
+# ---- one node
+
+
+def _finding(case: Evidence) -> Finding:
+    for question in _QUESTIONS:
+        if finding := question(case):
+            return finding
+    return _standing(case, case.standing) if case.standing else _moving(case)
+
+
+def _voided(case: Evidence) -> Finding | None:
+    for event in case.events:
+        if event.kind == "harness" and event.detail.get("void"):
+            return _inconclusive(str(event.detail["void"]), harness=bool(event.detail.get("harness")))
+    return None
+
+
+def _killed(case: Evidence) -> Finding | None:
+    event = next((event for event in case.events if event.kind == "oom"), None)
+    if event is None:
+        return None
+    if event.detail.get("kind") == "real":
+        return _inconclusive(
+            "the container's own memory limit, not the modelled machine, killed the node", harness=True
+        )
+    return Finding(verdict="oom", reason=f"the machine killed a task for want of memory{_in_run(case, event.t_ns)}")
+
+
+def _incomplete(case: Evidence) -> Finding | None:
+    for name, phase in (("warmup", case.warmup), ("flood", case.flood), ("heal", case.heal)):
+        if phase is None:
+            return _inconclusive(f"the run ended before its {name} phase")
+    return None
+
+
+def _silent(case: Evidence) -> Finding | None:
+    longest_ns, since_ns = silence(case.samples, case.phases[0].start_ns, case.phases[-1].end_ns)
+    if longest_ns <= SILENCE_NS:
+        return None
+    reason = f"no sample came for {format_ns(longest_ns)}{_in_run(case, since_ns)}: the node was silent"
+    return _inconclusive(reason, harness=True)
+
+
+def _unpressed(case: Evidence) -> Finding | None:
+    assert case.warmup
+    span = within(case.samples, case.warmup.start_ns, case.warmup.end_ns)
+    pressed_ns = case.pressed_ns()
+    if pressed_ns is None:
+        return _inconclusive("pressure not reached: no page was swapped out before the flood")
+    if all(sample.free_pages > sample.high_pages for sample in span):
+        return _inconclusive("pressure not reached: free memory never came down to the high watermark before the flood")
+    if case.warmup.end_ns - pressed_ns < WARMUP_PRESSED_NS:
+        needed = format_ns(WARMUP_PRESSED_NS)
+        return _inconclusive(f"pressure came less than {needed} before the flood: a longer warmup is needed")
+    return None if case.warmup_rate() else _inconclusive("no progress in warmup: there is nothing to compare with")
+
+
+def _harness_loss(case: Evidence) -> Finding | None:
+    """In the phase that the verdict rests on: heal for a node that stands, the flood for one that goes on."""
+    lost, seen = _pump_loss(case)
+    if lost <= PUMP_LOSS_RATIO * (seen + lost):
+        return None
+    reason = f"the harness lost {lost} of {seen + lost} packets before the machine saw them"
+    return _inconclusive(reason, harness=True)
+
+
+_QUESTIONS: tuple[Callable[[Evidence], Finding | None], ...] = (
+    _voided,
+    _killed,
+    _incomplete,
+    _silent,
+    _unpressed,
+    _harness_loss,
+)
+"""Asked in this order; the first that has an answer decides."""
+
+
+def _standing(case: Evidence, stall: Stall) -> Finding:
+    since, waited_ns, needed_ns = _in_flood(case, stall.start_ns), case.waited_ns(stall), case.needed_ns(stall)
+    if case.proved or waited_ns >= needed_ns:
+        after = f"{format_ns(waited_ns)} after flood and faults ended" if waited_ns > 0 else "for ever"
+        return Finding(verdict="deadlocked", reason=f"no page was touched since {since}, still so {after}")
+    assert case.heal
+    lasted = format_ns(case.heal.end_ns - case.heal.start_ns)
+    needed = format_ns(case.heal_needed_ns())
+    return _inconclusive(f"heal too short: needs {needed}, lasted {lasted}; no page was touched since {since}")
+
+
+def _moving(case: Evidence) -> Finding:
+    assert case.flood
+    flood_end_ns = case.flood.end_ns
+    across = next((stall for stall in case.stalls if stall.start_ns < flood_end_ns < stall.end_ns), None)
+    if across is not None:
+        since, later = _in_flood(case, across.start_ns), format_ns(across.end_ns - flood_end_ns)
+        return Finding(verdict="starved", reason=f"no page was touched from {since} until {later} after its end")
+    rate, before = case.flood_rate(), case.warmup_rate()
+    if rate is None or before is None:
+        return _inconclusive("faults covered the whole flood: nothing is left to judge")
+    figures = f"{rate:.0f} pages/s in the flood, {before:.0f} before it"
+    if rate < STILL_RATIO * before:
+        return Finding(verdict="starved", reason=f"as good as no progress in the flood: {figures}")
+    return Finding(verdict="healthy" if rate >= HEALTHY_RATIO * before else "slow", reason=figures)
+
+
+def _inconclusive(reason: str, *, harness: bool = False) -> Finding:
+    return Finding(verdict="inconclusive", reason=reason, harness=harness)
+
+
+def _node_verdict(case: Evidence, finding: Finding) -> NodeVerdict:
+    last = case.samples[-1] if case.samples else Sample(t_ns=0, node=case.node, run="")
+    return NodeVerdict(
+        node=case.node,
+        verdict=finding.verdict,
+        reason=finding.reason,
+        warmup_pages_per_s=case.warmup_rate() or 0.0,
+        flood_pages_per_s=case.flood_rate() or 0.0,
+        heal_pages_per_s=case.heal_rate() or 0.0,
+        recovery_ns=case.recovery_ns(),
+        stalled_since_ns=case.standing.start_ns if case.standing else None,
+        reserve_used_pages=max((sample.reserve_used_pages for sample in case.samples), default=0),
+        corrupt_pages=last.corrupt_pages,
+        verified_pages=last.verified_pages,
+        cycle=case.cycle() if finding.verdict in ("deadlocked", "starved") else (),
+    )
+
+
+def _pump_loss(case: Evidence) -> tuple[int, int]:
+    phase = case.heal if case.standing else case.flood
+    assert phase
+    spans = (growth(case.samples, field, phase.start_ns, phase.end_ns) for field in ("pump_drops", "rx_packets"))
+    lost, seen = spans
+    return lost, seen
+
+
+def _notes(case: Evidence) -> list[str]:
+    if not (case.flood and case.heal):
+        return []
+    lost, seen = _pump_loss(case)
+    return [f"{case.node}: the harness itself lost {lost} of {seen + lost} packets"] if lost else []
+
+
+def _data(nodes: Sequence[NodeVerdict]) -> str:
+    corrupt = sum(node.corrupt_pages for node in nodes)
+    if corrupt:
+        return f"corrupt ({corrupt} pages)"
+    return "intact" if nodes and all(node.verified_pages for node in nodes) else "unverified"
+
+
+# ---- in words
+
+_WORDS: dict[VerdictName, str] = {
+    "healthy": "Healthy",
+    "slow": "Slow",
+    "starved": "Starved",
+    "deadlocked": "Deadlock",
+    "oom": "Out of memory",
+    "panicked": "Panic",
+    "inconclusive": "Inconclusive",
+}
+
+
+def _sentence(verdict: VerdictName, nodes: Sequence[NodeVerdict], cases: Sequence[Evidence]) -> str:
+    """The story of the first node with the worst verdict."""
+    if not nodes:
+        return "Inconclusive: no initiator was recorded."
+    node, case = next(pair for pair in zip(nodes, cases, strict=True) if pair[0].verdict == verdict)
+    others = sum(other.verdict == verdict for other in nodes) - 1
+    who = f"{node.node} and {others} more" if others else node.node
+    if verdict == "deadlocked":
+        return f"{_WORDS[verdict]} on {who} {_in_flood(case, node.stalled_since_ns or 0)}: {_story(node, case)}"
+    return f"{_WORDS[verdict]}: {who}: {node.reason}."
+
+
+def _story(node: NodeVerdict, case: Evidence) -> str:
+    last = case.samples[-1]
+    state = f"free {last.free_pages} pages (min {last.min_pages}), {last.in_flight} requests in flight"
+    if not node.cycle:
+        return f"{state}; no wait-for cycle was recorded."
+    return f"{'; '.join(_step(edge) for edge in node.cycle)}; {state}."
+
+
+def _step(edge: CycleEdge) -> str:
+    return f"{edge.why.rstrip('.')} (there: {edge.have})"
+
+
+def _in_flood(case: Evidence, t_ns: int) -> str:
+    if case.flood is None:
+        return _in_run(case, t_ns).strip()
+    if t_ns < case.flood.start_ns:
+        return f"{format_ns(case.flood.start_ns - t_ns)} before the flood"
+    if t_ns > case.flood.end_ns:
+        return f"{format_ns(t_ns - case.flood.end_ns)} after the flood"
+    return f"{format_ns(t_ns - case.flood.start_ns)} into the flood"
+
+
+def _in_run(case: Evidence, t_ns: int) -> str:
+    return f" {format_ns(max(t_ns - case.phases[0].start_ns, 0))} into the run" if case.phases else ""
