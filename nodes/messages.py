@@ -113,7 +113,7 @@ class Sample(Struct, frozen=True, kw_only=True):
     junk_held_bytes: int = 0
     junk_packets: int = 0
     progress_pages: int = 0
-    """Pages the application has touched."""
+    """Pages the application has touched again, after it populated its working set."""
     progress_age_ns: int = 0
     """Since the last touched page."""
     corrupt_pages: int = 0

@@ -107,6 +107,12 @@ class Discard:
 
 
 @dataclass(frozen=True, slots=True)
+class Retransmit:
+    """The block connection's oldest unacknowledged bytes are to be sent again. For drivers that carry packets themselves;
+    where a real TCP does, its own timer acts and this is to be ignored."""
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something worth a line in the run's events: `kind` as in `nodes.messages.Event`."""
 
@@ -114,7 +120,7 @@ class Notice:
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
-Decision = Touch | WriteOut | ReadIn | Discard | Notice
+Decision = Touch | WriteOut | ReadIn | Discard | Retransmit | Notice
 
 # ---- reports
 
@@ -151,10 +157,9 @@ class Stats:
     free_pages_lowest: int
     """Since the last call of `Machine.stats` (which starts the count again); `reserve_used_pages` is derived from it."""
     dirty_pages: int
-    clean_pages: int
     writeback_pages: int
     packet_pages: int
-    """Pages behind packet memory: ring, queued junk, tx copies, slab slack."""
+    """Pages behind packet memory: ring, queued junk, tx copies, slab slack, and bios."""
     in_flight: int
     swap_in_pages: int
     swap_out_pages: int
@@ -170,5 +175,5 @@ class Stats:
     progress_pages: int
     progress_age_ns: int
     app_running: bool
-    """False while the application waits for memory or a page: its sockets are then not read."""
+    """False while the application is stalled: its sockets are then not read."""
     oom_kills: int

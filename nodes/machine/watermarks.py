@@ -39,7 +39,7 @@ class Watermarks:
         """
         gap = max(min_pages // 4, memory_pages * SCALE_FACTOR // 10_000, 1)
         marks = cls(min_pages, min_pages + gap, min_pages + 2 * gap)
-        if not 0 < min_pages or marks.high_pages >= memory_pages:
+        if not min_pages > 0 or marks.high_pages >= memory_pages:
             raise UsageError(
                 f"min {min_pages} < low {marks.low_pages} < high {marks.high_pages} < memory {memory_pages} pages does not"
                 f" hold: the marks must leave room in memory"

@@ -40,23 +40,35 @@ class Cache:
         self.marked_partial: dict[Slab, None] = {}
 
     def take(self, floor_pages: int, reserve_pages_max: int) -> Slab | None:
-        """An object: from a partial slab, else from a new page above the floor, else from the reserve where allowed."""
+        """An object. The normal attempt comes first, whole: a partial slab, then a new page above the floor. Only when it
+        fails does the reserve open, so that marks vanish with the pressure that caused them (the lesson of d8c19014bba8,
+        physics.md section 10 row 7)."""
         if self.partial:
             return self._object_of(next(reversed(self.partial)), self.partial)
-        if reserve_pages_max and self.marked_partial:
-            return self._object_of(next(reversed(self.marked_partial)), self.marked_partial)
         allocator = self.allocator
         pool = allocator.pool
         if pool.take(floor_pages):
-            marked = False
-        elif allocator.marked_pages < reserve_pages_max and pool.take(0):
-            marked = True
-            allocator.marked_pages += 1
-        else:
+            return self._new_slab(self.partial, marked=False)
+        if not reserve_pages_max:
             return None
-        allocator.pages += 1
+        if self.marked_partial:
+            return self._object_of(next(reversed(self.marked_partial)), self.marked_partial)
+        if allocator.marked_pages < reserve_pages_max and pool.take(0):
+            allocator.marked_pages += 1
+            return self._new_slab(self.marked_partial, marked=True)
+        return None
+
+    def available(self, floor_pages: int, reserve_pages_max: int) -> bool:
+        """Would `take` succeed?"""
+        allocator = self.allocator
+        if self.partial or allocator.pool.free > floor_pages:
+            return True
+        more = bool(self.marked_partial) or (allocator.marked_pages < reserve_pages_max and allocator.pool.free > 0)
+        return bool(reserve_pages_max) and more
+
+    def _new_slab(self, partial: dict[Slab, None], *, marked: bool) -> Slab:
+        self.allocator.pages += 1
         slab = Slab(self, marked)
-        partial = self.marked_partial if marked else self.partial
         partial[slab] = None
         return self._object_of(slab, partial)
 
@@ -91,11 +103,22 @@ class SlabAllocator:
         """See PacketAllocator."""
         return self._heads.take(floor_pages, reserve_pages_max)
 
+    def head_available(self, floor_pages: int, reserve_pages_max: int = NO_RESERVE) -> bool:
+        """See PacketAllocator."""
+        return self._heads.available(floor_pages, reserve_pages_max)
+
     def data(self, size_bytes: int, floor_pages: int, reserve_pages_max: int = NO_RESERVE) -> Block | None:
         """See PacketAllocator. More than a page is our mistake: the machine models no jumbo frames."""
+        return self._data_cache(size_bytes).take(floor_pages, reserve_pages_max)
+
+    def data_available(self, size_bytes: int, floor_pages: int, reserve_pages_max: int = NO_RESERVE) -> bool:
+        """See PacketAllocator."""
+        return self._data_cache(size_bytes).available(floor_pages, reserve_pages_max)
+
+    def _data_cache(self, size_bytes: int) -> Cache:
         for size in SIZES_BYTES:
             if size_bytes <= size:
-                return self._data[size].take(floor_pages, reserve_pages_max)
+                return self._data[size]
         raise AssertionError(f"{size_bytes} bytes of packet data do not fit a page")
 
     def release(self, block: Block) -> None:

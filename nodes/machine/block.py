@@ -1,0 +1,157 @@
+"""The block initiator: bios, tags, transmit copies held until acknowledged, requests in flight.
+
+A request needs, in this order: a bio (above min, else one of two spares, else it waits), a tag, and memory to send it (a
+head, and for a write a copy of the page), which the peer's acknowledgement frees (physics.md section 1, steps 3-5).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from nodes.machine.allocators.base import Block, PacketAllocator
+from nodes.machine.allocators.slab import SlabAllocator
+from nodes.machine.events import WRITE_HEADER_BYTES, Decision, ReadIn, WriteOut
+from nodes.machine.pages import PagePool
+from nodes.machine.policies.base import Policy
+from nodes.machine.retransmit import RetransmitTimer
+from nodes.units import PAGE_BYTES
+
+BIO_POOL_SIZE = 2
+"""Spare elements of fs_bio_set, for the whole machine (block/bio.c; physics.md section 2)."""
+TX_HEAD_BYTES = 1024
+"""An fclone head with its linear part (physics.md section 1, step 5)."""
+
+
+@dataclass(slots=True)
+class Request:
+    """A block request from bio to completion."""
+
+    number: int
+    page: int
+    generation: int
+    is_write: bool
+    bio: Block | None
+    """None: one of the spares."""
+    tx: list[Block] = field(default_factory=list)
+    end_bytes: int = 0
+    """Position in the block stream after this request; 0 while it has not been sent."""
+
+
+class BlockInitiator:
+    """Requests of one machine. `start` answers False with `blocked_on` set when a request cannot be made now."""
+
+    def __init__(self, pool: PagePool, allocator: PacketAllocator, queue_depth: int) -> None:
+        self.pool, self.allocator, self.queue_depth = pool, allocator, queue_depth
+        self.kernel = SlabAllocator(pool)
+        """Where bios come from: the kernel's own slab, whatever allocator packets use."""
+        self.spare_bios = BIO_POOL_SIZE
+        self.requests: dict[int, Request] = {}
+        """In order of submission."""
+        self.unsent: deque[Request] = deque()
+        """They have bio and tag, and wait for transmit memory (sk_stream_wait_memory)."""
+        self.unacked: deque[Request] = deque()
+        self.sent_bytes = 0
+        self.writes = 0
+        """Write requests among `requests`: pages under writeback."""
+        self.timer = RetransmitTimer()
+        self.blocked_on = ""
+        """`bio`, `tag` or empty: why the last `start` failed."""
+        self._next = 0
+        self.local = False
+        """Swap goes to a local disk: nothing is sent, nothing acknowledged."""
+        self._tx_floor = 0
+
+    def set_policy(self, policy: Policy) -> None:
+        """Takes over the policy's transmit rights, and whether the disk is local."""
+        self.local = policy.local_disk
+        self._tx_floor = policy.tx_floor(self.pool.marks)
+
+    def start(self, page: int, generation: int, is_write: bool, now_ns: int, out: list[Decision]) -> bool:
+        """Makes a request and sends it if there is memory to; False when bio or tag are lacking."""
+        if len(self.requests) >= self.queue_depth:
+            self.blocked_on = "tag"
+            return False
+        bio = self.kernel.head(self.pool.marks.kernel_floor)
+        if bio is None:
+            if not self.spare_bios:
+                self.blocked_on = "bio"
+                return False
+            self.spare_bios -= 1
+        self.blocked_on = ""
+        request = Request(self._next, page, generation, is_write, bio)
+        self._next += 1
+        self.requests[request.number] = request
+        self.writes += is_write
+        self.unsent.append(request)
+        self.send(now_ns, out)
+        return True
+
+    def send(self, now_ns: int, out: list[Decision]) -> None:
+        """Sends what waits for transmit memory, oldest first, as far as memory goes."""
+        while self.unsent:
+            request = self.unsent[0]
+            if not self.local and not self._take_tx(request):
+                return
+            self.unsent.popleft()
+            if not self.local:
+                self.sent_bytes += WRITE_HEADER_BYTES + (PAGE_BYTES if request.is_write else 0)
+                request.end_bytes = self.sent_bytes
+                self.unacked.append(request)
+                self.timer.on_sent(now_ns)
+            kind = WriteOut if request.is_write else ReadIn
+            out.append(kind(request.number, request.page, request.generation))
+
+    def _take_tx(self, request: Request) -> bool:
+        head = self.allocator.data(TX_HEAD_BYTES, self._tx_floor)
+        if head is None:
+            return False
+        request.tx.append(head)
+        if request.is_write:
+            copy = self.allocator.data(PAGE_BYTES, self._tx_floor)
+            if copy is None:
+                self._drop_tx(request)
+                return False
+            request.tx.append(copy)
+        return True
+
+    def _drop_tx(self, request: Request) -> None:
+        for block in request.tx:
+            self.allocator.release(block)
+        request.tx.clear()
+
+    def acked(self, acked_bytes: int, now_ns: int) -> None:
+        """The peer has all bytes of the stream up to `acked_bytes`: their copies are freed."""
+        progress = False
+        while self.unacked and self.unacked[0].end_bytes <= acked_bytes:
+            self._drop_tx(self.unacked.popleft())
+            progress = True
+        if progress:
+            self.timer.on_progress(now_ns, bool(self.unacked))
+
+    def complete(self, number: int, now_ns: int) -> Request | None:
+        """A reply came: the request is over, its bio and what is left of its transmit memory are free. None for a number
+        that is not in flight (a reply that raced a reconnect)."""
+        request = self.requests.pop(number, None)
+        if request is None:
+            return None
+        # A reply acknowledges its request, and with it all bytes before.
+        self.acked(request.end_bytes, now_ns)
+        self._drop_tx(request)
+        if request.bio is None:
+            self.spare_bios += 1
+        else:
+            self.kernel.release(request.bio)
+        self.writes -= request.is_write
+        return request
+
+    def send_again(self, now_ns: int, out: list[Decision]) -> None:
+        """A new connection: byte counts start at 0 and everything in flight goes out again."""
+        for request in self.requests.values():
+            self._drop_tx(request)
+            request.end_bytes = 0
+        self.unacked.clear()
+        self.unsent = deque(self.requests.values())
+        self.sent_bytes = 0
+        self.timer = RetransmitTimer()
+        self.send(now_ns, out)

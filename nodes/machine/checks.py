@@ -1,0 +1,84 @@
+"""Invariants of a machine, as named functions. Tests run `check` after every step (physics.md section 12, last rows)."""
+
+from __future__ import annotations
+
+from nodes.machine.machine import Machine
+from nodes.machine.workload import PageState, TaskState
+
+
+def check(machine: Machine) -> None:
+    """All invariants; an AssertionError names the one that broke."""
+    for invariant in INVARIANTS:
+        invariant(machine)
+
+
+def pages_conserved(machine: Machine) -> None:
+    """Every page is free, a frame of the application, or held by an allocator."""
+    held = machine.workload.frames + machine.allocator.pages + machine.block.kernel.pages
+    assert machine.pool.free + held == machine.pool.total, (machine.pool.free, held, machine.pool.total)
+
+
+def frames_counted(machine: Machine) -> None:
+    """The application's frames are its resident pages, those under writeback, and those being read."""
+    work = machine.workload
+    writeback = machine.block.writes
+    reading = sum(task.state in (TaskState.READING, TaskState.NEEDS_BIO) for task in work.tasks)
+    if not work.dead:
+        assert work.frames == len(work.resident) + writeback + reading, (work.frames, len(work.resident), writeback)
+
+
+def states_agree(machine: Machine) -> None:
+    """A page is in the resident list exactly when its state says so."""
+    states = machine.workload.states
+    assert states.count(PageState.RESIDENT) == len(machine.workload.resident)
+    if not machine.workload.dead:
+        assert states.count(PageState.WRITEBACK) == machine.block.writes
+
+
+def marks_ordered(machine: Machine) -> None:
+    """0 < min < low < high < total."""
+    marks = machine.pool.marks
+    assert 0 < marks.min_pages < marks.low_pages < marks.high_pages < machine.pool.total
+
+
+def ring_bounded(machine: Machine) -> None:
+    """Never more buffers than descriptors, and the count of marked ones is right."""
+    rx = machine.receiver
+    assert 0 <= rx.free_slots() <= rx.nic.ring_slots
+    marked = sum(data.marked or (head is not None and head.marked) for head, data in rx.ring)
+    assert rx.marked_slots == marked, (rx.marked_slots, marked)
+
+
+def bios_bounded(machine: Machine) -> None:
+    """Spare bios are returned: in use + spare is the pool, and no more requests than tags."""
+    block = machine.block
+    in_use = sum(request.bio is None for request in block.requests.values())
+    assert in_use + block.spare_bios == 2
+    assert len(block.requests) <= block.queue_depth
+    assert block.writes == sum(request.is_write for request in block.requests.values())
+
+
+def strangers_hold_nothing_marked(machine: Machine) -> None:
+    """Under a policy that drops them, no marked packet waits in a stranger's socket."""
+    if machine.policy.on_demux(memalloc_socket=False):
+        return
+    for socket in machine.receiver.sockets.values():
+        assert not any(data.marked or (head is not None and head.marked) for (head, data), _ in socket.queue)
+
+
+def held_bytes_counted(machine: Machine) -> None:
+    """The bytes of all sockets add up."""
+    rx = machine.receiver
+    assert rx.held_bytes == sum(socket.held_bytes for socket in rx.sockets.values())
+
+
+INVARIANTS = (
+    pages_conserved,
+    frames_counted,
+    states_agree,
+    marks_ordered,
+    ring_bounded,
+    bios_bounded,
+    strangers_hold_nothing_marked,
+    held_bytes_counted,
+)

@@ -1,0 +1,331 @@
+"""The receive path: ring, refill, head and data, demux, early drop, receive buffers.
+
+Theory of operation. A packet needs, in this order: a filled descriptor in the ring; a head (with it in the ring, or
+allocated now); a socket. A packet that is consumed at once (block traffic, no socket) or dropped, and is not marked, gives
+its objects back and the driver takes the same ones for the ring again: the state is as before, so nothing is done at all.
+That is the short way most packets of a flood go. Marked packets go the long way, since what they give back may return a
+page to the pool (physics.md sections 1, 3 and 4).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from nodes.machine.allocators.base import NO_RESERVE, Block, PacketAllocator
+from nodes.machine.allocators.slab import HEAD_BYTES
+from nodes.machine.events import BLOCK_SOCKET, ICMP, Verdict
+from nodes.machine.nic import WORKER_RETRY_NS, NicModel
+from nodes.machine.pages import PagePool
+from nodes.machine.policies.base import Policy
+
+COPY_BYTES = 512
+"""Data area of a copied small frame: napi_alloc_skb's slot for frames up to 640 B is 1 KiB with head room; the frames that
+are copied are at most 256 B (own sum)."""
+
+Slot = tuple[Block | None, Block]
+"""A ring buffer or a queued packet: its head (None: not in the ring, or given back by coalescing) and its data."""
+
+
+class Socket:
+    """A junk socket and what it holds."""
+
+    __slots__ = ("coalesces", "held_bytes", "queue", "rcvbuf_bytes")
+
+    def __init__(self, rcvbuf_bytes: int, coalesces: bool) -> None:
+        self.rcvbuf_bytes = rcvbuf_bytes
+        self.coalesces = coalesces
+        self.queue: deque[tuple[Slot, int]] = deque()
+        """Packets with their true size, oldest first."""
+        self.held_bytes = 0
+
+
+class Receiver:
+    """One NIC and the sockets behind it. Counters only grow."""
+
+    def __init__(self, nic: NicModel, pool: PagePool, allocator: PacketAllocator) -> None:
+        self.nic, self.pool, self.allocator = nic, pool, allocator
+        self.sockets: dict[int, Socket] = {}
+        self.ring: deque[Slot] = deque()
+        self.marked_slots = 0
+        """Ring buffers (or their heads) that came from the reserve."""
+        self.fixed_slots = nic.ring_slots if nic.refill == "fixed" else 0
+        self.napi_off = False
+        """True while virtio_net's refill worker holds the queue (physics.md section 4)."""
+        self.worker_due_ns: int | None = None
+        self.watchdog_due_ns: int | None = None
+        self.rx_packets = self.alloc_failures = self.early_drops = self.rcvbuf_drops = 0
+        self.no_buffer_drops = self.block_drops = self.junk_packets = 0
+        self.held_bytes = 0
+        self._next_socket = BLOCK_SOCKET + 1
+
+    def set_policy(self, policy: Policy) -> None:
+        """Takes over what `policy` decides on the hot path."""
+        everything = 1 << 62
+        self._data_reserve = everything if self.nic.reserve_always else policy.on_rx_data_shortage(self.nic)
+        self._head_reserve = everything if self.nic.reserve_always else policy.on_rx_head_shortage(self.nic)
+        self._deliver_marked = {
+            True: policy.on_demux(policy.memalloc_socket),
+            False: policy.on_demux(False),
+        }
+        self._deliver_marked_icmp = policy.on_icmp()
+        self._block_always = self.nic.heads_in_ring and self._deliver_marked[True]
+
+    # ---- sockets
+
+    def open(self, rcvbuf_bytes: int, coalesces: bool) -> int:
+        """A socket whose buffer was asked for `rcvbuf_bytes`; the kernel doubles it (net/core/sock.c, SO_RCVBUF)."""
+        number, self._next_socket = self._next_socket, self._next_socket + 1
+        self.sockets[number] = Socket(2 * rcvbuf_bytes, coalesces)
+        return number
+
+    def close(self, number: int) -> None:
+        """Frees all that the socket holds."""
+        self.read(number, None)
+        self.sockets.pop(number, None)
+
+    def read(self, number: int, packets: int | None) -> None:
+        """The application takes the oldest `packets` (None: all); their memory is free again."""
+        socket = self.sockets.get(number)
+        if socket is None:
+            return
+        queue = socket.queue
+        for _ in range(len(queue) if packets is None else min(packets, len(queue))):
+            slot, true_bytes = queue.popleft()
+            socket.held_bytes -= true_bytes
+            self.held_bytes -= true_bytes
+            self._release(slot)
+
+    def free_slots(self) -> int:
+        """Descriptors with a buffer behind them."""
+        return len(self.ring) + self.fixed_slots
+
+    def missing(self) -> str:
+        """What a packet that arrives now would not find: `queue` (reception is off), `buffer`, `copy`, `head` or nothing."""
+        floor = self.pool.marks.atomic_floor
+        if self.napi_off:
+            return "queue"
+        if not self.free_slots():
+            return "buffer"
+        if self.fixed_slots:
+            if not self.allocator.data_available(COPY_BYTES, floor, self._data_reserve):
+                return "copy"
+            # Data that needs a page of its own leaves one less for the head.
+            from_free_list = self.allocator.data_available(COPY_BYTES, self.pool.total, self._data_reserve)
+            floor += not from_free_list
+        if not self.nic.heads_in_ring and not self.allocator.head_available(floor, self._head_reserve):
+            return "head"
+        return ""
+
+    # ---- packets
+
+    def packet(self, number: int, size_bytes: int, segments: int, now_ns: int) -> Verdict:
+        """Judges one inbound packet of `segments` wire packets. See the theory of operation."""
+        self.rx_packets += segments
+        if self.free_slots() < segments or self.napi_off:
+            return self._lost(number, segments, now_ns)
+        if number == BLOCK_SOCKET and self._block_always:
+            # Copied or not: a small reply finds a copy or takes the ring's own buffer, and either is free again at once.
+            return Verdict.ACCEPT
+        if size_bytes <= self.nic.copybreak_bytes or self.fixed_slots:
+            return self._copied(number, size_bytes, segments, now_ns)
+        return self._from_ring(number, size_bytes, segments, now_ns)
+
+    def _from_ring(self, number: int, size_bytes: int, segments: int, now_ns: int) -> Verdict:
+        if self.marked_slots or not self.nic.heads_in_ring:
+            return self._from_ring_slowly(number, size_bytes, segments, now_ns)
+        socket = self.sockets.get(number)
+        if socket is None:
+            return Verdict.ACCEPT
+        if socket.held_bytes >= socket.rcvbuf_bytes:
+            return self._buffer_full(segments)
+        for _ in range(segments):
+            self._queue(socket, self.ring.popleft())
+        self._refill_if_due(now_ns)
+        return Verdict.ACCEPT
+
+    def _from_ring_slowly(self, number: int, size_bytes: int, segments: int, now_ns: int) -> Verdict:
+        """Marked buffers, or heads that are allocated only now."""
+        slots = [self.ring.popleft() for _ in range(segments)]
+        for slot in slots:
+            self.marked_slots -= _is_marked(slot)
+        if not self.nic.heads_in_ring:
+            heads = self._heads(segments)
+            if heads is None:
+                self.ring.extendleft(reversed(slots))
+                for slot in slots:
+                    self.marked_slots += _is_marked(slot)
+                return self._no_memory(number, segments)
+            slots = [(head, data) for head, (_, data) in zip(heads, slots, strict=True)]
+        verdict = self._deliver(number, slots)
+        self._refill_if_due(now_ns)
+        return verdict
+
+    def _copied(self, number: int, size_bytes: int, segments: int, now_ns: int) -> Verdict:
+        """Small frames and `fixed` cards: a fresh skb, and the ring buffer is used again."""
+        slots: list[Slot] = []
+        floor = self.pool.marks.atomic_floor
+        length = COPY_BYTES if size_bytes <= COPY_BYTES else self.nic.data_bytes
+        for _ in range(segments):
+            data = self.allocator.data(length, floor, self._data_reserve)
+            head = self.allocator.head(floor, self._head_reserve) if data else None
+            if data is None or head is None:
+                if data:
+                    self.allocator.release(data)
+                return self._copy_failed(number, size_bytes, segments, slots, now_ns)
+            slots.append((head, data))
+        return self._deliver(number, slots)
+
+    def _copy_failed(self, number: int, size_bytes: int, segments: int, slots: list[Slot], now_ns: int) -> Verdict:
+        for slot in slots:
+            self._release(slot)
+        if self.fixed_slots:
+            return self._no_memory(number, segments)
+        # e1000, e1000e, virtio: no copy, then the ring's own buffer is passed up (e1000_copybreak).
+        return self._from_ring(number, size_bytes, segments, now_ns)
+
+    def _deliver(self, number: int, slots: list[Slot]) -> Verdict:
+        """Demux, early drop and receive buffer; `slots` are out of the ring."""
+        socket = self.sockets.get(number)
+        if any(_is_marked(slot) for slot in slots) and not self._may_have_marked(number):
+            self.early_drops += len(slots)
+            return self._drop(slots)
+        if socket is None:
+            for slot in slots:
+                self._release(slot)
+            return Verdict.ACCEPT
+        if socket.held_bytes >= socket.rcvbuf_bytes:
+            self._drop(slots)
+            return self._buffer_full(len(slots))
+        for slot in slots:
+            self._queue(socket, slot)
+        return Verdict.ACCEPT
+
+    def _may_have_marked(self, number: int) -> bool:
+        if number == ICMP:
+            return self._deliver_marked_icmp
+        return self._deliver_marked[number == BLOCK_SOCKET]
+
+    def _queue(self, socket: Socket, slot: Slot) -> None:
+        true_bytes = HEAD_BYTES + self.nic.data_bytes
+        head, data = slot
+        if socket.coalesces and head is not None:
+            # tcp_try_coalesce frees the head of an skb that joins its predecessor (lab: heads come back).
+            self.allocator.release(head)
+            slot = (None, data)
+        socket.queue.append((slot, true_bytes))
+        socket.held_bytes += true_bytes
+        self.held_bytes += true_bytes
+        self.junk_packets += 1
+
+    def _heads(self, count: int) -> list[Block] | None:
+        floor = self.pool.marks.atomic_floor
+        heads: list[Block] = []
+        for _ in range(count):
+            head = self.allocator.head(floor, self._head_reserve)
+            if head is None:
+                for block in heads:
+                    self.allocator.release(block)
+                return None
+            heads.append(head)
+        return heads
+
+    def _release(self, slot: Slot) -> None:
+        head, data = slot
+        self.allocator.release(data)
+        if head is not None:
+            self.allocator.release(head)
+
+    # ---- the ways a packet is lost
+
+    def _lost(self, number: int, segments: int, now_ns: int) -> Verdict:
+        self.no_buffer_drops += segments
+        self._count_block(number, segments)
+        self._arm_watchdog(now_ns)
+        return Verdict.DROP
+
+    def _no_memory(self, number: int, segments: int) -> Verdict:
+        self.alloc_failures += segments
+        self._count_block(number, segments)
+        return Verdict.DROP
+
+    def _buffer_full(self, segments: int) -> Verdict:
+        self.rcvbuf_drops += segments
+        return Verdict.DROP
+
+    def _drop(self, slots: list[Slot]) -> Verdict:
+        for slot in slots:
+            self._release(slot)
+        return Verdict.DROP
+
+    def _count_block(self, number: int, segments: int) -> None:
+        if number == BLOCK_SOCKET:
+            self.block_drops += segments
+
+    # ---- refill
+
+    def refill(self, floor_pages: int, reserve: bool = True) -> bool:
+        """Fills empty descriptors until the ring is full (True) or memory is refused (False)."""
+        data_reserve = self._data_reserve if reserve else NO_RESERVE
+        head_reserve = self._head_reserve if reserve else NO_RESERVE
+        while self.free_slots() < self.nic.ring_slots:
+            data = self.allocator.data(self.nic.data_bytes, floor_pages, data_reserve)
+            if data is None:
+                self.alloc_failures += 1
+                return False
+            head = None
+            if self.nic.heads_in_ring:
+                head = self.allocator.head(floor_pages, head_reserve)
+                if head is None:
+                    self.allocator.release(data)
+                    self.alloc_failures += 1
+                    return False
+            slot = (head, data)
+            self.ring.append(slot)
+            self.marked_slots += _is_marked(slot)
+        return True
+
+    def _refill_if_due(self, now_ns: int) -> None:
+        if self.nic.ring_slots - len(self.ring) < self.nic.refill_batch:
+            return
+        if not self.refill(self.pool.marks.atomic_floor):
+            self._refill_failed(now_ns)
+
+    def _refill_failed(self, now_ns: int) -> None:
+        if self.nic.refill == "worker" and self.worker_due_ns is None:
+            # refill_work: napi_disable first, then GFP_KERNEL (drivers/net/virtio_net.c; physics.md section 4).
+            self.napi_off = True
+            self.worker_due_ns = now_ns
+        self._arm_watchdog(now_ns)
+
+    def _arm_watchdog(self, now_ns: int) -> None:
+        if self.nic.watchdog_ns and self.watchdog_due_ns is None:
+            self.watchdog_due_ns = now_ns + self.nic.watchdog_ns
+
+    def run_timers(self, now_ns: int) -> None:
+        """The driver's watchdog and the refill worker, where they are due."""
+        if self.watchdog_due_ns is not None and now_ns >= self.watchdog_due_ns:
+            self.watchdog_due_ns = None
+            if not self.refill(self.pool.marks.atomic_floor):
+                self._arm_watchdog(now_ns)
+        if self.worker_due_ns is not None and now_ns >= self.worker_due_ns:
+            self._run_worker(now_ns)
+
+    def _run_worker(self, now_ns: int) -> None:
+        floor = self.pool.marks.kernel_floor
+        if self.pool.free <= floor:
+            # In direct reclaim, waiting for a page above min: NAPI stays off. Polled again by whatever frees a page.
+            self.pool.kswapd_wanted = True
+            return
+        full = self.refill(floor, reserve=False)
+        self.napi_off = False
+        self.worker_due_ns = None if full or self.ring else now_ns + WORKER_RETRY_NS
+
+    def next_deadline_ns(self) -> int | None:
+        """When `run_timers` has something to do. A waiting worker has no time of its own."""
+        worker = self.worker_due_ns if not self.napi_off else None
+        return min((due for due in (self.watchdog_due_ns, worker) if due is not None), default=None)
+
+
+def _is_marked(slot: Slot) -> bool:
+    head, data = slot
+    return data.marked or (head is not None and head.marked)

@@ -1,0 +1,81 @@
+"""Reclaim: kswapd, direct reclaim with its throttle, and the out-of-memory killer.
+
+Every page of the working set is dirty, so reclaim means writing to the swap device (physics.md section 2: slow path order,
+throttle_direct_reclaim, kswapd).
+"""
+
+from __future__ import annotations
+
+from nodes.machine.block import BlockInitiator
+from nodes.machine.events import Decision
+from nodes.machine.pages import PagePool
+from nodes.machine.workload import Task, TaskState, Workload
+from nodes.units import MS_NS
+
+SWAP_CLUSTER_MAX = 32
+"""Pages of one reclaim batch (include/linux/swap.h)."""
+WRITEBACK_SLEEP_NS = 100 * MS_NS
+"""reclaim_throttle for writeback: HZ/10 (physics.md section 2)."""
+MAX_RECLAIM_RETRIES = 16
+"""Rounds without progress before the OOM killer (physics.md section 2)."""
+
+
+class Reclaim:
+    """Who makes pages free. `awake` is kswapd's state."""
+
+    def __init__(self, pool: PagePool, block: BlockInitiator, workload: Workload) -> None:
+        self.pool, self.block, self.workload = pool, block, workload
+        self.awake = False
+        self.oom_kills = 0
+
+    def run(self, now_ns: int, out: list[Decision]) -> bool:
+        """kswapd, then every task in direct reclaim whose round has come. True when the OOM killer must act."""
+        if self.block.unsent:
+            self.block.send(now_ns, out)
+        if self.pool.kswapd_wanted:
+            self.pool.kswapd_wanted, self.awake = False, True
+        if self.awake:
+            self._kswapd(now_ns, out)
+        hopeless = False
+        for task in self.workload.tasks:
+            hopeless |= self._direct(task, now_ns, out)
+        return hopeless
+
+    def _kswapd(self, now_ns: int, out: list[Decision]) -> None:
+        missing = self.pool.marks.high_pages - self.pool.free
+        if missing <= 0:
+            self.awake = False
+            return
+        # Pages under writeback are not free yet: one batch beyond what is missing keeps the disk busy (own).
+        self._shrink(missing + SWAP_CLUSTER_MAX - self.block.writes, now_ns, out)
+
+    def _direct(self, task: Task, now_ns: int, out: list[Decision]) -> bool:
+        """One round of direct reclaim, for a task that needs a frame."""
+        if task.state is not TaskState.NEEDS_FRAME or now_ns < task.retry_ns or self.workload.dead:
+            return False
+        task.retry_ns = now_ns + WRITEBACK_SLEEP_NS
+        self.awake = True
+        if self.throttled():
+            return False
+        self._shrink(SWAP_CLUSTER_MAX - self.block.writes, now_ns, out)
+        # Pages under writeback count as reclaimable, so a stuck disk means endless retry and no kill (physics.md section 2).
+        if self.workload.resident or self.block.writes:
+            task.rounds = 0
+            return False
+        task.rounds += 1
+        return task.rounds >= MAX_RECLAIM_RETRIES
+
+    def throttled(self) -> bool:
+        """throttle_direct_reclaim: user tasks wait while free pages are at or below half of min."""
+        return self.pool.free <= self.pool.marks.half_floor
+
+    def _shrink(self, pages: int, now_ns: int, out: list[Decision]) -> None:
+        """Sends up to `pages` of the longest untouched pages to the swap device, as far as bios and tags go."""
+        resident = self.workload.resident
+        while pages > 0 and resident:
+            page = next(iter(resident))
+            if not self.block.start(page, self.workload.generations[page], True, now_ns, out):
+                return
+            del resident[page]
+            self.workload.to_writeback(page)
+            pages -= 1

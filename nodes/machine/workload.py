@@ -1,0 +1,199 @@
+"""The application: tasks that dirty a working set larger than memory, page after page, in one loop.
+
+The tasks share one cursor, so that the next page is always the one that was untouched longest: while memory is short it
+is never there by luck. The first pass populates the set, as fast as memory allows. Touching a page that is not resident
+needs a frame (GFP_HIGHUSER: above min) and, if the page was swapped out before, a read. A task without a frame enters
+direct reclaim (`reclaim`).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from enum import IntEnum
+
+from nodes.machine.block import BlockInitiator
+from nodes.machine.events import Decision, Touch
+from nodes.machine.pages import PagePool
+from nodes.units import MS_NS, SECOND_NS
+
+BURST_TOUCHES_MAX = 256
+"""Touches of one poll, so that a driver's loop stays fair (own)."""
+CATCH_UP_NS_MAX = 20 * MS_NS
+"""A task that was late may make up for this much time, not more: a stall is not followed by a burst (own)."""
+
+
+class PageState(IntEnum):
+    """Where a page of the working set is."""
+
+    ABSENT = 0
+    RESIDENT = 1
+    WRITEBACK = 2
+    SWAPPED = 3
+    READING = 4
+
+
+class TaskState(IntEnum):
+    """What a task is doing."""
+
+    RUNNING = 0
+    READING = 1
+    """Waits for its page to come back."""
+    NEEDS_FRAME = 2
+    """In direct reclaim."""
+    NEEDS_BIO = 3
+    """Has its frame, and waits for a bio or tag to read with."""
+    WRITEBACK = 4
+    """Waits for the page to be written before it can be read back."""
+
+
+class Task:
+    """One thread of the application, at work on `page`."""
+
+    __slots__ = ("page", "retry_ns", "rounds", "state")
+
+    def __init__(self) -> None:
+        self.page: int | None = None
+        self.state = TaskState.RUNNING
+        self.retry_ns = 0
+        """Next round of direct reclaim."""
+        self.rounds = 0
+        """Rounds of direct reclaim without progress."""
+
+
+class Workload:
+    """Tasks and the pages they touch."""
+
+    def __init__(
+        self, pool: PagePool, block: BlockInitiator, pages: int, tasks: int, touch_pages_per_s: int, now_ns: int
+    ) -> None:
+        self.pool, self.block = pool, block
+        self.states = bytearray(pages)
+        self.generations = [0] * pages
+        self.resident: OrderedDict[int, None] = OrderedDict()
+        """Pages in memory and not under writeback, the longest untouched first. All are dirty: every touch writes."""
+        self.frames = 0
+        """Frames held: resident, under writeback and being read."""
+        self.tasks = [Task() for _ in range(min(tasks, pages))]
+        self.cursor = 0
+        self.next_ns = now_ns
+        """When the next touch is due."""
+        self.interval_ns = SECOND_NS // touch_pages_per_s if touch_pages_per_s else 0
+        self.progress_pages = self.swap_in_pages = self.swap_out_pages = 0
+        self.last_progress_ns = now_ns
+        self.dead = False
+
+    def run(self, now_ns: int, out: list[Decision]) -> None:
+        """Lets every task that can run work until it blocks or its pace says wait."""
+        if self.dead:
+            return
+        budget = BURST_TOUCHES_MAX
+        for task in self.tasks:
+            if task.state is TaskState.NEEDS_FRAME and self.pool.free > self.pool.marks.kernel_floor:
+                task.state, task.rounds = TaskState.RUNNING, 0
+            elif task.state is TaskState.NEEDS_BIO:
+                self._read(task, now_ns, out)
+            while task.state is TaskState.RUNNING and self.next_ns <= now_ns and budget:
+                budget -= 1
+                self._step(task, now_ns, out)
+
+    def _step(self, task: Task, now_ns: int, out: list[Decision]) -> None:
+        if task.page is None:
+            task.page = self.cursor
+            self.cursor = (self.cursor + 1) % len(self.states)
+        page = task.page
+        state = self.states[page]
+        if state == PageState.RESIDENT:
+            self.resident.move_to_end(page)
+            self._touch(task, page, now_ns, out)
+        elif state == PageState.WRITEBACK:
+            task.state = TaskState.WRITEBACK
+        elif not self.pool.take(self.pool.marks.kernel_floor):
+            task.state, task.retry_ns, task.rounds = TaskState.NEEDS_FRAME, now_ns, 0
+        elif state == PageState.ABSENT:
+            self.frames += 1
+            self.resident[page] = None
+            self._dirty(task, page, now_ns, out)
+        else:
+            self.frames += 1
+            self.states[page] = PageState.READING
+            self._read(task, now_ns, out)
+
+    def _read(self, task: Task, now_ns: int, out: list[Decision]) -> None:
+        assert task.page is not None
+        started = self.block.start(task.page, self.generations[task.page], False, now_ns, out)
+        task.state = TaskState.READING if started else TaskState.NEEDS_BIO
+
+    def _touch(self, task: Task, page: int, now_ns: int, out: list[Decision]) -> None:
+        """A page touched again: progress, at the application's pace."""
+        self._dirty(task, page, now_ns, out)
+        self.progress_pages += 1
+        self.next_ns = max(self.next_ns, now_ns - CATCH_UP_NS_MAX) + self.interval_ns
+
+    def _dirty(self, task: Task, page: int, now_ns: int, out: list[Decision]) -> None:
+        self.states[page] = PageState.RESIDENT
+        self.generations[page] += 1
+        out.append(Touch(page, self.generations[page]))
+        self.last_progress_ns = now_ns
+        task.page = None
+
+    # ---- what the block layer tells
+
+    def to_writeback(self, page: int) -> None:
+        """Reclaim sends the page out."""
+        self.states[page] = PageState.WRITEBACK
+
+    def written(self, page: int) -> None:
+        """The target has the page: its frame is free."""
+        self.states[page] = PageState.SWAPPED
+        self.frames -= 1
+        self.pool.give()
+        self.swap_out_pages += 1
+        self._wake_writeback(page)
+
+    def write_failed(self, page: int) -> None:
+        """The target refused the page: it stays, dirty, and is tried again."""
+        self.states[page] = PageState.RESIDENT
+        self.resident[page] = None
+        self._wake_writeback(page)
+
+    def _wake_writeback(self, page: int) -> None:
+        for task in self.tasks:
+            if task.state is TaskState.WRITEBACK and task.page == page:
+                task.state = TaskState.RUNNING
+
+    def read(self, page: int, now_ns: int, out: list[Decision]) -> None:
+        """The page is back: its task touches it at once."""
+        self.resident[page] = None
+        self.swap_in_pages += 1
+        for task in self.tasks:
+            if task.state is TaskState.READING and task.page == page:
+                task.state = TaskState.RUNNING
+                self._touch(task, page, now_ns, out)
+                return
+        raise AssertionError(f"page {page} was read for no task")
+
+    def kill(self) -> list[int]:
+        """The application dies (OOM, SIGBUS): frames that no I/O holds are free. Answers their pages."""
+        self.dead = True
+        gone = list(self.resident)
+        for page in gone:
+            self.states[page] = PageState.ABSENT
+        self.resident.clear()
+        self.frames -= len(gone)
+        self.pool.give(len(gone))
+        return gone
+
+    # ---- reports
+
+    def waiting(self, state: TaskState) -> int:
+        """Tasks in `state`."""
+        return sum(task.state is state for task in self.tasks)
+
+    def next_deadline_ns(self) -> int | None:
+        """When the next running task is due, or the next round of direct reclaim."""
+        if self.dead:
+            return None
+        due = [task.retry_ns for task in self.tasks if task.state is TaskState.NEEDS_FRAME]
+        if any(task.state is TaskState.RUNNING for task in self.tasks):
+            due.append(self.next_ns)
+        return min(due, default=None)
