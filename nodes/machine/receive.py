@@ -101,20 +101,27 @@ class Receiver:
 
     def missing(self) -> str:
         """What a packet that arrives now would not find: `queue` (reception is off), `buffer`, `copy`, `head` or nothing."""
-        floor = self.pool.marks.atomic_floor
         if self.napi_off:
             return "queue"
         if not self.free_slots():
             return "buffer"
-        if self.fixed_slots:
-            if not self.allocator.data_available(COPY_BYTES, floor, self._data_reserve):
-                return "copy"
-            # Data that needs a page of its own leaves one less for the head.
-            from_free_list = self.allocator.data_available(COPY_BYTES, self.pool.total, self._data_reserve)
-            floor += not from_free_list
-        if not self.nic.heads_in_ring and not self.allocator.head_available(floor, self._head_reserve):
-            return "head"
-        return ""
+        return self._missing_memory()
+
+    def _missing_memory(self) -> str:
+        """Tries what a small packet would need and gives it back: exact for every allocator, and leaves no trace."""
+        if self.nic.heads_in_ring:
+            return ""
+        floor = self.pool.marks.atomic_floor
+        lowest, wanted = self.pool.lowest, self.pool.kswapd_wanted
+        data = self.allocator.data(COPY_BYTES, floor, self._data_reserve) if self.fixed_slots else None
+        head = self.allocator.head(floor, self._head_reserve)
+        for block in (data, head):
+            if block is not None:
+                self.allocator.release(block)
+        self.pool.lowest, self.pool.kswapd_wanted = lowest, wanted
+        if self.fixed_slots and data is None:
+            return "copy"
+        return "" if head is not None else "head"
 
     # ---- packets
 

@@ -32,12 +32,6 @@ class PacketAllocator(Protocol):
     def head(self, floor_pages: int, reserve_pages_max: int = NO_RESERVE) -> Block | None:
         """A packet's descriptor (sk_buff), or None."""
 
-    def head_available(self, floor_pages: int, reserve_pages_max: int = NO_RESERVE) -> bool:
-        """Would `head` succeed? Changes nothing."""
-
-    def data_available(self, size_bytes: int, floor_pages: int, reserve_pages_max: int = NO_RESERVE) -> bool:
-        """Would `data` succeed? Changes nothing."""
-
     def data(self, size_bytes: int, floor_pages: int, reserve_pages_max: int = NO_RESERVE) -> Block | None:
         """A packet's data area of at least `size_bytes` (at most a page), or None."""
 

@@ -58,14 +58,6 @@ class Cache:
             return self._new_slab(self.marked_partial, marked=True)
         return None
 
-    def available(self, floor_pages: int, reserve_pages_max: int) -> bool:
-        """Would `take` succeed?"""
-        allocator = self.allocator
-        if self.partial or allocator.pool.free > floor_pages:
-            return True
-        more = bool(self.marked_partial) or (allocator.marked_pages < reserve_pages_max and allocator.pool.free > 0)
-        return bool(reserve_pages_max) and more
-
     def _new_slab(self, partial: dict[Slab, None], *, marked: bool) -> Slab:
         self.allocator.pages += 1
         slab = Slab(self, marked)
@@ -103,17 +95,9 @@ class SlabAllocator:
         """See PacketAllocator."""
         return self._heads.take(floor_pages, reserve_pages_max)
 
-    def head_available(self, floor_pages: int, reserve_pages_max: int = NO_RESERVE) -> bool:
-        """See PacketAllocator."""
-        return self._heads.available(floor_pages, reserve_pages_max)
-
     def data(self, size_bytes: int, floor_pages: int, reserve_pages_max: int = NO_RESERVE) -> Block | None:
         """See PacketAllocator. More than a page is our mistake: the machine models no jumbo frames."""
         return self._data_cache(size_bytes).take(floor_pages, reserve_pages_max)
-
-    def data_available(self, size_bytes: int, floor_pages: int, reserve_pages_max: int = NO_RESERVE) -> bool:
-        """See PacketAllocator."""
-        return self._data_cache(size_bytes).available(floor_pages, reserve_pages_max)
 
     def _data_cache(self, size_bytes: int) -> Cache:
         for size in SIZES_BYTES:
