@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import statistics
 import time
@@ -20,7 +21,7 @@ async def rtt_ns_p50(host: str, port: int, count: int = 5, deadline_s: float = 5
     except TimeoutError:
         raise HarnessError(f"{count} connects to {host}:{port} took more than {deadline_s:g} s") from None
     except OSError as error:
-        raise HarnessError(f"no connection to {host}:{port}: {error.strerror or error}") from None
+        raise HarnessError(f"no connection to {host}:{port}: {os.strerror(error.errno or 0)}") from None
     return round(statistics.median(times))
 
 

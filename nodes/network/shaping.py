@@ -10,13 +10,13 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.rtnl import TC_H_ROOT
+from pyroute2.netlink.rtnl.tcmsg import sched_netem, sched_tbf
 
 from nodes.config import Shape
 from nodes.errors import LackingError
@@ -40,6 +40,10 @@ NETEM_QUEUE_PACKETS = 1000
 U32 = 2**32 - 1
 
 Qdisc = tuple[str, dict[str, Any]]
+
+# pyroute2 0.9 takes `rate` out of tbf's request when it has become an option, but leaves netem's in, where it is taken for
+# the unrelated attribute TCA_RATE and cannot be encoded.
+sched_netem.fix_request = sched_tbf.fix_request
 
 
 def plan(shape: Shape, netem: bool, mtu_bytes: int) -> Qdisc | None:
@@ -68,7 +72,7 @@ def apply(ip: IPRoute, order: Order) -> Answer:
     index = next(iter(ip.link_lookup(ifname=order.interface)), None)
     if index is None:
         raise LackingError(f"there is no interface {order.interface}")
-    mtu_bytes = int(Path(f"/sys/class/net/{order.interface}/mtu").read_text())
+    mtu_bytes = _attribute(ip.get_links(index)[0], "IFLA_MTU")
     netem = _install(ip, index, order, mtu_bytes)
     kind, shape = values(ip.get_qdiscs(index=index))
     return Answer(netem=netem, kind=kind, shape=shape)
