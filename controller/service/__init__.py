@@ -1,0 +1,1 @@
+"""The controller's daemon: knows the nodes, carries out runs, records everything, answers operators."""

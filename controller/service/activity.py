@@ -1,0 +1,166 @@
+"""A run under way, whatever its kind: what the daemon may ask of it, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import msgspec
+
+from controller.api import Progress, ProgressRow
+from controller.expect import Expectation
+from controller.record import Result
+from controller.service.conclude import INTERRUPTED, conclude, write_report
+from controller.service.floodwatch import FloodWatch
+from controller.service.nodes import Node
+from controller.service.parts import Parts
+from controller.service.recorder import Recording
+from controller.service.settings import settings
+from controller.verdict import void
+from nodes.errors import LackingError, NetreserveError
+from nodes.messages import Event, Sample, Status
+from nodes.units import SECOND_NS
+
+
+class Activity:
+    """One run. `nodes` are those that take part; when one of them dies, the run is void."""
+
+    def __init__(self, parts: Parts, watch: FloodWatch, recording: Recording, nodes: Sequence[Node]) -> None:
+        self.parts, self.watch, self.recording, self.nodes = parts, watch, recording, list(nodes)
+        self.expected_ns = 0
+        self.message = "setting up"
+        """What it waits for; empty while a phase goes on as planned."""
+        self.notes: list[str] = []
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        parts.nodes.listeners.append(self._hear)
+
+    def stop(self) -> None:
+        """A person ends it."""
+        self.void(INTERRUPTED)
+
+    def void(self, reason: str, *, harness: bool = False, node: str = "") -> None:
+        """Makes the run prove nothing, and ends it."""
+        self.parts.recorder.take(void(time.time_ns(), self.recording.run, reason, node=node, harness=harness))
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def progress(self, result: Result | None = None) -> Progress:
+        """Where it stands."""
+        row = self.recording.row
+        return Progress(
+            run=row.run,
+            scenario=row.scenario,
+            phase="done" if result else self.recording.phase or "setup",
+            elapsed_ns=max(time.time_ns() - row.started_ns, 0),
+            expected_ns=self.expected_ns,
+            rows=tuple(_row(node) for node in self.nodes),
+            message=self.message,
+            result=result,
+            folder=row.folder,
+        )
+
+    async def finish(self, expectations: Sequence[Expectation] = (), seed: int = 0) -> Result:
+        """Judges and writes everything. Raises HarnessError when the result cannot be written."""
+        self.parts.nodes.listeners.remove(self._hear)
+        recording = self.recording
+        recording.end(time.time_ns())
+        environment = await self._environment()
+        if recording.failure:
+            self.void(recording.failure, harness=True)
+        samples, events = list(recording.samples), list(recording.events)
+        result = conclude(
+            recording.row,
+            recording.phases,
+            samples,
+            events,
+            initiators=[node.name for node in self.nodes if node.role == "initiator"],
+            expectations=expectations,
+            settings=settings(self.nodes),
+            notes=self.notes,
+            environment=environment,
+            seed=seed,
+        )
+        self.parts.recorder.note("verdict", {"verdict": result.verdict, "sentence": result.sentence})
+        self._write_extras(environment)
+        await self._write_logs()
+        await self.parts.recorder.close(result)
+        await write_report(recording.folder, result, samples, events)
+        return result
+
+    def _hear(self, node: Node, what: Sample | Event | Status) -> None:
+        if isinstance(what, Status) and node in self.nodes:
+            self.parts.recorder.note("node", {"state": what.state, "reason": what.reason}, node.name)
+            if what.state != "online":
+                self.died(node, what)
+
+    def died(self, node: Node, status: Status) -> None:
+        """A node went away. Nothing that it could say counts any more."""
+        reason = f": {status.reason}" if status.reason else ""
+        self.void(
+            f"{node.name} went {status.state} in the {self.recording.phase or 'setup'} phase{reason}", harness=True
+        )
+
+    def _write_extras(self, environment: dict[str, object]) -> None:
+        self.recording.folder.write_json("env.json", environment)
+        locust = self.watch.take_record(self.recording.row.started_ns)
+        if locust is not None:
+            self.recording.folder.write_json("locust.json", locust)
+
+    async def _write_logs(self) -> None:
+        if self.parts.engine is None:
+            return
+        since_s = self.recording.row.started_ns // SECOND_NS
+        for node in self.nodes:
+            try:
+                log = await asyncio.to_thread(self.parts.engine.logs, node.name, since_s)
+            except NetreserveError as error:
+                log = f"not collected: {error}\n".encode()
+            self.recording.folder.write(f"nodes/{node.name}.log", log)
+
+    async def _environment(self) -> dict[str, object]:
+        """Where this ran; also tells a container that its own memory limit killed."""
+        found: dict[str, object] = {
+            "netreserve": version("netreserve"),
+            "python": platform.python_version(),
+            "kernel": platform.release(),
+            "cpus": os.cpu_count(),
+            "nodes": {node.name: msgspec.to_builtins(node.status) for node in self.nodes},
+        }
+        if self.parts.engine is None:
+            return found | {"docker": "not configured: memory limits were neither set nor read back"}
+        try:
+            containers = await asyncio.to_thread(self.parts.engine.containers)
+        except (LackingError, NetreserveError) as error:
+            return found | {"docker": str(error)}
+        for node in self.nodes:
+            container = containers.get(node.name)
+            if container is not None and container.oom_killed:
+                self.parts.recorder.note("oom", {"by": "cgroup", "restarts": container.restarts}, node.name)
+        return found | {"containers": {name: msgspec.to_builtins(item) for name, item in containers.items()}}
+
+
+def _row(node: Node) -> ProgressRow:
+    sample = node.sample
+    if sample is None or not node.online:
+        return ProgressRow(node=node.name, state=node.status.state if node.status else "unknown")
+    return ProgressRow(
+        node=node.name,
+        state=sample.state,
+        policy=sample.policy,
+        free_pages=sample.free_pages,
+        min_pages=sample.min_pages,
+        in_flight=sample.in_flight,
+        progress_age_ns=sample.progress_age_ns,
+        drops=sample.early_drops + sample.rcvbuf_drops + sample.no_buffer_drops,
+        swap_pages_per_s=_swap_rate(node.samples[0], sample),
+    )
+
+
+def _swap_rate(first: Sample, last: Sample) -> float:
+    pages = last.swap_in_pages + last.swap_out_pages - first.swap_in_pages - first.swap_out_pages
+    elapsed_ns = last.t_ns - first.t_ns
+    return max(pages, 0) * SECOND_NS / elapsed_ns if elapsed_ns > 0 else 0.0

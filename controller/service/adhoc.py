@@ -1,0 +1,81 @@
+"""Runs that nobody announced: a flood started in Locust's own page, a policy switched by hand. Recorded from ten seconds
+before, until a heal phase has passed with no flood, and judged like any other."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from controller.record import Result
+from controller.service.activity import Activity
+from controller.service.conclude import by_node
+from controller.service.floodwatch import FloodWatch
+from controller.service.parts import Parts
+from controller.service.recorder import RING_NS
+from controller.verdict import heal_needed_ns, void
+
+SCENARIO = "adhoc"
+TICK_S = 0.1
+
+
+async def open_adhoc(parts: Parts, watch: FloodWatch) -> AdHoc:
+    """A run that began ten seconds ago, as far as the ring goes."""
+    nodes = [*parts.nodes.online("initiator"), *parts.nodes.online("target")]
+    policies = sorted({spec.policy.name for node in nodes if (spec := node.initiator)})
+    recording = await parts.recorder.open(scenario=SCENARIO, kind="adhoc", policy=" and ".join(policies))
+    now_ns = time.time_ns()
+    began_ns = min((sample.t_ns for sample in recording.samples), default=now_ns)
+    recording.begin("warmup", max(began_ns, now_ns - RING_NS))
+    return AdHoc(parts, watch, recording, nodes)
+
+
+class AdHoc(Activity):
+    """Follows what a person does. One flood phase spans all floods of a run: a new flood in the heal phase takes it up
+    again."""
+
+    async def run(self) -> Result:
+        """Until it has healed, was stopped, or became too long."""
+        self.expected_ns = RING_NS + self.parts.timing.adhoc_heal_ns
+        while not self._over():
+            self._follow()
+            await asyncio.wait({self.ended}, timeout=TICK_S)
+        if not self._flooded():
+            run, reason = self.recording.run, "no junk flooded in this run: there is nothing to judge"
+            self.parts.recorder.take(void(time.time_ns(), run, reason))
+        return await self.finish()
+
+    def _follow(self) -> None:
+        now_ns, going = time.time_ns(), self.watch.going
+        if going and self.recording.phase != "flood":
+            self._flood(now_ns)
+        elif not going and self.recording.phase != "heal":
+            self._begin("heal", now_ns)
+        self.recording.end(now_ns)
+        self.message = "waiting for the flood to end" if going else "healing"
+
+    def _flood(self, now_ns: int) -> None:
+        self.recording.phases = [phase for phase in self.recording.phases if phase.name != "heal"]
+        if self.recording.phase != "flood":
+            self._begin("flood", now_ns)
+
+    def _flooded(self) -> bool:
+        return any(phase.name == "flood" for phase in self.recording.phases)
+
+    def _begin(self, phase: str, now_ns: int) -> None:
+        self.recording.begin(phase, now_ns)
+        self.parts.recorder.note("phase", {"phase": phase})
+
+    def _over(self) -> bool:
+        timing, phases = self.parts.timing, self.recording.phases
+        if self.ended.done() or phases[-1].end_ns - phases[0].start_ns > timing.adhoc_max_ns:
+            return True
+        healed_ns = phases[-1].end_ns - phases[-1].start_ns
+        if self.recording.phase != "heal" or healed_ns < timing.adhoc_heal_ns:
+            return False
+        return healed_ns >= min(self._needed_ns(), timing.heal_max_ns)
+
+    def _needed_ns(self) -> int:
+        initiators = [node.name for node in self.nodes if node.role == "initiator"]
+        series = by_node(self.recording.samples, initiators)
+        events = self.recording.events
+        return heal_needed_ns(self.recording.phases, {name: series[name] for name in initiators}, events)

@@ -1,0 +1,188 @@
+"""Answers operators' requests: each command has one function here."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+import time
+
+import msgspec
+
+from controller.api import (
+    REQUESTS,
+    Command,
+    Failed,
+    NodeState,
+    Reply,
+    Request,
+    RunStarted,
+    SetPolicy,
+    SetShape,
+    Show,
+    StartFlood,
+    StartRun,
+    State,
+    StopFlood,
+    StopRun,
+)
+from controller.bus.mqtt import Bus
+from controller.service.conductor import Conductor
+from controller.service.floodwatch import FloodWatch
+from controller.service.nodes import Change, Node, replaced
+from controller.service.parts import Parts
+from controller.service.standing import Standing
+from nodes.config import InitiatorSpec, Shape, Sink, Spec
+from nodes.errors import InconclusiveError, LackingError, NetreserveError, UsageError
+from nodes.machine.policies import POLICIES
+from nodes.messages import ROOT
+from nodes.registry import did_you_mean
+from nodes.units import SECOND_NS
+from traffic.profiles import DEFAULT_SINKS, DURATION_NS_MAX, Flood
+
+Answer = RunStarted | State
+
+
+class Commands:
+    """Listens for requests and answers each with what was done, or with Failed."""
+
+    def __init__(self, parts: Parts, bus: Bus, watch: FloodWatch, conductor: Conductor, standing: Standing) -> None:
+        self._parts, self._bus, self._watch = parts, bus, watch
+        self._conductor, self._standing = conductor, standing
+        self._tasks: set[asyncio.Task[None]] = set()
+        bus.route(REQUESTS, Request, self._hear)
+
+    def _hear(self, where: str, request: Request) -> None:
+        client = where.split("/")[2]  # the broker vouches for the topic, nobody for the payload
+        task = asyncio.create_task(self._answer(client, request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, client: str, request: Request) -> None:
+        answer: Answer | Failed
+        try:
+            answer = await self._carry_out(request.command)
+        except NetreserveError as error:
+            answer = Failed(message=str(error), exit_code=error.exit_code)
+        except Exception as error:
+            print(f"netreserve: {type(request.command).__name__}: {type(error).__name__}: {error}", file=sys.stderr)
+            answer = Failed(message=f"the controller failed: {type(error).__name__}: {error}", exit_code=6)
+        await self._bus.publish(f"{ROOT}/controller/reply/{client}", Reply(id=request.id, answer=answer))
+
+    async def _carry_out(self, command: Command) -> Answer:
+        match command:
+            case StartRun():
+                return await self._conductor.start(command.scenario, command.file, command.policy, command.seed)
+            case StopRun():
+                self._conductor.stop()
+            case SetPolicy():
+                await self._set_policy(command)
+            case SetShape():
+                await self._set_shape(command)
+            case StartFlood():
+                await self._start_flood(command)
+            case StopFlood():
+                await self._watch.stop()
+            case Show():
+                pass
+        return self.state()
+
+    def state(self) -> State:
+        """All nodes that ever said something, and what goes on."""
+        current = self._conductor.current
+        return State(
+            nodes=tuple(_state(node) for node in self._parts.nodes if node.status is not None),
+            run=current.recording.run if current else "",
+            flood=str(self._watch),
+        )
+
+    async def _set_policy(self, command: SetPolicy) -> None:
+        policy = command.policy
+        POLICIES[policy.name]
+        nodes = self._named(command.node, "initiator")
+        await self._conductor.adhoc()
+        for node in nodes:
+            self._standing.policies[node.name] = policy
+
+        def switch(spec: Spec, shape: Shape) -> tuple[Spec, Shape]:
+            assert isinstance(spec, InitiatorSpec)
+            return msgspec.structs.replace(spec, policy=policy), shape
+
+        before = {node.name: spec.policy.name for node in nodes if (spec := node.initiator)}
+        await self._change(nodes, switch)
+        for node in nodes:
+            detail: dict[str, object] = {
+                "policy": policy.name,
+                "allocator": policy.allocator,
+                "before": before[node.name],
+            }
+            self._parts.recorder.note("policy", detail, node.name)
+
+    async def _set_shape(self, command: SetShape) -> None:
+        nodes = self._named(command.node, "")
+        await self._change(nodes, lambda spec, shape: (spec, replaced(shape, command.shape)))
+        asked = {name: value for name, value in msgspec.structs.asdict(command.shape).items() if value is not None}
+        for node in nodes:
+            self._parts.recorder.note("shape", dict(asked), node.name)
+
+    async def _start_flood(self, command: StartFlood) -> None:
+        current = self._conductor.current
+        if current is not None and current.recording.row.kind != "adhoc":
+            raise UsageError(f"run {current.recording.run} is going on: its scenario alone floods")
+        if not 0 < command.duration_ns <= DURATION_NS_MAX:
+            raise UsageError(f"duration is {command.duration_ns} ns: more than 0 and at most 1 hour are possible")
+        nodes = self._named("", "initiator")
+        sinks = sinks_for(command.flood)
+        if any(node.initiator is not None and node.initiator.sinks != sinks for node in nodes):
+            await self._change(nodes, lambda spec, shape: (_with_sinks(spec, sinks), shape))
+        port = next(sink.port for sink in sinks if sink.kind == command.flood.kind)
+        addresses = tuple(node.address for node in nodes)
+        await self._watch.start(command.flood, addresses, math.ceil(command.duration_ns / SECOND_NS), port)
+        await self._watch.confirmed()
+
+    async def _change(self, nodes: list[Node], change: Change) -> None:
+        """A live change; one that is not in force voids the present run."""
+        try:
+            await self._parts.nodes.change([node.name for node in nodes], change, self._parts.timing.ack_deadline_s)
+        except InconclusiveError as error:
+            if self._conductor.current is not None:
+                self._conductor.current.void(str(error))
+            raise
+
+    def _named(self, name: str, role: str) -> list[Node]:
+        """The online nodes of `role` (empty: of any), or the one called `name`."""
+        there = [node for node in self._parts.nodes if node.online and (not role or node.role == role)]
+        found = [node for node in there if not name or node.name == name]
+        if name and not found:
+            kind = role or "node"
+            raise UsageError(
+                f"no {kind} called '{name}' is online ({did_you_mean(name, [node.name for node in there])})"
+            )
+        if not found:
+            raise LackingError(f"no {role or 'node'} is online: is the testbed up? run `netreserve up`")
+        return found
+
+
+def sinks_for(flood: Flood) -> tuple[Sink, ...]:
+    """The default sinks, with that of the flood's kind as the flood needs it. Raises UsageError when it takes more ports
+    than there are before the next."""
+    ports = sorted(sink.port for sink in DEFAULT_SINKS)
+    port = next(sink.port for sink in DEFAULT_SINKS if sink.kind == flood.kind)
+    room = min((other - port for other in ports if other > port), default=flood.sockets)
+    if flood.sockets > room:
+        raise UsageError(
+            f"sockets is {flood.sockets}: outside a scenario 1 to {room} {flood.kind} sockets are possible"
+        )
+    own = Sink(kind=flood.kind, port=port, sockets=flood.sockets, reader=flood.reader, rcvbuf_bytes=flood.rcvbuf_bytes)
+    return tuple(own if sink.kind == flood.kind else sink for sink in DEFAULT_SINKS)
+
+
+def _with_sinks(spec: Spec, sinks: tuple[Sink, ...]) -> Spec:
+    assert isinstance(spec, InitiatorSpec)
+    return msgspec.structs.replace(spec, sinks=sinks)
+
+
+def _state(node: Node) -> NodeState:
+    assert node.status is not None
+    age_ns = max(time.time_ns() - node.sample.t_ns, 0) if node.sample else 0
+    return NodeState(status=node.status, reported=node.reported, age_ns=age_ns)

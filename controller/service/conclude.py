@@ -1,0 +1,82 @@
+"""The end of a run: judged, checked against its expectations, written, reported. The same for every kind of run, also for
+one that an earlier controller left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from controller import expect, report
+from controller.expect import Expectation
+from controller.record import Phase, Result, Setting
+from controller.store.database import RunRow
+from controller.store.folder import RunFolder
+from controller.verdict import judge
+from nodes.messages import Event, Sample
+
+EXIT_INTERRUPTED = 130
+"""Design, section 7."""
+INTERRUPTED = "interrupted"
+
+
+def conclude(
+    row: RunRow,
+    phases: Sequence[Phase],
+    samples: Sequence[Sample],
+    events: Sequence[Event],
+    *,
+    initiators: Sequence[str],
+    expectations: Sequence[Expectation] = (),
+    settings: Sequence[Setting] = (),
+    notes: Sequence[str] = (),
+    environment: dict[str, object] | None = None,
+    seed: int = 0,
+) -> Result:
+    """The result of a run whose record is `samples` and `events`. Pure but for the clock."""
+    series = by_node(samples, initiators)
+    judgement = judge(phases, {name: series[name] for name in initiators}, events)
+    result = Result(
+        run=row.run,
+        scenario=row.scenario,
+        kind="adhoc" if row.kind == "adhoc" else "scenario",
+        tier=row.tier,
+        policy=row.policy,
+        seed=seed,
+        started_ns=row.started_ns,
+        ended_ns=time.time_ns(),
+        verdict=judgement.verdict,
+        sentence=judgement.sentence,
+        data=judgement.data,
+        harness_fault=judgement.harness_fault,
+        phases=tuple(phases),
+        nodes=judgement.nodes,
+        checks=expect.evaluate(expectations, judgement, series),
+        settings=tuple(settings),
+        notes=(*notes, *judgement.notes),
+        environment=environment or {},
+        metrics=expect.metrics(judgement),
+    )
+    interrupted = any(event.kind == "harness" and event.detail.get("void") == INTERRUPTED for event in events)
+    exit_code = EXIT_INTERRUPTED if interrupted else expect.exit_code(result)
+    return msgspec.structs.replace(result, exit_code=exit_code)
+
+
+async def write_report(folder: RunFolder, result: Result, samples: Sequence[Sample], events: Sequence[Event]) -> None:
+    """report.html and junit.xml. What goes wrong here is told on stderr: the result stands without them."""
+    try:
+        await asyncio.to_thread(folder.write, "junit.xml", report.junit(result))
+        await asyncio.to_thread(report.write, folder.path, result, samples, events)
+    except Exception as error:  # a drawing that fails must not take the daemon, nor the result, with it
+        print(f"netreserve: no report for {result.run}: {type(error).__name__}: {error}", file=sys.stderr)
+
+
+def by_node(samples: Sequence[Sample], initiators: Sequence[str]) -> dict[str, list[Sample]]:
+    """The samples of each node; an initiator that sent none has an empty list."""
+    series: dict[str, list[Sample]] = {name: [] for name in initiators}
+    for sample in samples:
+        series.setdefault(sample.node, []).append(sample)
+    return series

@@ -1,0 +1,102 @@
+"""One run at a time: who may begin, what goes on, and telling everybody at 2 Hz."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+
+from controller.api import PROGRESS, RunStarted
+from controller.bus.mqtt import Bus
+from controller.record import Result
+from controller.scenario import override_policy, parse
+from controller.service.activity import Activity
+from controller.service.adhoc import TICK_S, AdHoc, open_adhoc
+from controller.service.floodwatch import FloodWatch
+from controller.service.parts import Parts
+from controller.service.runner import open_run
+from nodes.errors import NetreserveError, UsageError
+
+
+class Conductor:
+    """Begins runs and sees them to their end; `current` is the one under way."""
+
+    def __init__(self, parts: Parts, watch: FloodWatch, bus: Bus) -> None:
+        self._parts, self._watch, self._bus = parts, watch, bus
+        self.current: Activity | None = None
+        self._beginning = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def idle(self) -> bool:
+        """Whether nodes may be given their default settings."""
+        return self.current is None and not self._beginning.locked() and not self._watch.going
+
+    async def start(self, text: str, file: str, policy: str, seed: int | None) -> RunStarted:
+        """Begins a scenario's run. Raises ScenarioError for a bad scenario, UsageError while another run goes on,
+        LackingError when too few nodes are there."""
+        scenario = parse(text, file)
+        scenario = override_policy(scenario, policy) if policy else scenario
+        self._refuse_second()
+        async with self._beginning:
+            run = await open_run(self._parts, self._watch, scenario, seed)
+            self._carry_out(run, run.run)
+        return RunStarted(run=run.recording.run, folder=run.recording.row.folder, expected_ns=run.expected_ns)
+
+    async def adhoc(self) -> AdHoc | None:
+        """Begins an ad-hoc run; None when a run is under way that records all the same."""
+        async with self._beginning:
+            if self.current is not None:
+                return None
+            run = await open_adhoc(self._parts, self._watch)
+            self._carry_out(run, run.run)
+            return run
+
+    def stop(self) -> None:
+        """Ends the present run. Raises UsageError when there is none."""
+        if self.current is None:
+            raise UsageError("no run is going on: there is nothing to stop")
+        self.current.stop()
+
+    async def follow_floods(self) -> None:
+        """Opens an ad-hoc run when somebody starts a flood, until cancelled."""
+        while True:
+            if self._watch.going and self.current is None:
+                try:
+                    await self.adhoc()
+                except NetreserveError as error:
+                    print(f"netreserve: no ad-hoc run: {error}", file=sys.stderr)
+            await asyncio.sleep(TICK_S)
+
+    async def tell(self) -> None:
+        """Publishes the progress of whatever goes on, until cancelled."""
+        while True:
+            if self.current is not None:
+                await self._bus.publish(PROGRESS, self.current.progress(), qos=0)
+            await asyncio.sleep(self._parts.timing.progress_interval_s)
+
+    async def finished(self) -> None:
+        """Until no run is under way."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    def _refuse_second(self) -> None:
+        if self._beginning.locked():
+            raise UsageError("another run is just beginning")
+        if self.current is not None:
+            row = self.current.recording.row
+            raise UsageError(f"run {row.run} of '{row.scenario}' is going on: wait for its end, or stop it first")
+
+    def _carry_out(self, activity: Activity, work: Callable[[], Awaitable[Result]]) -> None:
+        self.current = activity
+        self._task = asyncio.create_task(self._to_the_end(activity, work), name=activity.recording.run)
+
+    async def _to_the_end(self, activity: Activity, work: Callable[[], Awaitable[Result]]) -> None:
+        try:
+            result = await work()
+        except Exception as error:  # the daemon outlives a run that cannot be written; recovery marks it at next start
+            print(f"netreserve: run {activity.recording.run} failed: {type(error).__name__}: {error}", file=sys.stderr)
+            self._parts.recorder.recording = None
+            result = None
+        self.current = None
+        if result is not None:
+            await self._bus.publish(PROGRESS, activity.progress(result))

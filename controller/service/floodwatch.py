@@ -1,0 +1,114 @@
+"""What Locust does, whoever told it to: asked a few times a second, told as events and kept for the run's locust.json."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from controller.flood import FloodState
+from controller.service.parts import Parts
+from nodes.errors import HarnessError, NetreserveError
+from traffic.profiles import Flood
+
+
+class FloodWatch:
+    """`going` is whether junk flows, as Locust says or as it has just been told. Each change is an event."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.going = False
+        self.state: FloodState | None = None
+        self.problem = ""
+        """Why Locust's state is not known (one line); empty when it is."""
+        self._told: tuple[bool, float] | None = None  # what it was told to be, and until when it may say otherwise
+        self._heard_at = time.monotonic()
+        self._failure = ""
+        self._timeline: list[dict[str, Any]] = []
+
+    def __str__(self) -> str:
+        if self.problem:
+            return f"unreachable: {self.problem}"
+        return str(self.state) if self.state and self.going else "stopped"
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._poll()
+            await asyncio.sleep(self._parts.timing.poll_interval_s)
+
+    async def start(self, flood: Flood, targets: tuple[str, ...], seconds: int, port: int = 0) -> None:
+        """Starts a flood. Raises LackingError or HarnessError when Locust does not."""
+        await self._parts.locust.start(flood, targets, seconds, port)
+        self._expect(True)
+        asked: dict[str, object] = {"kind": flood.kind, "rate_pps": flood.rate_pps, "size_bytes": flood.size_bytes}
+        self._change(True, asked | {"targets": list(targets), "seconds": seconds})
+
+    async def stop(self) -> None:
+        """Stops what goes on, whoever started it. Locust answers when its workers have stopped."""
+        await self._parts.locust.stop()
+        self._expect(False)
+        if self.going:
+            self._change(False, {})
+
+    async def confirmed(self) -> None:
+        """Until Locust itself says what it was told to do. Raises HarnessError when it does not in time."""
+        while self._told is not None and not self._failure:
+            await asyncio.sleep(self._parts.timing.poll_interval_s / 2)
+        if self._failure:
+            failure, self._failure = self._failure, ""
+            raise HarnessError(failure)
+
+    def take_record(self, since_ns: int) -> dict[str, Any] | None:
+        """Locust's statistics at their last reading, and how they came about since `since_ns`; None when there are none."""
+        timeline = [reading for reading in self._timeline if reading["t_ns"] >= since_ns]
+        self._timeline = []
+        return {**self.state.stats, "timeline": timeline} if self.state and timeline else None
+
+    def _expect(self, going: bool) -> None:
+        self._failure = ""
+        self._told = (going, time.monotonic() + self._parts.timing.flood_deadline_s)
+
+    async def _poll(self) -> None:
+        try:
+            self.state, self.problem = await self._parts.locust.state(), ""
+            self._heard_at = time.monotonic()
+        except NetreserveError as error:
+            self.problem = str(error)
+        silent_s = time.monotonic() - self._heard_at
+        going = self.state is not None and self.state.going and silent_s < self._parts.timing.flood_deadline_s
+        if self.state is not None and not self.problem and (going or self.going):
+            self._timeline.append(_reading(self.state))
+        if self._settled(going) and going != self.going:
+            self._change(going, self._seen())
+
+    def _settled(self, going: bool) -> bool:
+        """Whether what Locust says counts: not while it may still say what was before it was told otherwise."""
+        if self._told is None:
+            return True
+        told, deadline = self._told
+        if going != told and time.monotonic() < deadline:
+            return False
+        if going != told:
+            self._failure = f"Locust did not {'start' if told else 'stop'} in time: {self.problem or self.state}"
+        self._told = None
+        return True
+
+    def _seen(self) -> dict[str, object]:
+        if self.problem or self.state is None:
+            return {"unreachable": self.problem}
+        return {"users": self.state.user_count, "rps": self.state.total_rps}
+
+    def _change(self, going: bool, detail: dict[str, object]) -> None:
+        self.going = going
+        self._parts.recorder.note("flood_start" if going else "flood_stop", detail)
+
+
+def _reading(state: FloodState) -> dict[str, Any]:
+    return {
+        "t_ns": time.time_ns(),
+        "state": state.state,
+        "user_count": state.user_count,
+        "total_rps": state.total_rps,
+        "fail_ratio": state.fail_ratio,
+    }

@@ -1,0 +1,212 @@
+"""The nodes as the controller knows them, and the one way to change one: ask, wait, compare what was read back."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from controller.bus.mqtt import Bus
+from controller.service.compare import differences
+from nodes.config import OPEN_LINK, InitiatorSpec, Shape, Spec, TargetSpec
+from nodes.errors import InconclusiveError
+from nodes.messages import Desired, Event, Reported, Role, Sample, Status, topic
+
+RATE_SAMPLES = 11
+"""A second of samples at 10 Hz, for the rates of the live view."""
+
+
+class Node:
+    """One node: what it says of itself, what it was asked to be, what it last measured."""
+
+    def __init__(self, role: Role, name: str) -> None:
+        self.role, self.name = role, name
+        self.status: Status | None = None
+        self.desired: Desired | None = None
+        self.reported: Reported | None = None
+        self.samples: deque[Sample] = deque(maxlen=RATE_SAMPLES)
+
+    @property
+    def online(self) -> bool:
+        return self.status is not None and self.status.state == "online"
+
+    @property
+    def sample(self) -> Sample | None:
+        return self.samples[-1] if self.samples else None
+
+    @property
+    def address(self) -> str:
+        return self.status.address if self.status else ""
+
+    @property
+    def initiator(self) -> InitiatorSpec | None:
+        """What it was asked to be, when it is an initiator that was asked."""
+        spec = self.desired.spec if self.desired else None
+        return spec if isinstance(spec, InitiatorSpec) else None
+
+    @property
+    def target(self) -> TargetSpec | None:
+        spec = self.desired.spec if self.desired else None
+        return spec if isinstance(spec, TargetSpec) else None
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What a node is to be, before it has a sequence number."""
+
+    run: str
+    spec: Spec
+    shape: Shape = OPEN_LINK
+
+
+Change = Callable[[Spec, Shape], tuple[Spec, Shape]]
+Listener = Callable[[Node, Sample | Event | Status], None]
+
+
+class Nodes:
+    """All nodes by name. `listeners` hear every sample and event, and every change of a status."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._known: dict[str, Node] = {}
+        self._seq = 0
+        self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        self._changing = asyncio.Lock()
+        self.listeners: list[Listener] = []
+        bus.route(topic("+", "+", "desired"), Desired, self._hear_desired)
+        bus.route(topic("+", "+", "reported"), Reported, self._hear_reported)
+        bus.route(topic("+", "+", "status"), Status, self._hear_status)
+        bus.route(topic("+", "+", "sample"), Sample, self._hear_sample, qos=0)
+        bus.route(topic("+", "+", "event"), Event, self._hear_event)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(sorted(self._known.values(), key=lambda node: (node.role, _natural(node.name))))
+
+    def __getitem__(self, name: str) -> Node:
+        return self._known[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known
+
+    def online(self, role: Role) -> list[Node]:
+        """The nodes of `role` that are there, in the order of their numbers."""
+        return [node for node in self if node.role == role and node.online]
+
+    async def change(self, names: Iterable[str], change: Change, deadline_s: float) -> dict[str, Reported]:
+        """Changes what the named nodes are, live: the same run goes on. Raises as `apply` does, and InconclusiveError for
+        a node that was never set up."""
+        wanted = {}
+        for name in names:
+            desired = self._known[name].desired
+            if desired is None:
+                raise InconclusiveError(f"{name} was not set up yet: there is nothing to change")
+            spec, shape = change(desired.spec, desired.shape)
+            wanted[name] = Wanted(run=desired.run, spec=spec, shape=shape)
+        return await self.apply(wanted, deadline_s)
+
+    async def apply(self, wanted: Mapping[str, Wanted], deadline_s: float) -> dict[str, Reported]:
+        """Asks each named node to be what is `wanted` and waits until all have answered. Raises InconclusiveError, naming
+        node, setting, asked and found, when one does not answer in time, cannot, or has other values in force."""
+        async with self._changing:
+            asked = {name: await self._ask(name, want) for name, want in wanted.items()}
+            try:
+                await self.wait_for(lambda: all(self._answered(name, seq) for name, seq in asked.items()), deadline_s)
+            except TimeoutError:
+                late = [name for name, seq in asked.items() if not self._answered(name, seq)]
+                raise InconclusiveError(
+                    f"{', '.join(late)}: no acknowledgement of setting {asked[late[0]]} within {deadline_s:g} s"
+                ) from None
+            return {name: self._checked(name, wanted[name]) for name in asked}
+
+    async def wait_for(self, condition: Callable[[], bool], deadline_s: float) -> None:
+        """Until `condition` holds, looked at whenever a node says something. Raises TimeoutError."""
+        if condition():
+            return
+        waiter = (condition, asyncio.get_running_loop().create_future())
+        self._waiters.append(waiter)
+        try:
+            await asyncio.wait_for(waiter[1], deadline_s)
+        finally:
+            self._waiters.remove(waiter)
+
+    async def _ask(self, name: str, want: Wanted) -> int:
+        node = self._known[name]
+        self._seq = max(self._seq + 1, time.time_ns() // 1_000_000)  # grows over a restart of the controller too
+        node.desired = Desired(seq=self._seq, run=want.run, spec=want.spec, shape=want.shape)
+        await self._bus.publish(topic(node.role, name, "desired"), node.desired, retain=True)
+        return node.desired.seq
+
+    def _answered(self, name: str, seq: int) -> bool:
+        node = self._known[name]
+        if not node.online:
+            raise InconclusiveError(f"{name} went offline before it acknowledged setting {seq}")
+        return node.reported is not None and node.reported.seq >= seq
+
+    def _checked(self, name: str, want: Wanted) -> Reported:
+        reported = self._known[name].reported
+        assert reported is not None
+        if reported.error:
+            raise InconclusiveError(f"{name} cannot be what was asked: {reported.error}")
+        for setting, asked, found in differences(want.spec, want.shape, reported):
+            raise InconclusiveError(f"{name}: {setting} is {found}, {asked} was asked for")
+        return reported
+
+    # ---- what nodes say
+
+    def _node(self, where: str) -> Node:
+        _, role, name, _ = where.split("/")
+        return self._known.setdefault(name, Node(role, name))  # type: ignore[arg-type]
+
+    def _hear_desired(self, where: str, desired: Desired) -> None:
+        node = self._node(where)
+        self._seq = max(self._seq, desired.seq)
+        if node.desired is None or desired.seq > node.desired.seq:
+            node.desired = desired
+
+    def _hear_reported(self, where: str, reported: Reported) -> None:
+        self._node(where).reported = reported
+        self._look()
+
+    def _hear_status(self, where: str, status: Status) -> None:
+        node = self._node(where)
+        before, node.status = node.status, status
+        if before is None or before.state != status.state:
+            self._tell(node, status)
+        self._look()
+
+    def _hear_sample(self, where: str, sample: Sample) -> None:
+        node = self._node(where)
+        node.samples.append(sample)
+        self._tell(node, sample)
+
+    def _hear_event(self, where: str, event: Event) -> None:
+        self._tell(self._node(where), event)
+
+    def _tell(self, node: Node, what: Sample | Event | Status) -> None:
+        for listener in self.listeners:
+            listener(node, what)
+
+    def _look(self) -> None:
+        for condition, future in self._waiters:
+            if future.done():
+                continue
+            try:
+                if condition():
+                    future.set_result(None)
+            except InconclusiveError as error:
+                future.set_exception(error)
+
+
+def replaced(shape: Shape, change: Shape) -> Shape:
+    """`shape` with what `change` names."""
+    named: dict[str, Any] = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
+    return msgspec.structs.replace(shape, **named)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]

@@ -1,0 +1,44 @@
+"""What every activity of the daemon works with, in one record, and how long it waits for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec import Struct
+
+from controller.flood import Locust
+from controller.runtime.docker import Engine
+from controller.service.nodes import Nodes
+from controller.service.recorder import Recorder
+from nodes.units import SECOND_NS
+
+
+class Timing(Struct, frozen=True, kw_only=True):
+    """Deadlines and periods; tests shorten them."""
+
+    ack_deadline_s: float = 20.0
+    """A target that must restart nbdkit and 16 initiators that reconnect fit in it (own)."""
+    flood_deadline_s: float = 15.0
+    """From asking Locust to start or stop until it says that it did: its workers spawn one by one, and it caches its
+    state for 2 s (locust.web.DEFAULT_CACHE_TIME)."""
+    poll_interval_s: float = 0.3
+    progress_interval_s: float = 0.5
+    heal_max_ns: int = 120 * SECOND_NS
+    """Heal is extended so far at most, for a verdict that needs more time."""
+    adhoc_heal_ns: int = 15 * SECOND_NS
+    """An ad-hoc run ends after this long without a flood."""
+    adhoc_max_ns: int = 900 * SECOND_NS
+    """... and after this long with one: a longer record fits in no report."""
+    furnish_delay_s: float = 1.0
+    """Retained settings arrive with the subscription; a node that has none by then gets the default."""
+
+
+@dataclass
+class Parts:
+    """`engine` is None where no Docker is configured (DOCKER_HOST)."""
+
+    nodes: Nodes
+    recorder: Recorder
+    locust: Locust
+    engine: Engine | None
+    timing: Timing

@@ -1,0 +1,159 @@
+"""Everything said during a run, into the database and the run's folder, and the last ten seconds for a run that begins
+when somebody does something by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+import msgspec
+
+from controller.record import Phase, Result
+from controller.store.database import Database, RunRow
+from controller.store.folder import RunFolder, new_run_id
+from nodes.errors import NetreserveError
+from nodes.messages import Event, Sample
+
+FLUSH_INTERVAL_S = 0.5
+"""A killed controller loses at most this much (the design allows a second)."""
+RING_NS = 10_000_000_000
+"""What an ad-hoc run takes for its warmup."""
+CONTROLLER = "controller"
+"""Name of the node that the controller's own events come from."""
+
+
+class Recording:
+    """An open run: what came in so far, and the phases."""
+
+    def __init__(self, row: RunRow, folder: RunFolder, nodes: frozenset[str] | None) -> None:
+        self.row, self.folder, self._nodes = row, folder, nodes
+        self.samples: list[Sample] = []
+        self.events: list[Event] = []
+        self.phases: list[Phase] = []
+        self.failure = ""
+        """Why the record is not complete (one line); empty when it is."""
+
+    @property
+    def run(self) -> str:
+        return self.row.run
+
+    @property
+    def phase(self) -> str:
+        return self.phases[-1].name if self.phases else ""
+
+    def begin(self, phase: str, now_ns: int) -> None:
+        """Ends the present phase and begins another; the same one again goes on as if it had not ended."""
+        self.end(now_ns)
+        self.phases.append(Phase(name=phase, start_ns=now_ns, end_ns=now_ns))
+
+    def end(self, now_ns: int) -> None:
+        """Sets the end of the present phase."""
+        if self.phases:
+            self.phases[-1] = msgspec.structs.replace(self.phases[-1], end_ns=now_ns)
+
+    def wants(self, message: Sample | Event) -> bool:
+        """A scenario's run takes what its nodes say in it, and the controller's own events; an ad-hoc run takes all."""
+        if self._nodes is None or message.node in (CONTROLLER, ""):
+            return True
+        if message.node not in self._nodes:
+            return False
+        return message.run == self.run or (isinstance(message, Event) and not message.run)
+
+
+class Recorder:
+    """Takes every sample and event. At most one recording is open."""
+
+    def __init__(self, database: Database, runs_folder: Path) -> None:
+        self.database, self._runs_folder = database, runs_folder
+        self._ring: deque[Sample | Event] = deque()
+        self._pending: list[Sample | Event] = []
+        self._writing = asyncio.Lock()
+        self.recording: Recording | None = None
+
+    def take(self, message: Sample | Event) -> None:
+        """Keeps `message` for ten seconds, and for good while a recording is open."""
+        self._ring.append(message)
+        horizon_ns = time.time_ns() - RING_NS
+        while self._ring and self._ring[0].t_ns < horizon_ns:
+            self._ring.popleft()
+        if self.recording is not None and self.recording.wants(message):
+            self._keep(self.recording, message)
+
+    def note(self, kind: str, detail: dict[str, object] | None = None, node: str = CONTROLLER) -> None:
+        """An event of the controller's own, now; `node` is the one that it concerns."""
+        self.take(Event(t_ns=time.time_ns(), node=node, run="", kind=kind, detail=detail or {}))
+
+    async def open(
+        self, *, scenario: str, kind: str, policy: str, tier: str = "container", nodes: frozenset[str] | None = None
+    ) -> Recording:
+        """A new run. With `nodes`, only what they say in this run is recorded; without, everything, beginning with what
+        the ring holds."""
+        assert self.recording is None, f"{self.recording.run if self.recording else ''} is open"
+        now_ns = time.time_ns()
+        run = new_run_id(now_ns)
+        folder = await asyncio.to_thread(RunFolder.create, self._runs_folder, scenario, run)
+        row = RunRow(
+            run=run,
+            scenario=scenario,
+            kind=kind,
+            folder=folder.relative,
+            tier=tier,
+            policy=policy,
+            started_ns=now_ns,
+        )
+        recording = Recording(row, folder, nodes)
+        await asyncio.to_thread(self.database.open_run, row)
+        self.recording = recording
+        if nodes is None:
+            for message in self._recent():
+                self._keep(recording, message)
+        return recording
+
+    def _recent(self) -> list[Sample | Event]:
+        """What the ring holds, without what a node said before it was last set up afresh: its counters began anew."""
+        newest = {message.node: message.run for message in self._ring if isinstance(message, Sample)}
+        return [message for message in self._ring if message.run == newest.get(message.node, message.run)]
+
+    async def close(self, result: Result) -> None:
+        """Ends the recording with its result, everything written. Raises HarnessError when it cannot be written."""
+        assert self.recording is not None
+        await self.flush()
+        recording, self.recording = self.recording, None
+        self._ring.clear()  # the next ad-hoc run begins after this one
+        await asyncio.to_thread(recording.folder.close)
+        await asyncio.to_thread(recording.folder.write_result, result)
+        await asyncio.to_thread(self.database.close_run, result)
+
+    async def run(self) -> None:
+        """Writes what came in, twice a second, until cancelled."""
+        while True:
+            await asyncio.sleep(FLUSH_INTERVAL_S)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Writes what is pending. A failure is told, and spoils the recording: it goes on incomplete."""
+        async with self._writing:
+            pending, self._pending = self._pending, []
+            if pending and self.recording is not None:
+                try:
+                    await asyncio.to_thread(self._write, self.recording.folder, pending)
+                except (NetreserveError, OSError) as error:
+                    self.recording.failure = self.recording.failure or f"the record is not complete: {error}"
+                    print(f"netreserve: {error}", file=sys.stderr)
+
+    def _keep(self, recording: Recording, message: Sample | Event) -> None:
+        message = msgspec.structs.replace(message, run=recording.run)
+        if isinstance(message, Sample):
+            recording.samples.append(message)
+        else:
+            recording.events.append(message)
+        self._pending.append(message)
+
+    def _write(self, folder: RunFolder, pending: list[Sample | Event]) -> None:
+        samples = [message for message in pending if isinstance(message, Sample)]
+        events = [message for message in pending if isinstance(message, Event)]
+        folder.append(samples, events)
+        self.database.insert(samples, events)

@@ -1,0 +1,242 @@
+"""A scenario's run: set up and read back, warmup, flood, heal, and as long as the verdict needs."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from itertools import pairwise
+
+import msgspec
+
+from controller.plan import Plan, PlannedFlood, PlannedNode, plan
+from controller.record import Result
+from controller.runtime.docker import Container
+from controller.scenario import Scenario, dump
+from controller.service.activity import Activity
+from controller.service.conclude import by_node
+from controller.service.floodwatch import FloodWatch
+from controller.service.nodes import Node, Wanted
+from controller.service.parts import Parts
+from controller.service.recorder import Recording
+from controller.verdict import heal_needed_ns
+from nodes.config import BLOCK_PORT, OPEN_LINK
+from nodes.errors import InconclusiveError, LackingError, NetreserveError, UsageError
+from nodes.messages import Role
+from nodes.units import SECOND_NS, format_ns
+
+FLOOD_MARGIN_S = 10
+"""Locust ends a flood by itself this much after it should have been told to (own)."""
+
+
+async def open_run(parts: Parts, watch: FloodWatch, scenario: Scenario, seed: int | None) -> ScenarioRun:
+    """A run of `scenario` on the nodes that are online, recorded from now on. Raises LackingError when too few are, or
+    when Locust or Docker do not answer; UsageError for what cannot be carried out here."""
+    if seed is not None:
+        scenario = msgspec.structs.replace(scenario, seed=seed)
+    names = {role: _enough(parts, role, count) for role, count in _counts(scenario).items()}
+    work = plan(scenario, initiators=names["initiator"], targets=names["target"])
+    await _check(parts, watch, work)
+    recording = await parts.recorder.open(
+        scenario=scenario.name,
+        kind="scenario",
+        policy=scenario.policy.name,
+        nodes=frozenset(node.name for node in work.nodes),
+    )
+    recording.folder.write("scenario.yaml", dump(scenario))
+    return ScenarioRun(parts, watch, recording, work)
+
+
+class ScenarioRun(Activity):
+    """Carries out a plan."""
+
+    def __init__(self, parts: Parts, watch: FloodWatch, recording: Recording, work: Plan) -> None:
+        super().__init__(parts, watch, recording, [parts.nodes[node.name] for node in work.nodes])
+        self._plan = work
+        self._began_ns = 0
+        self.expected_ns = work.total_ns
+
+    async def run(self) -> Result:
+        """To the end, whatever happens on the way."""
+        body = asyncio.create_task(self._body())
+        await asyncio.wait({body, self.ended}, return_when=asyncio.FIRST_COMPLETED)
+        body.cancel()
+        try:
+            await body
+        except asyncio.CancelledError:
+            pass
+        except NetreserveError as error:
+            self.void(str(error), harness=not isinstance(error, InconclusiveError))
+        await self._quiet()
+        return await self.finish(self._plan.scenario.expect, self._plan.scenario.seed)
+
+    async def _body(self) -> None:
+        await self._set_up()
+        self.message, self._began_ns = "", time.time_ns()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for work in (self._phases(), self._floods(), self._changes()):
+                    group.create_task(work)
+        except* NetreserveError as errors:
+            raise _first(errors) from None
+
+    # ---- set-up
+
+    async def _set_up(self) -> None:
+        """Every node is what the plan says, read back. Limits grow before a node does, and shrink after it did."""
+        deadline_s = self.parts.timing.ack_deadline_s
+        await self._limit_memory(growing=True)
+        await self.parts.nodes.apply(self._wanted("target"), deadline_s)
+        await self.parts.nodes.apply(self._wanted("initiator") | self._bystanders(), deadline_s)
+        await self._limit_memory(growing=False)
+
+    def _wanted(self, role: Role) -> dict[str, Wanted]:
+        addresses = {node.name: f"{node.address}:{BLOCK_PORT}" for node in self.nodes if node.role == "target"}
+        return {
+            node.name: Wanted(run=self.recording.run, spec=node.spec_at(addresses), shape=node.shape)
+            for node in self._plan.nodes
+            if node.role == role
+        }
+
+    def _bystanders(self) -> dict[str, Wanted]:
+        """Initiators that take no part stand aside: a machine without a disk does nothing."""
+        others = [node for node in self.parts.nodes.online("initiator") if node not in self.nodes]
+        return {node.name: wish for node in others if (wish := self._aside(node)) is not None}
+
+    def _aside(self, node: Node) -> Wanted | None:
+        spec = node.initiator
+        if spec is None:
+            return None
+        idle = msgspec.structs.replace(spec, target="", swap_offset_bytes=0, sinks=())
+        return Wanted(run=self.recording.run, spec=idle, shape=OPEN_LINK)
+
+    async def _limit_memory(self, *, growing: bool) -> None:
+        if self.parts.engine is None:
+            return
+        containers = await asyncio.to_thread(self.parts.engine.containers)
+        for node in self._plan.nodes:
+            if growing != _grows(containers.get(node.name), node):
+                continue
+            await asyncio.to_thread(self.parts.engine.limit_memory, node.name, node.memory_limit_bytes)
+
+    # ---- phases
+
+    async def _phases(self) -> None:
+        warmup, flood, heal = self._plan.phases
+        self._begin("warmup")
+        await self._until(warmup.end_ns)
+        self._begin("flood")
+        await self._until(flood.end_ns)
+        if self.watch.going:
+            await self.watch.stop()
+        self._begin("heal")
+        await self._heal(heal.end_ns - heal.start_ns)
+
+    async def _heal(self, planned_ns: int) -> None:
+        began_ns = time.time_ns()
+        await self.watch.confirmed()
+        await _sleep_until(began_ns + planned_ns)
+        while (lasted_ns := time.time_ns() - began_ns) < (needed_ns := self._needed_ns()):
+            self.message = f"the verdict needs {format_ns(needed_ns)} of healing"
+            self.expected_ns = self._plan.total_ns - planned_ns + needed_ns
+            await asyncio.sleep(min((needed_ns - lasted_ns) / SECOND_NS, 1.0))
+
+    def _needed_ns(self) -> int:
+        """For a verdict; at most what the runner will wait."""
+        self.recording.end(time.time_ns())
+        initiators = [node.name for node in self.nodes if node.role == "initiator"]
+        series = by_node(self.recording.samples, initiators)
+        needed_ns = heal_needed_ns(
+            self.recording.phases, {name: series[name] for name in initiators}, self.recording.events
+        )
+        return min(needed_ns, self.parts.timing.heal_max_ns)
+
+    def _begin(self, phase: str) -> None:
+        self.recording.begin(phase, time.time_ns())
+        self.parts.recorder.note("phase", {"phase": phase})
+
+    # ---- floods and faults
+
+    async def _floods(self) -> None:
+        targets = tuple(node.address for node in self.nodes if node.role == "initiator")
+        for item in sorted(self._plan.floods, key=lambda item: item.start_ns):
+            await self._until(item.start_ns)
+            seconds = math.ceil((item.end_ns - item.start_ns) / SECOND_NS) + FLOOD_MARGIN_S
+            await self.watch.start(item.flood, targets, seconds, item.port)
+            await self.watch.confirmed()
+            if item.end_ns < self._plan.phases[1].end_ns:  # the last one ends with the phase
+                await self._until(item.end_ns)
+                await self.watch.stop()
+                await self.watch.confirmed()
+
+    async def _changes(self) -> None:
+        for change in self._plan.changes:
+            await self._until(change.at_ns)
+            began_ns = time.time_ns()
+            await self.parts.nodes.change([change.node], change.apply, self.parts.timing.ack_deadline_s)
+            t_ns = began_ns if change.begins else time.time_ns()  # its widest window: nobody knows when in between
+            self.parts.recorder.take(change.event(t_ns, self.recording.run))
+
+    async def _quiet(self) -> None:
+        """No junk flows after a run."""
+        if not self.watch.going:
+            return
+        try:
+            await self.watch.stop()
+        except NetreserveError as error:
+            self.notes.append(f"the flood could not be stopped: {error}")
+
+    async def _until(self, after_ns: int) -> None:
+        await _sleep_until(self._began_ns + after_ns)
+
+
+async def _sleep_until(t_ns: int) -> None:
+    await asyncio.sleep(max(t_ns - time.time_ns(), 0) / SECOND_NS)
+
+
+def _counts(scenario: Scenario) -> dict[Role, int]:
+    return {"initiator": scenario.nodes.initiator.count, "target": scenario.nodes.target.count}
+
+
+def _enough(parts: Parts, role: Role, count: int) -> list[str]:
+    names = [node.name for node in parts.nodes.online(role)]
+    if len(names) < count:
+        raise LackingError(
+            f"the scenario needs {count} {role}{'s' if count > 1 else ''}, {len(names)} online:"
+            f" start more with `netreserve up --scale {role}={count}`"
+        )
+    return names
+
+
+async def _check(parts: Parts, watch: FloodWatch, work: Plan) -> None:
+    _check_one_at_a_time(work.floods)
+    if watch.going:
+        raise UsageError("a flood is going on: stop it first (`netreserve flood stop`)")
+    if work.floods:
+        state = await parts.locust.state()
+        if state.workers == 0:
+            raise LackingError(f"Locust at {parts.locust.url} has no workers: nobody can send the flood")
+    if parts.engine is not None:
+        containers = await asyncio.to_thread(parts.engine.containers)
+        missing = [node.name for node in work.nodes if node.name not in containers]
+        if missing:
+            raise LackingError(f"Docker knows no container for {', '.join(missing)}: there are {', '.join(containers)}")
+
+
+def _check_one_at_a_time(floods: tuple[PlannedFlood, ...]) -> None:
+    ordered = sorted(floods, key=lambda item: item.start_ns)
+    for number, (first, second) in enumerate(pairwise(ordered), 1):
+        if second.start_ns < first.end_ns:
+            raise UsageError(
+                f"floods {number} and {number + 1} overlap: Locust sends one at a time, so the second must start at"
+                f" {format_ns(first.end_ns - first.start_ns + first.flood.start_ns)} or later"
+            )
+
+
+def _grows(container: Container | None, node: PlannedNode) -> bool:
+    return container is not None and node.memory_limit_bytes > container.memory_limit_bytes > 0
+
+
+def _first(errors: BaseExceptionGroup[NetreserveError]) -> NetreserveError:
+    found = errors.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
