@@ -8,7 +8,11 @@ WORKDIR /src
 ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=/opt/venv
 RUN --mount=type=cache,target=/root/.cache \
     --mount=type=bind,source=pyproject.toml,target=pyproject.toml --mount=type=bind,source=uv.lock,target=uv.lock \
-    /opt/uv/bin/uv sync -q --frozen --no-dev --extra controller --no-install-project --compile-bytecode
+    /opt/uv/bin/uv sync -q --frozen --no-dev --extra controller --no-install-project --compile-bytecode && \
+    version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) && \
+    cd /opt/venv/lib/python3.*/site-packages && mkdir "netreserve-$version.dist-info" && \
+    printf 'Metadata-Version: 2.1\nName: netreserve\nVersion: %s\n' "$version" >"netreserve-$version.dist-info/METADATA"
+# the project runs from /app: of an installation it only needs what tells its version
 
 FROM debian:trixie-slim
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,target=/var/lib/apt,sharing=locked \
