@@ -78,7 +78,7 @@ def _network_rows(info: dict[str, object]) -> tuple[Row, ...]:
         ("tbf", partial(kernelfacts.qdisc, "tbf"), "limits a link's rate", "use a kernel with CONFIG_NET_SCH_TBF", False),
         ("htb", partial(kernelfacts.qdisc, "htb"), "limits a link's rate", "not needed where tbf is there", False),
         ("netem", partial(kernelfacts.qdisc, "netem"), "delays, loses, reorders packets",
-         "nothing: delay and loss are then done by the packet queue; duplication is not", False),
+         "nothing: the packet queue delays and loses instead (it cannot duplicate)", False),
     )  # fmt: skip
     return tuple(_row(what, _of_engine(info, look), why, do, needed=need) for what, look, why, do, need in rows)
 
@@ -130,9 +130,9 @@ def _later_rows() -> tuple[Row, ...]:
     speed = kvm.speed()
     kvm_fact = Fact("yes" if speed == "hardware" else "unknown" if speed.startswith("not examined") else "no", speed)
     return (
-        _row("KVM", kvm_fact, "makes the kernel tier's guests fast", "nothing: QEMU emulates instead, slowly"),
+        _row("KVM", kvm_fact, "makes the kernel tier's guests fast", "nothing for the container tier"),
         _row("nbd client", kernelfacts.nbd_client(), "swapping of this very machine over NBD",
-             "nothing: neither tier needs it on this machine"),
+             "nothing for the container tier"),
     )  # fmt: skip
 
 

@@ -131,14 +131,14 @@ class Testbed:
 
     def check(self) -> None:
         """Docker and compose are there, and the ports to be published are free or already ours."""
-        engine_version()
-        compose_version()
+        _check_docker()
         self._check_ports()
 
     def containers(self) -> tuple[Container, ...]:
         """The project's containers, running or not."""
         done = _docker("compose", "ps", "--all", "--format", "json", cwd=self.root)
         if done.returncode:
+            _check_docker()  # the usual reason, in its own words
             raise _failure("ps", done.stderr.splitlines())
         return tuple(map(_container, _json_documents(done.stdout)))
 
@@ -163,8 +163,7 @@ class Testbed:
 
     def down(self, *, volumes: bool = False) -> None:
         """Removes containers and networks; with `volumes` also what the testbed stored, credentials included."""
-        engine_version()
-        compose_version()
+        _check_docker()
         self._compose("down", "--remove-orphans", *(["-v"] if volumes else []))
 
     def _check_ports(self) -> None:
@@ -193,6 +192,11 @@ class Testbed:
                 self._heard(lines[-1])
         if process.returncode:
             raise _failure(verb, lines)
+
+
+def _check_docker() -> None:
+    engine_version()
+    compose_version()
 
 
 def _docker(*words: str, cwd: Path | None = None, timeout: float | None = None) -> subprocess.CompletedProcess[str]:

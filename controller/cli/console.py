@@ -12,7 +12,14 @@ from rich.console import Console
 WIDTH_WITHOUT_TERMINAL = 160
 """Wide enough that no table is cut when it goes to a file or a pipe (own)."""
 
+DEBUG = "--debug"
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def debugging() -> bool:
+    """Whether --debug stands anywhere on the command line."""
+    return DEBUG in sys.argv
 
 
 def console() -> Console:

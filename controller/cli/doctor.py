@@ -13,7 +13,9 @@ STYLES = {"yes": "green", "no": "red", "unknown": "yellow"}
 
 
 def doctor(json: Json = False) -> None:
-    """Show what this machine can do, and which tiers run here. Exits with 3 when the container tier cannot.
+    """Show what this machine can do.
+
+    Exits with 3 when the container tier cannot run here.
 
     Example: netreserve doctor
     """

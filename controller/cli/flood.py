@@ -9,6 +9,7 @@ import typer
 
 from controller.api import StartFlood, State, StopFlood
 from controller.cli.console import Json, print_json
+from controller.cli.options import parsed
 from controller.cli.session import ask
 from nodes.config import Reader
 from nodes.errors import UsageError
@@ -34,15 +35,18 @@ def start(
 
     Example: netreserve flood start --kind udp --rate '20 kpps' --time '20 s'
     """
-    wanted = {"kind": kind, "rate_pps": parse_rate_pps(rate), "size_bytes": parse_size_bytes(size), "sockets": sockets}
-    duration_ns = parse_duration_ns(time)
+    wanted = {
+        "kind": kind, "rate_pps": parsed("--rate", rate, parse_rate_pps),
+        "size_bytes": parsed("--size", size, parse_size_bytes), "sockets": sockets, "reader": reader,
+    }  # fmt: skip
+    duration_ns = parsed("--time", time, parse_duration_ns)
     if not 0 < duration_ns <= DURATION_NS_MAX:
         raise UsageError(
             f"--time is '{time}': more than 0 and at most {DURATION_NS_MAX // 60_000_000_000} min are possible"
         )
     _known("--kind", kind, get_args(FloodKind))
     _known("--reader", reader, get_args(Reader))
-    _print(ask(StartFlood(flood=_flood(wanted | {"reader": reader}), duration_ns=duration_ns)), json=json)
+    _print(ask(StartFlood(flood=_flood(wanted), duration_ns=duration_ns)), json=json)
 
 
 @app.command()

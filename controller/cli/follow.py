@@ -82,6 +82,7 @@ def _stop_by_signal(client: Client, view: View) -> Iterator[asyncio.Event]:
 
     def stop() -> None:
         if stopping.is_set():
+            view.remark("leaving: the controller goes on alone")
             run.cancel()
             return
         stopping.set()

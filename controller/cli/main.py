@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from controller.cli import doctor, down, flood, policy, ps, report, run, runs, serve, shape, up, validate
-from controller.cli.console import complain, say
+from controller.cli.console import DEBUG, complain, debugging, say
 from controller.testbed import ComposeError
 from nodes.errors import HarnessError, NetreserveError
 
@@ -49,9 +49,11 @@ def options(
     shown: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="With an error, print the details too.")] = False,
+    debug: Annotated[
+        bool, typer.Option(DEBUG, help="With an error, print the details too; may stand anywhere.")
+    ] = False,
 ) -> None:
-    """Options of netreserve itself; they stand before the verb. `main` reads --debug, since it must know it even then."""
+    """Options of netreserve itself. --debug is only shown here: `carry_out` takes it out of the words."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -63,12 +65,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 def carry_out(words: list[str]) -> int:
     """The exit code of `netreserve WORDS`, after what it had to say was said."""
-    debug = "--debug" in words
     try:
-        outcome = app(words, prog_name="netreserve", standalone_mode=False)
+        outcome = app([word for word in words if word != DEBUG], prog_name="netreserve", standalone_mode=False)
         return outcome if isinstance(outcome, int) else 0
     except NetreserveError as error:
-        _details(error, debug)
+        _details(error)
         complain(str(error))
         return error.exit_code
     except typer.TyperException as error:
@@ -80,7 +81,7 @@ def carry_out(words: list[str]) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:
-        return _unexpected(error, words, debug)
+        return _unexpected(error, words)
 
 
 def _wrong_usage(error: typer.TyperException) -> int:
@@ -93,17 +94,18 @@ def _wrong_usage(error: typer.TyperException) -> int:
     return 2
 
 
-def _details(error: NetreserveError, debug: bool) -> None:
-    if debug and isinstance(error, ComposeError):
+def _details(error: NetreserveError) -> None:
+    if not debugging():
+        return
+    traceback.print_exception(error)
+    if isinstance(error, ComposeError):
         say("\n".join(error.tail))
-    if debug:
-        traceback.print_exception(error)
 
 
-def _unexpected(error: Exception, words: list[str], debug: bool) -> int:
-    if debug:
+def _unexpected(error: Exception, words: list[str]) -> int:
+    if debugging():
         traceback.print_exception(error)
-    where = "see above" if debug else f"details: netreserve --debug {' '.join(words)}"
+    where = "see above" if debugging() else f"details: netreserve --debug {' '.join(words)}"
     what = " ".join(str(error).split()) or "no message"
     complain(f"unexpected {type(error).__name__}: {what} ({where})")
     return HarnessError.exit_code

@@ -23,7 +23,7 @@ app = typer.Typer(
 
 @app.command()
 def show(json: Json = False) -> None:
-    """Show the policy in force at every initiator, as the node reports it.
+    """Show the policy in force at every initiator.
 
     Example: netreserve policy show
     """
@@ -32,12 +32,12 @@ def show(json: Json = False) -> None:
 
 @app.command("set")
 def set_policy(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(POLICIES)}.")],
+    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(POLICIES)}.")],
     allocator: Annotated[str, typer.Option(help=f"Packet allocator, one of: {', '.join(ALLOCATORS)}.")] = "slab",
     node: Annotated[str, typer.Option(help="Only this initiator; else all of them.")] = "",
     json: Json = False,
 ) -> None:
-    """Switch the policy of running initiators and show what is in force then.
+    """Switch the policy of running initiators.
 
     Example: netreserve policy set memalloc --node initiator-1
     """

@@ -19,7 +19,7 @@ def report(
     runs: Runs = None,
     json: Json = False,
 ) -> None:
-    """Print a run's verdict, the cycle, expectations, and the path of its report.html.
+    """Print what a run showed and where its report is.
 
     Example: netreserve report classic --open
     """

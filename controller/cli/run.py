@@ -25,7 +25,7 @@ INTERRUPTED = 130
 
 
 def run(
-    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file, e.g. scenarios/classic.yaml.")],
+    scenario: Annotated[Path, typer.Argument(help="A scenario file, e.g. scenarios/classic.yaml.")],
     tier: Annotated[str, typer.Option(help=f"What carries it out, one of: {', '.join(tiers.TIERS)}.")] = "",
     policy: Annotated[str, typer.Option(help="Instead of the scenario's own.")] = "",
     seed: Annotated[int | None, typer.Option(help="Instead of the scenario's own.", min=0)] = None,
@@ -33,12 +33,16 @@ def run(
     keep: Annotated[bool, typer.Option("--keep/--down", help="What becomes of the containers afterwards.")] = True,
     json: Json = False,
 ) -> None:
-    """Run a scenario and judge it; starts the testbed when it is not up (unless NETRESERVE_BROKER names another one).
+    """Run a scenario and judge it.
+
+    The testbed is started when it is not up, unless NETRESERVE_BROKER names another one.
 
     The exit code is the result's: 0 expectations met, 1 not met, 5 inconclusive, 6 harness fault, 130 interrupted.
 
     Example: netreserve run scenarios/classic.yaml --policy none
     """
+    if tier:
+        tiers.require(tier)
     experiment = load(scenario)
     tiers.require(tier or experiment.tier)
     if policy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -15,26 +15,30 @@ from controller.cli.console import Json, console, print_json
 from controller.cli.session import runs_folder
 from controller.cli.summary import print_summary
 from controller.record import Result
-from controller.store.archive import Archive
-from controller.store.database import RunRow
 from nodes.errors import HarnessError, InconclusiveError
 from nodes.units import SECOND_NS
+
+if TYPE_CHECKING:
+    from controller.store.archive import Archive
+    from controller.store.database import RunRow
 
 app = typer.Typer(help="List the recorded runs, or show one.", no_args_is_help=True, rich_markup_mode=None)
 Run = Annotated[
     str,
-    typer.Argument(metavar="[RUN]", help="A run's id or how it begins, a scenario's name (its newest), or 'latest'."),
+    typer.Argument(help="A run's id or how it begins, a scenario's name (its newest), or 'latest'."),
 ]
 Runs = Annotated[Path | None, typer.Option("--runs", metavar="DIR", help="Where runs are kept (NETRESERVE_RUNS).")]
 
 
 @app.command("ls")
 def list_runs(runs: Runs = None, json: Json = False) -> None:
-    """List all runs, the newest first; with --json one object a line.
+    """List all runs, the newest first.
+
+    With --json one object a line.
 
     Example: netreserve runs ls
     """
-    archive = Archive(runs_folder(runs))
+    archive = _archive(runs_folder(runs))
     rows = archive.list()
     archive.close()
     if json:
@@ -64,7 +68,7 @@ def load_result(name: str, runs: Path | None) -> tuple[Path, Result]:
     """The folder and result of the run that `name` means. Raises UsageError for an unknown one, InconclusiveError while
     it goes on, HarnessError when what was written cannot be read."""
     folder = runs_folder(runs)
-    archive = Archive(folder)
+    archive = _archive(folder)
     try:
         row = archive.find(name)
     finally:
@@ -78,6 +82,12 @@ def load_result(name: str, runs: Path | None) -> tuple[Path, Result]:
         raise HarnessError(f"run {row.run} has no {path}: was it deleted?") from None
     except (msgspec.DecodeError, OSError) as error:
         raise HarnessError(f"{path} cannot be read: {error}") from None
+
+
+def _archive(folder: Path) -> Archive:
+    from controller.store.archive import Archive  # here: SQLAlchemy takes half a second, and few verbs need it
+
+    return Archive(folder)
 
 
 def _cells(row: RunRow) -> tuple[str, ...]:

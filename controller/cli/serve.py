@@ -6,7 +6,9 @@ import runpy
 
 
 def serve() -> None:
-    """Run the controller in the foreground (its container does); the same as `python -m controller`.
+    """Run the controller in the foreground.
+
+    Its container does so; the same as `python -m controller`.
 
     Example: NETRESERVE_BROKER=127.0.0.1:1883 netreserve serve
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 import typer
@@ -12,18 +12,20 @@ from rich.table import Table
 
 from controller.api import NodeState, SetShape, Show, State
 from controller.cli.console import Json, console, print_json
+from controller.cli.options import given
 from controller.cli.session import ask
 from nodes.config import Shape
 from nodes.errors import UsageError
 from nodes.units import format_bps, format_ns, parse_duration_ns, parse_rate_bps, parse_ratio
 
 app = typer.Typer(help="Show how links are shaped, or change it live.", no_args_is_help=True, rich_markup_mode=None)
-T = TypeVar("T")
 
 
 @app.command()
 def show(json: Json = False) -> None:
-    """Show what is in force on every node's data link, read back from the node, and how it is done there.
+    """Show what is in force on every data link.
+
+    Values are those that the nodes read back, with how each is done there.
 
     Example: netreserve shape show
     """
@@ -43,30 +45,25 @@ def set_shape(
     node: Annotated[str, typer.Option(help="Only this node; else all of them.")] = "",
     json: Json = False,
 ) -> None:
-    """Change what is given, leave the rest, and show what is in force then.
+    """Change what is given and leave the rest.
+
+    Shows what is in force then, as the nodes read it back.
 
     Example: netreserve shape set --delay '10 ms' --loss '1 %' --node initiator-1
     """
     shape = Shape(
-        rate_bps=_parsed("--rate", rate, parse_rate_bps),
-        delay_ns=_parsed("--delay", delay, parse_duration_ns),
-        jitter_ns=_parsed("--jitter", jitter, parse_duration_ns),
-        loss_ratio=_parsed("--loss", loss, parse_ratio),
-        reorder_ratio=_parsed("--reorder", reorder, parse_ratio),
-        duplicate_ratio=_parsed("--duplicate", duplicate, parse_ratio),
+        rate_bps=given("--rate", rate, parse_rate_bps),
+        delay_ns=given("--delay", delay, parse_duration_ns),
+        jitter_ns=given("--jitter", jitter, parse_duration_ns),
+        loss_ratio=given("--loss", loss, parse_ratio),
+        reorder_ratio=given("--reorder", reorder, parse_ratio),
+        duplicate_ratio=given("--duplicate", duplicate, parse_ratio),
     )
     if shape == Shape():
         raise UsageError(
             "shape set changes nothing: give at least one of --rate --delay --jitter --loss --reorder --duplicate"
         )
     _print(ask(SetShape(shape=shape, node=node)), json=json)
-
-
-def _parsed(option: str, text: str | None, parse: Callable[[object], T]) -> T | None:
-    try:
-        return None if text is None else parse(text)
-    except UsageError as error:
-        raise UsageError(f"{option}: {error}") from None
 
 
 def _print(state: State, *, json: bool) -> None:

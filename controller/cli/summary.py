@@ -60,12 +60,10 @@ def _cycle(node: NodeVerdict) -> Iterator[str]:
 
 
 def edge_text(edge: CycleEdge) -> str:
-    """One wait as a line, e.g. `reclaim needs 1 page (88 there), which only writeback frees: ...`."""
+    """One wait as a line, e.g. `reclaim waits for free pages (needs 97, has 88), which only writeback provides: ...`."""
     source = f" [{edge.source}]" if edge.source else ""
-    return (
-        f"{edge.waiter} needs {edge.need} of {edge.resource} ({edge.have} there), "
-        f"which only {edge.who_frees} frees: {edge.why}{source}"
-    )
+    counts = f"(needs {edge.need}, has {edge.have})"
+    return f"{edge.waiter} waits for {edge.resource} {counts}, which only {edge.who_frees} provides: {edge.why}{source}"
 
 
 def _nodes(nodes: tuple[NodeVerdict, ...]) -> Table:

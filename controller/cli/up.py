@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from controller.cli.console import Json, print_json
+from controller.cli.console import Json, debugging, print_json
 from controller.cli.ps import container_rows, print_containers
 from controller.testbed import Heard, Testbed, find_root
 from nodes.errors import UsageError
@@ -62,7 +62,7 @@ def bring_up(counts: dict[str, int], *, build: bool = False, shrink: bool = True
 @contextmanager
 def heard() -> Iterator[Heard]:
     """Shows what docker compose is doing: its present line on a terminal, all lines with --debug, else nothing."""
-    if "--debug" in sys.argv:
+    if debugging():
         yield lambda line: print(line, file=sys.stderr)
         return
     with Console(stderr=True).status("docker compose ...") as status:

@@ -14,10 +14,12 @@ from nodes.units import format_bytes, format_ns
 
 
 def validate(
-    scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="Scenario files.")],
+    scenarios: Annotated[list[Path], typer.Argument(help="Scenario files.")],
     json: Json = False,
 ) -> None:
-    """Check scenario files and say what each would run. Exits with 2 when one cannot be run.
+    """Check scenario files and say what each would run.
+
+    Exits with 2 when one of them cannot be run.
 
     Example: netreserve validate scenarios/*.yaml
     """

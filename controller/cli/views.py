@@ -140,7 +140,9 @@ def time_left(progress: Progress) -> str:
 
 
 def plain_row(row: ProgressRow) -> str:
-    """A node as one line."""
+    """A node as one line. A target has no memory of its own to watch: its state says all."""
+    if not row.min_pages:
+        return f"{row.node}  {row.state}"
     swap = f"swap {row.swap_pages_per_s:.0f} pages/s"
     return (
         f"{row.node}  {row.state}  {row.policy or '-'}  free {row.free_pages} of min {row.min_pages} pages  "
@@ -176,6 +178,8 @@ def _table(rows: tuple[ProgressRow, ...]) -> Table:
 
 
 def _cells(row: ProgressRow) -> tuple[Text, ...]:
+    if not row.min_pages:
+        return Text(row.node), Text(row.state), *(Text("-") for _ in range(6))
     low, old = row.free_pages < row.min_pages, row.progress_age_ns >= OLD_NS
     return (
         Text(row.node), Text(row.state, style="red" if row.state in ("stuck", "dead") else ""), Text(row.policy or "-"),

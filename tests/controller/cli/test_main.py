@@ -1,0 +1,168 @@
+"""Every kind of bad input ends in one line on stderr and the code of its kind (nodes.errors), never in a traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from clirunner import ROOT, SCENARIO, netreserve, operator
+from scriptedcontroller import free_port
+
+from controller.cli import main as command_line
+from nodes.errors import HarnessError
+
+WRONG = {
+    "unknown verb": (["rnu"], "No such command 'rnu'. Did you mean 'run'?"),
+    "unknown option": (["run", "--polcy", "none"], "No such option: --polcy (Possible options: --policy)"),
+    "missing argument": (["run"], "Missing argument 'scenario'"),
+    "unknown tier": (["run", "x.yaml", "--tier", "simm"], "unknown tier 'simm' (did you mean 'sim'?)"),
+    "missing file": (["run", "nofile.yaml"], "nofile.yaml: no such file"),
+    "unknown policy": (["policy", "set", "memaloc"], "unknown policy 'memaloc' (did you mean 'memalloc'?)"),
+    "unknown allocator": (["policy", "set", "none", "--allocator", "slabb"], "did you mean 'slab'?"),
+    "empty shape": (["shape", "set"], "shape set changes nothing"),
+    "no unit": (["shape", "set", "--delay", "10"], "--delay: '10' is no time: a number and a unit are needed"),
+    "wrong unit": (["shape", "set", "--rate", "1 MiB"], "--rate: '1 MiB' is no link rate: the unit must be one of"),
+    "over 100 %": (["shape", "set", "--loss", "101 %"], "--loss: '101 %' is more than 100 %"),
+    "unknown kind": (["flood", "start", "--kind", "upd"], "--kind: unknown value 'upd' (did you mean 'udp'?)"),
+    "unknown reader": (["flood", "start", "--reader", "stall"], "did you mean 'stalled'?"),
+    "flood too fast": (["flood", "start", "--rate", "1 Mpps"], "rate_pps is 1000000: 1 to 200000 are possible"),
+    "flood too long": (["flood", "start", "--time", "90 min"], "--time is '90 min': more than 0 and at most 60 min"),
+    "unknown service": (["up", "--scale", "initator=2"], "did you mean 'initiator'?"),
+    "count 0": (["up", "--scale", "initiator=0"], "needs a count from 1 to 64"),
+    "no count": (["up", "--scale", "initiator"], "needs a count from 1 to 64"),
+}
+
+
+@pytest.mark.parametrize(("words", "message"), WRONG.values(), ids=list(WRONG))
+def test_wrong_usage_is_one_line_and_code_2(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.carry_out(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert err.startswith("netreserve: ") and len(err.splitlines()) == 1
+
+
+def test_wrong_usage_of_the_real_command() -> None:
+    said = netreserve("policy", "set", "memaloc")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == "netreserve: unknown policy 'memaloc' (did you mean 'memalloc'?)\n"
+
+
+SCENARIO_ERRORS = {
+    "unknown key": ("nic: e1000e", "nick: e1000e", "did you mean 'nic'"),
+    "wrong unit": ("memory: 64 MiB", "memory: 64 ms", "'64 ms' is no size"),
+    "min above total": ("min_free: 1 MiB", "min_free: 128 MiB", "memory"),
+    "count 0": ("initiator: {count: 1", "initiator: {count: 0", "count"),
+    "target too small": ("size: 256 MiB", "size: 64 MiB", "working"),
+    "unknown policy": ("policy: none", "policy: nome", "did you mean 'none'"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "message"), SCENARIO_ERRORS.values(), ids=list(SCENARIO_ERRORS))
+@pytest.mark.parametrize("verb", ["run", "validate"])
+def test_a_bad_scenario_is_refused_before_docker_is_touched(
+    tmp_path: Path, verb: str, old: str, new: str, message: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("PATH", str(tmp_path))  # no docker program: touching it would exit with 3
+    scenario = tmp_path / "bad.yaml"
+    assert old in SCENARIO
+    scenario.write_text(SCENARIO.replace(old, new))
+    assert command_line.carry_out([verb, str(scenario)]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert all(line.startswith(f"netreserve: {scenario}:") for line in err.splitlines())
+
+
+@pytest.mark.parametrize("tier", ["sim", "kernel"])
+def test_a_tier_that_is_not_built_says_so(tier: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.carry_out(["run", "x.yaml", "--tier", tier]) == 3
+    assert capsys.readouterr().err == f"netreserve: tier {tier} cannot run: it is not built yet; use --tier container\n"
+
+
+def test_broker_down(tmp_path: Path) -> None:
+    port = free_port()
+    said = netreserve("ps", **operator(tmp_path, port))
+    assert said.code == 3
+    assert said.err.startswith(
+        f"netreserve: no broker answers at 127.0.0.1:{port}: is the testbed up? run `netreserve up`"
+    )
+    assert len(said.err.splitlines()) == 1
+
+
+def test_no_credentials(tmp_path: Path) -> None:
+    said = netreserve("ps", NETRESERVE_RUNS=str(tmp_path))
+    assert said.code == 3
+    assert f"no credentials for the broker in {tmp_path}/.operator.json" in said.err
+
+
+def test_a_broker_address_without_sense(tmp_path: Path) -> None:
+    said = netreserve("ps", **(operator(tmp_path, 1) | {"NETRESERVE_BROKER": "here:there"}))
+    assert said.code == 2
+    assert said.err.startswith("netreserve: 'here:there' is no broker address: host:port is needed")
+
+
+def test_unreachable_docker(tmp_path: Path) -> None:
+    for words in (["up"], ["down"], ["run", tmp_path / "tiny.yaml"]):
+        (tmp_path / "tiny.yaml").write_text(SCENARIO)
+        said = netreserve(*words, DOCKER_HOST=f"unix://{tmp_path}/no.sock")
+        assert said.code == 3, said
+        assert f"no Docker engine answers at DOCKER_HOST=unix://{tmp_path}/no.sock" in said.err
+        assert "Traceback" not in said.err
+
+
+def test_outside_of_a_checkout_the_one_of_the_package_is_used(tmp_path: Path) -> None:
+    said = netreserve("up", cwd=tmp_path, DOCKER_HOST=f"unix://{tmp_path}/no.sock")
+    assert said.code == 3
+    assert "no Docker engine" in said.err
+
+
+def test_an_unexpected_error_is_code_6_and_tells_where_details_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("the\nunforeseen")
+
+    monkeypatch.setattr(command_line, "app", broken)
+    assert command_line.carry_out(["ps"]) == HarnessError.exit_code
+    err = capsys.readouterr().err
+    assert err == "netreserve: unexpected RuntimeError: the unforeseen (details: netreserve --debug ps)\n"
+    monkeypatch.setattr("sys.argv", ["netreserve", "--debug", "ps"])
+    assert command_line.carry_out(["--debug", "ps"]) == HarnessError.exit_code
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_interrupted_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_line, "app", interrupted)
+    assert command_line.carry_out(["ps"]) == 130
+    assert capsys.readouterr().err == "netreserve: interrupted\n"
+
+
+def test_debug_may_stand_anywhere() -> None:
+    said = netreserve("policy", "set", "memaloc", "--debug")
+    assert said.code == 2
+    assert "Traceback" in said.err
+    assert said.err.splitlines()[-1] == "netreserve: unknown policy 'memaloc' (did you mean 'memalloc'?)"
+
+
+def test_version_and_help() -> None:
+    assert netreserve("--version").out.startswith("netreserve ")
+    assert netreserve().code == 2
+    said = netreserve("--help")
+    assert said.code == 0
+    assert str(ROOT) not in said.out
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    import subprocess
+
+    from clirunner import COMMAND, environment
+
+    pipeline = f"{' '.join(repr(word) for word in COMMAND)} doctor --json | head -c 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", pipeline], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert "Traceback" not in done.stderr
