@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -118,11 +119,13 @@ class InitiatorArm:
         )
 
     async def run(self, emit: Callable[[Event], None]) -> None:
-        """Watches for stalls and OOM kills, ten times a second; `emit` also takes what happened before."""
+        """Watches for stalls and OOM kills, ten times a second; `emit` also takes what happened before. A fault of our
+        own in any callback of the loop becomes a `harness` event: a machine that stands still for it is no patient."""
         for event in self._events:
             emit(event)
         self._events.clear()
         self._emit = emit
+        asyncio.get_running_loop().set_exception_handler(self._own_fault)
         while True:
             self._watch_once()
             await asyncio.sleep(SAMPLE_INTERVAL_NS / SECOND_NS)
@@ -147,9 +150,8 @@ class InitiatorArm:
         pump = await self._open_pump()
         if self._life is None or desired.run != self._run:
             await self._begin(desired, spec, pump)
-        elif spec != self._life.in_force():
-            self._life.change(spec)
-            self._tell("policy", {"policy": spec.policy.name, "min_free_pages": spec.machine.min_free_pages})
+        else:
+            self._change(self._life, spec)
         await self._apply_shape(desired.shape, spec)
 
     async def _open_pump(self) -> Pump:
@@ -172,6 +174,15 @@ class InitiatorArm:
             await life.close()
             raise
         self._life = life
+
+    def _change(self, life: Life, spec: InitiatorSpec) -> None:
+        before = life.in_force()
+        try:
+            life.change(spec)
+        finally:
+            now = life.in_force()
+            if (now.policy, now.machine) != (before.policy, before.machine):
+                self._tell("policy", {"policy": now.policy.name, "min_free_pages": now.machine.min_free_pages})
 
     async def _end_life(self) -> None:
         if self._life is not None:
@@ -209,6 +220,11 @@ class InitiatorArm:
             machine, stats = self._life.machine, self._observe(self._life)
             for kind, detail in self._watch.observe(stats, time.monotonic_ns(), machine.waits, machine.cycle):
                 self._tell(kind, detail)
+
+    def _own_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        fault = context.get("exception")
+        self._tell("harness", {"what": f"{type(fault).__name__}: {fault}" if fault else str(context["message"])})
+        loop.default_exception_handler(context)
 
     def _tell(self, kind: str, detail: dict[str, object]) -> None:
         self._emit(Event(t_ns=time.time_ns(), node=self._node, run=self._run, kind=kind, detail=detail))

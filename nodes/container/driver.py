@@ -76,7 +76,7 @@ class Driver:
         if self._disk.take_reconnected():
             self._reading.clear()
             self._machine.handle(Reconnected(), now_ns)
-            self._emit("reconnect", {})
+            self._emit("reconnect", {"state": "connected"})
         for completed in self._disk.take():
             self._check(completed)
             self._machine.handle(completed, now_ns)

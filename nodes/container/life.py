@@ -114,7 +114,7 @@ class Life:
         if not spec.target:
             return None
         disk = NbdDisk(*host_and_port(spec.target), self._flows.set_block)
-        disk.on_lost = lambda reason: self._emit("disconnect", {"reason": reason})
+        disk.on_lost = lambda reason: self._emit("reconnect", {"state": "lost", "reason": reason})
         await disk.open(spec.swap_offset_bytes + needed_bytes)
         return disk
 

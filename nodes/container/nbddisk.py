@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import fcntl
 import socket
+import struct
+import termios
 from collections.abc import Callable
 
 from nodes.container.acks import AckCounter
@@ -26,7 +29,10 @@ except ImportError:
 BLOCK_MARK = 0x10
 """SO_MARK of the block socket, for filters and classes that are to know it (own)."""
 CONNECT_TIMEOUT_S = 5.0
+REPLIES_PER_ROUND = 64
+"""Most replies taken before others get their turn: half a queue depth (own)."""
 BACKOFF_FIRST_S, BACKOFF_LAST_S = 0.1, 2.0
+_INT = struct.Struct("i")
 
 
 def probe() -> None:
@@ -215,8 +221,7 @@ class _Connection:
 
     def _advance(self, direction: int, notify: Callable[[], object]) -> None:
         try:
-            if self._handle.aio_get_direction() & direction:
-                notify()
+            self._notify(direction, notify)
         except nbd.Error as error:
             self._fail(str(error.string))
             return
@@ -228,6 +233,16 @@ class _Connection:
             self.negotiated.set_result(None)
         if self._done:
             self._on_ready()
+
+    def _notify(self, direction: int, notify: Callable[[], object]) -> None:
+        # libnbd takes one reply a call; another call is cheaper than a round of the loop. Only when something has come:
+        # told to read in vain, libnbd waits inside the reply and sends nothing more.
+        for _ in range(REPLIES_PER_ROUND):
+            if not self._handle.aio_get_direction() & direction:
+                return
+            notify()
+            if direction != nbd.AIO_DIRECTION_READ or not _waiting_bytes(self._fd):
+                return
 
     def _fail(self, reason: str) -> None:
         if self._fd < 0:
@@ -246,6 +261,10 @@ class _Connection:
                 self._loop.add_writer(self._fd, self._writable)
             else:
                 self._loop.remove_writer(self._fd)
+
+
+def _waiting_bytes(descriptor: int) -> int:
+    return int(_INT.unpack(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(_INT.size)))[0])
 
 
 def _plain_handle() -> nbd.NBD:

@@ -6,7 +6,6 @@ Verdicts are carried out before sinks are drained, so what the machine has accep
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Callable
 
@@ -29,6 +28,7 @@ class Sinks:
         self._bound: list[socket.socket] = []
         self._open: dict[int, _Inlet] = {}
         self._waiting: set[int] = set()
+        self._paused: list[tuple[socket.socket, Sink]] = []
         self._chunk = bytearray(_CHUNK_BYTES)
         self.rcvbufs: dict[int, int] = {}
         """Receive buffer of each port as the kernel has it, in the unit it is asked in (the kernel keeps the double)."""
@@ -59,7 +59,7 @@ class Sinks:
                 self._empty(number, inlet)
 
     def close(self) -> None:
-        """Closes everything; the machine's sockets with it."""
+        """Closes everything; the machine's TCP sockets with it (datagram sockets end with the machine)."""
         for inlet in list(self._open.values()):
             inlet.close()
         loop = asyncio.get_running_loop()
@@ -86,21 +86,30 @@ class Sinks:
 
     def _accept(self, listener: socket.socket, sink: Sink) -> None:
         # Accepting is the harness's part and never stalls; reading is the application's.
-        with contextlib.suppress(BlockingIOError, ConnectionAbortedError):
+        try:
             connection, peer = listener.accept()
-            connection.setblocking(False)
-            key = endpoints(peer, connection.getsockname())
-            number = self._flows.accepted(key)
-            if number is None:
-                connection.close()
-                return
-            exchange = Exchange() if sink.kind == "http" else None
-            self._open[number] = _Inlet(connection, sink.reader, exchange, lambda: self._hang_up(number, key))
-            self._waiting.add(number)
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError:  # no descriptor is left: the backlog waits until a connection ends
+            asyncio.get_running_loop().remove_reader(listener)
+            self._paused.append((listener, sink))
+            return
+        connection.setblocking(False)
+        key = endpoints(peer, connection.getsockname())
+        number = self._flows.accepted(key)
+        if number is None:
+            connection.close()
+            return
+        exchange = Exchange() if sink.kind == "http" else None
+        self._open[number] = _Inlet(connection, sink.reader, exchange, lambda: self._hang_up(number, key))
+        self._waiting.add(number)
 
     def _hang_up(self, number: int, key: bytes) -> None:
         self._open.pop(number, None)
         self._flows.close_tcp(key)
+        while self._paused:
+            listener, sink = self._paused.pop()
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener, sink)
 
     def _close(self, number: int) -> None:
         self._waiting.discard(number)
