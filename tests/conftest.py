@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from requirements import require_net_admin
+from requirements import require_docker, require_net_admin
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("net_admin"):
         require_net_admin()
+    if item.get_closest_marker("docker"):
+        require_docker()

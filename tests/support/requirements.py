@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,11 @@ def require_net_admin() -> None:
     capabilities = int(status.partition("CapEff:")[2].split()[0], 16)
     require(capabilities >> _NET_ADMIN & capabilities >> _SYS_ADMIN & 1, "needs root with NET_ADMIN and SYS_ADMIN")
     require_programs("ip", "iptables")
+
+
+def require_docker() -> None:
+    """As `require`, for a Docker engine with compose."""
+    require_programs("docker")
+    for command in (["docker", "version"], ["docker", "compose", "version"]):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        require(done.returncode == 0, f"needs a Docker engine with compose: {done.stderr.strip()}")

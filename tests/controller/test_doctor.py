@@ -1,0 +1,102 @@
+"""The doctor on this machine, and on machines that lack things."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from controller import doctor, kernelfacts, kvm, testbed
+from controller.cli.main import carry_out
+from controller.doctor import Diagnosis, Row
+from controller.kernelfacts import Fact
+
+
+def _row(diagnosis: Diagnosis, what: str) -> Row:
+    return next(row for row in diagnosis.rows if row.what == what)
+
+
+def test_every_row_is_whole_on_this_machine() -> None:
+    diagnosis = doctor.examine()
+    names = [row.what for row in diagnosis.rows]
+    assert len(names) == len(set(names))
+    assert all(row.what and row.found and row.why for row in diagnosis.rows)
+    assert set(diagnosis.tiers) == {"container", "sim", "kernel"}
+    assert diagnosis.tiers["sim"] == "no: it is not built yet"
+
+
+def test_json_and_text_have_the_same_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    code = carry_out(["doctor", "--json"])
+    assert code in (0, 3)
+    assert '"rows":[{' in capsys.readouterr().out
+    assert carry_out(["doctor"]) == code
+    text = capsys.readouterr().out
+    assert "NFQUEUE" in text and "tier container: " in text
+
+
+def test_without_docker_the_container_tier_cannot_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    diagnosis = doctor.examine()
+    assert _row(diagnosis, "Docker engine").state == "no"
+    assert f"unix://{tmp_path}/no.sock" in _row(diagnosis, "Docker engine").found
+    assert diagnosis.tiers["container"].startswith("no: Docker engine")
+    assert diagnosis.exit_code == 3
+
+
+def test_a_kernel_without_nfqueue_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernelfacts, "nfqueue", lambda: Fact("no", "CONFIG_NETFILTER_NETLINK_QUEUE is not set"))
+    monkeypatch.setattr(testbed, "engine_info", lambda: {"KernelVersion": os.uname().release, "MemoryLimit": True})
+    diagnosis = doctor.examine()
+    assert "NFQUEUE" in diagnosis.tiers["container"]
+    assert diagnosis.exit_code == 3
+
+
+def test_another_kernels_abilities_are_not_guessed_from_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(testbed, "engine_version", lambda: "26.1")
+    monkeypatch.setattr(testbed, "compose_version", lambda: "2.26")
+    monkeypatch.setattr(testbed, "engine_info", lambda: {"KernelVersion": "6.6-other", "MemoryLimit": True})
+    monkeypatch.setattr(testbed, "port_taken", lambda port: False)
+    diagnosis = doctor.examine()
+    assert _row(diagnosis, "NFQUEUE").state == "unknown"
+    assert "6.6-other" in _row(diagnosis, "NFQUEUE").found
+    assert diagnosis.tiers["container"] == "yes, if NFQUEUE, iptables NFQUEUE will do"
+    assert diagnosis.exit_code == 0
+
+
+def test_a_port_of_another_program_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setenv("NETRESERVE_BROKER_PORT", str(port))
+        row = _row(doctor.examine(), f"port {port}")
+    assert (row.state, row.found) == ("no", "another program listens")
+    assert row.do == "set NETRESERVE_BROKER_PORT to a free port in .env"
+
+
+CONFIGURATIONS = {"y": ("CONFIG_NBD=y", "yes"), "absent": ("# CONFIG_NBD is not set", "no")}
+
+
+@pytest.mark.parametrize(("line", "state"), CONFIGURATIONS.values(), ids=list(CONFIGURATIONS))
+def test_the_kernels_configuration_is_read(line: str, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernelfacts, "_configuration", lambda: f"\n{line}\nCONFIG_NBDX=y\n")
+    assert kernelfacts.configured("CONFIG_NBD", "nbd").state == state
+
+
+def test_an_unreadable_configuration_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernelfacts, "_configuration", lambda: None)
+    assert kernelfacts.configured("CONFIG_NBD", "nbd").state == "unknown"
+
+
+def test_what_cannot_be_tried_is_read_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(kernelfacts, "_configuration", lambda: "\nCONFIG_NET_SCH_TBF=y\n")
+    assert kernelfacts.qdisc("tbf") == Fact("yes", "CONFIG_NET_SCH_TBF=y")
+    assert kernelfacts.qdisc("netem") == Fact("no", "CONFIG_NET_SCH_NETEM is not set")
+
+
+def test_kvm_says_hardware_or_why_not() -> None:
+    said = kvm.speed()
+    assert said and "\n" not in said
+    if not Path("/dev/kvm").exists():
+        assert said == "there is no /dev/kvm"
