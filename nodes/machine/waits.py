@@ -90,6 +90,8 @@ def _reply(block: BlockInitiator, receiver: Receiver) -> list[Wait]:
     marks, free = receiver.pool.marks, receiver.pool.free
     resource, who, why, source = _MISSING[missing]
     floor = marks.kernel_floor if missing == "queue" else marks.atomic_floor
+    if missing == "head" and receiver.fixed_slots:
+        floor += 1  # the copy's data comes first and takes a page
     return [
         Wait(REPLY, resource, 1, 0, who, why, source),
         Wait(who, "free pages", floor + 1, free, KSWAPD, _NEEDS_PAGE.format(floor + 1), "physics.md section 2"),

@@ -77,7 +77,8 @@ class VirtualDriver:
     def _reply_at(self, time_ns: int, request: int, size_bytes: int, rto_ns: int) -> None:
         def arrive() -> None:
             segments = 1 if size_bytes < 1500 else 3
-            if self.machine.receive(BLOCK_SOCKET, size_bytes, segments, time_ns) is Verdict.ACCEPT:
+            local = self.machine.block.local
+            if local or self.machine.receive(BLOCK_SOCKET, size_bytes, segments, time_ns) is Verdict.ACCEPT:
                 self.machine.handle(Completed(request), time_ns)
             else:
                 self._reply_at(time_ns + rto_ns, request, size_bytes, min(2 * rto_ns, 120 * SECOND_NS))

@@ -1,0 +1,26 @@
+"""The RTO series: 200 ms doubling to 120 s (physics.md section 12)."""
+
+from nodes.machine.retransmit import RTO_MAX_NS, RTO_MIN_NS, RetransmitTimer
+
+
+def test_timeouts_double_up_to_the_maximum() -> None:
+    timer = RetransmitTimer()
+    timer.on_sent(0)
+    gaps, now_ns = [], 0
+    for _ in range(13):
+        assert timer.deadline_ns is not None
+        gaps.append(timer.deadline_ns - now_ns)
+        now_ns = timer.deadline_ns
+        assert not timer.expired(now_ns - 1)
+        assert timer.expired(now_ns)
+    assert gaps == [min(RTO_MIN_NS << i, RTO_MAX_NS) for i in range(13)]
+
+
+def test_progress_starts_it_again_and_silence_after_the_last_byte_stops_it() -> None:
+    timer = RetransmitTimer()
+    timer.on_sent(0)
+    assert timer.expired(RTO_MIN_NS)
+    timer.on_progress(RTO_MIN_NS, outstanding=True)
+    assert timer.deadline_ns == 2 * RTO_MIN_NS
+    timer.on_progress(RTO_MIN_NS, outstanding=False)
+    assert timer.deadline_ns is None and not timer.expired(10**12)
