@@ -88,7 +88,7 @@ def _version() -> str:
 
 def _memory(timeline: Timeline, tier: str) -> View:
     lines = _lines(MEMORY, "pages", _memory_top(timeline))
-    junk = _area("junk_mib", "junk held, MiB")
+    junk = _area(timeline, "junk_mib", "junk held, MiB")
     return _panel(f"Memory, pages · junk held in sockets, MiB (grey) · {tier} tier", 138, timeline, lines, junk)
 
 
@@ -99,7 +99,7 @@ def _drops(timeline: Timeline, tier: str) -> View:
 
 def _paging(timeline: Timeline, tier: str) -> View:
     lines = _lines(PAGING, "pages/s", _top(timeline, PAGING))
-    waiting = _area("in_flight", "in flight")
+    waiting = _area(timeline, "in_flight", "in flight")
     title = f"Swapping, pages per second · requests in flight (grey) · {tier} tier"
     return _panel(title, 92, timeline, lines, waiting, last=True)
 
@@ -137,12 +137,13 @@ def _lines(lines: tuple[Line, ...], unit: str, top: float) -> View:
     )
 
 
-def _area(field: str, unit: str) -> View:
+def _area(timeline: Timeline, field: str, unit: str) -> View:
     axis = _y_axis("right")
+    scale = alt.Scale(domain=[0, _highest(timeline, field)])
     return (
         alt.Chart(alt.NamedData("rows"))
         .mark_area(color=GREY, opacity=0.28, interpolate="step-after")
-        .encode(y=alt.Y(f"{field}:Q", title=unit, axis=axis, scale=alt.Scale(domainMin=0, nice=True)))
+        .encode(y=alt.Y(f"{field}:Q", title=unit, axis=axis, scale=scale))
     )
 
 
@@ -207,8 +208,12 @@ def _memory_top(timeline: Timeline) -> float:
 
 
 def _top(timeline: Timeline, lines: tuple[Line, ...]) -> float:
-    values = (float(row.get(line.field) or 0) for row in timeline.rows for line in lines)
-    return max(1.0, max(values, default=0.0) * 1.08)
+    return max(_highest(timeline, line.field) for line in lines)
+
+
+def _highest(timeline: Timeline, field: str) -> float:
+    """A little above the highest value of `field`, and at least 1."""
+    return max(1.0, 1.08 * max((float(row.get(field) or 0) for row in timeline.rows), default=0.0))
 
 
 _INK = "currentColor"

@@ -60,6 +60,7 @@ def render(folder: Path, result: Result, samples: Sequence[Sample], events: Sequ
         undrawn=len(nodes) - len(chapters),
         nodes=[(node, LOOKS[node.verdict], figures.totals(node.node, samples)) for node in nodes],
         targets=_targets(result, samples),
+        unlike=sum(1 for setting in result.settings if setting.asked and setting.asked != setting.in_force),
         events=_told(result, samples, events),
         events_more=max(0, len(events) - EVENTS_MAX),
         scenario=_read(folder / "scenario.yaml"),

@@ -54,6 +54,8 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("early drop", "A packet that was received into reserve memory and dropped as soon as it proved to be junk."),
     ("full socket", "A packet dropped because its socket already held as much as it may (rcvbuf)."),
     ("refill failure", "The driver asked for a receive buffer and got no memory."),
+    ("kswapd", "The part of the kernel that frees pages in the background, by writing them to the target."),
+    ("ring refill", "Putting a new receive buffer into the ring after a packet took the old one."),
     ("in flight", "Reads and writes sent to the target and not yet answered."),
     ("progress", "Pages the application could touch: the only sign of life that counts."),
     ("wait-for cycle", "A chain of waits that ends where it began: nobody in it can be the first to go on."),

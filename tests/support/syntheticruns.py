@@ -43,42 +43,34 @@ class Moment:
 
 CYCLE = (
     CycleEdge(
-        waiter="reclaim",
-        resource="finished page writes",
+        waiter="kswapd",
+        resource="writes answered",
         need=1,
         have=0,
-        who_frees="block I/O",
-        why="Every page that could be freed is dirty and must reach the swap target first.",
-        source="physics.md section 1, steps 2 and 3",
+        who_frees="storage reply",
+        why="kswapd frees a page only when one of 64 writes under way is answered; nothing else is left to write",
+        source="physics.md section 1 steps 2-7, 12",
     ),
     CycleEdge(
-        waiter="block I/O",
-        resource="replies to requests",
-        need=64,
-        have=0,
-        who_frees="receive path",
-        why="64 writes were sent; a write is finished only when its reply has been received.",
-        source="physics.md section 1, steps 7 and 12",
-    ),
-    CycleEdge(
-        waiter="receive path",
-        resource="receive buffers in the ring",
+        waiter="storage reply",
+        resource="receive buffers",
         need=1,
         have=0,
         who_frees="ring refill",
-        why="The network card may only store a packet where a buffer already waits: the ring is empty.",
-        source="physics.md section 1, step 8",
+        why="no slot of the receive ring has a buffer, so the reply cannot land",
+        source="physics.md section 1 step 8",
     ),
     CycleEdge(
         waiter="ring refill",
         resource="free pages",
         need=97,
         have=88,
-        who_frees="reclaim",
-        why="A refill is an atomic allocation and stops at 3/8 of min; junk holds the rest.",
-        source="physics.md section 4",
+        who_frees="kswapd",
+        why="it needs a page, and gets one only when at least 97 are free",
+        source="physics.md section 2",
     ),
 )
+"""As `nodes.machine.waits` names them."""
 
 BUSY = {"swap_out_pages": 950.0, "swap_in_pages": 940.0, "rx_packets": 4200.0, "progress_pages": 960.0}
 CALM = Moment(rates=BUSY)
@@ -101,8 +93,8 @@ def deadlock(node: str = NODE) -> Run:
     events = [
         *phases_told(5, 25, 40),
         *flood_told(5, 25),
-        told(6.6, node, "stall", waits=[], cycle=[{"waiter": "reclaim"}]),
-        told(8.6, node, "stall", waits=[], cycle=[{"waiter": "reclaim"}]),
+        told(6.6, node, "stall", waits=[], cycle=[{"waiter": "kswapd"}]),
+        told(8.6, node, "stall", waits=[], cycle=[{"waiter": "kswapd"}]),
     ]
     verdict = NodeVerdict(
         node=node,
@@ -177,7 +169,7 @@ def starved(node: str = NODE) -> Run:
         recovery_ns=1_400_000_000,
         reserve_used_pages=168,
         verified_pages=14_000,
-        cycle=CYCLE[:3],
+        cycle=CYCLE,
     )
     checks = (Check(expectation="verdict: starved", met=True, found="starved"),)
     return Run(
@@ -349,7 +341,7 @@ def _sample(
         low_pages=LOW,
         high_pages=HIGH,
         reserve_used_pages=max(0, now.reserve + (chance.randint(-12, 12) if moving and now.reserve else 0)),
-        in_flight=max(0, now.in_flight + (chance.randint(-20, 20) if moving else 0)),
+        in_flight=max(0, now.in_flight + (chance.randint(-6, 6) if moving else 0)),
         junk_held_bytes=now.junk_bytes,
         ring_free_slots=0 if now.state == "stuck" else 256,
         progress_age_ns=at(second) - progress_ns,
