@@ -55,15 +55,15 @@ class Reclaim:
             return False
         task.retry_ns = now_ns + WRITEBACK_SLEEP_NS
         self.awake = True
-        if self.throttled():
-            return False
-        self._shrink(SWAP_CLUSTER_MAX - self.block.writes, now_ns, out)
         # Pages under writeback count as reclaimable, so a stuck disk means endless retry and no kill (physics.md section 2).
-        if self.workload.resident or self.block.writes:
-            task.rounds = 0
-            return False
-        task.rounds += 1
-        return task.rounds >= MAX_RECLAIM_RETRIES
+        if not self.workload.resident and not self.block.writes:
+            # kswapd has given up as well (16 failed runs), and that ends the throttling (mm/vmscan.c).
+            task.rounds += 1
+            return task.rounds >= MAX_RECLAIM_RETRIES
+        task.rounds = 0
+        if not self.throttled():
+            self._shrink(SWAP_CLUSTER_MAX - self.block.writes, now_ns, out)
+        return False
 
     def throttled(self) -> bool:
         """throttle_direct_reclaim: user tasks wait while free pages are at or below half of min."""
