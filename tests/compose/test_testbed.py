@@ -1,0 +1,173 @@
+"""The testbed as Docker sees it: healthy, small, limited, without rights it does not need, closed to the outside."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from composed import ROOT, compose, containers, docker, inside, service_of
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(900), pytest.mark.usefixtures("testbed")]
+
+ONE_SHOT = "credentials"
+SERVICES = {
+    "broker-1": {"control", "edge"},
+    "controller-1": {"control", "engine"},
+    "credentials-1": set(),
+    "docker-proxy-1": {"engine"},
+    "initiator-1": {"control", "data"},
+    "locust-master-1": {"control", "edge"},
+    "locust-worker-1": {"control", "data"},
+    "locust-worker-2": {"control", "data"},
+    "target-1": {"control", "data"},
+}
+ADDED_RIGHTS = {
+    "controller": {"SETUID", "SETGID"},
+    "credentials": {"CHOWN", "DAC_OVERRIDE", "FOWNER"},
+    "initiator": {"NET_ADMIN"},
+    "target": {"NET_ADMIN"},
+}
+
+
+@pytest.fixture
+def there() -> dict[str, dict[str, Any]]:
+    return containers()
+
+
+def test_everything_is_there_and_healthy(there: dict[str, dict[str, Any]]) -> None:
+    assert set(SERVICES) <= set(there)
+    states = {name: container["State"] for name, container in there.items()}
+    assert (states["credentials-1"]["Status"], states["credentials-1"]["ExitCode"]) == ("exited", 0)
+    sick = {
+        name: state.get("Health", {}).get("Log", [])[-1:]
+        for name, state in states.items()
+        if service_of(name) != ONE_SHOT and state.get("Health", {}).get("Status") != "healthy"
+    }
+    assert not sick
+
+
+def test_each_stands_on_its_networks_and_no_other(there: dict[str, dict[str, Any]]) -> None:
+    for name, networks in SERVICES.items():
+        joined = {network.removeprefix("netreserve_") for network in there[name]["NetworkSettings"]["Networks"]}
+        assert joined - {"none"} == networks, name
+
+
+def test_networks_have_no_way_out() -> None:
+    names = [f"netreserve_{name}" for name in ("control", "data", "engine", "edge")]
+    networks = {network["Name"]: network for network in json.loads(docker("network", "inspect", *names))}
+    for name in names[:3]:
+        assert networks[name]["Internal"], name
+    assert networks[names[3]]["Options"]["com.docker.network.bridge.enable_ip_masquerade"] == "false"
+    subnets = [network["IPAM"]["Config"][0]["Subnet"] for network in networks.values()]
+    assert all(subnet.startswith("198.18.") for subnet in subnets)
+
+
+def test_ports_are_published_on_loopback_only(there: dict[str, dict[str, Any]]) -> None:
+    published = {
+        (service_of(name), port, binding["HostIp"])
+        for name, container in there.items()
+        for port, bindings in (container["NetworkSettings"]["Ports"] or {}).items()
+        for binding in bindings or []
+    }
+    assert published == {("broker", "1883/tcp", "127.0.0.1"), ("locust-master", "8089/tcp", "127.0.0.1")}
+
+
+def test_nobody_has_a_right_he_does_not_need(there: dict[str, dict[str, Any]]) -> None:
+    for name, container in there.items():
+        host = container["HostConfig"]
+        added = {right.removeprefix("CAP_") for right in host["CapAdd"] or []}
+        assert (host["CapDrop"], added) == (["ALL"], ADDED_RIGHTS.get(service_of(name), set())), name
+        assert not host["Privileged"] and host["ReadonlyRootfs"], name
+        assert "no-new-privileges:true" in host["SecurityOpt"], name
+
+
+def test_everything_is_limited(there: dict[str, dict[str, Any]]) -> None:
+    for name, container in there.items():
+        host = container["HostConfig"]
+        assert host["Memory"] == host["MemorySwap"] > 0, name
+        assert host["PidsLimit"] > 0, name
+        assert host["LogConfig"]["Config"]["max-size"], name
+    tight = there["initiator-1"]["HostConfig"]["Memory"]
+    assert all(there[name]["HostConfig"]["Memory"] >= tight for name in ("broker-1", "controller-1", "target-1"))
+
+
+def test_only_the_proxy_holds_the_engines_socket(there: dict[str, dict[str, Any]]) -> None:
+    holders = {
+        name
+        for name, container in there.items()
+        for mount in container["Mounts"]
+        if mount["Destination"].endswith("docker.sock")
+    }
+    assert holders == {"docker-proxy-1"}
+
+
+def test_a_role_sees_its_own_password_only(there: dict[str, dict[str, Any]]) -> None:
+    for role in ("controller", "initiator", "target"):
+        mounted = {mount["Name"] for mount in there[f"{role}-1"]["Mounts"] if mount["Destination"] == "/credentials"}
+        assert mounted == {f"netreserve_{role}-credentials"}
+        assert json.loads(compose("exec", "-T", role, "cat", "/credentials/credentials.json"))["username"] == role
+
+
+def test_what_is_written_for_a_person_is_that_persons() -> None:
+    runs, password = ROOT / "runs", ROOT / "runs" / ".operator.json"
+    assert (password.stat().st_uid, password.stat().st_mode & 0o777) == (runs.stat().st_uid, 0o600)
+    program = """
+import pathlib
+processes = {path: (path / "cmdline").read_bytes() for path in pathlib.Path("/proc").glob("[0-9]*")}
+print({path.stat().st_uid for path, line in processes.items() if b"-m\\0controller" in line})
+"""
+    assert inside("controller", program).strip() == str({runs.stat().st_uid})
+
+
+def test_images_are_small_together(there: dict[str, dict[str, Any]]) -> None:
+    images = {container["Image"] for container in there.values()}
+    sizes = [image["Size"] for image in json.loads(docker("image", "inspect", *images))]
+    assert sum(sizes) < 900_000_000, sizes
+
+
+def test_the_proxy_lets_pass_what_the_controller_needs_and_nothing_else() -> None:
+    look = ["/_ping", "/version", "/v1.45/info", "/v1.45/containers/json?all=1", "/containers/netreserve-broker-1/json"]
+    allowed = [("GET", path) for path in look] + [("POST", "/v1.45/containers/no-such-container/pause")]
+    refused = [
+        ("POST", "/v1.45/containers/create"),
+        ("POST", "/containers/netreserve-broker-1/exec"),
+        ("POST", "/containers/netreserve-broker-1/json"),
+        ("GET", "/containers/netreserve-broker-1/start"),
+        ("GET", "/containers/netreserve-broker-1/archive?path=/"),
+        ("GET", "/containers/../images/json"),
+        ("GET", "/containers/%2e%2e/json"),
+        ("GET", "/containers/a/json/../../../images/json"),
+        ("GET", "//images/json"),
+        ("GET", "/images/json"),
+        ("GET", "/volumes"),
+        ("GET", "/networks"),
+        ("DELETE", "/containers/netreserve-broker-1"),
+        ("POST", "/build"),
+        ("HEAD", "/_ping"),
+    ]
+    program = f"""
+import http.client
+def ask(method, path):
+    connection = http.client.HTTPConnection("docker-proxy", 2375, timeout=10)
+    connection.request(method, path)
+    return connection.getresponse().status
+print([ask(*request) for request in {allowed + refused!r}])
+"""
+    answers = json.loads(inside("controller", program))
+    assert answers[: len(allowed)] == [200] * len(look) + [404]
+    assert answers[len(allowed) :] == [403] * len(refused)
+
+
+def test_the_flooded_network_does_not_reach_the_engine_or_the_broker() -> None:
+    program = """
+import socket
+def reaches(host, port):
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+        return True
+    except OSError:
+        return False
+print(reaches("docker-proxy", 2375), reaches("198.18.3.1", 2375), reaches("192.0.2.1", 80))
+"""
+    assert inside("locust-worker", program).split() == ["False"] * 3
