@@ -80,14 +80,14 @@ def apply(ip: IPRoute, order: Order) -> Answer:
 
 def _install(ip: IPRoute, index: int, order: Order, mtu_bytes: int) -> bool | None:
     """Whether netem exists; None while nobody needed to know."""
-    try:
-        qdisc = plan(order.shape, order.netem is not False, mtu_bytes)
-        _replace(ip, index, qdisc)
-        return True if qdisc else order.netem
-    except NetlinkError as error:
-        if error.code != errno.ENOENT or order.netem is not None:
-            raise
-    # The kernel knows no qdisc of this kind.
+    if order.netem is not False:
+        qdisc = plan(order.shape, True, mtu_bytes)
+        try:
+            _replace(ip, index, qdisc)
+            return True if qdisc else order.netem
+        except NetlinkError as error:
+            if error.code != errno.ENOENT or order.netem:  # ENOENT: the kernel knows no qdisc of this kind
+                raise
     _replace(ip, index, plan(order.shape, False, mtu_bytes))
     return False
 

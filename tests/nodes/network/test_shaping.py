@@ -120,6 +120,7 @@ def test_tbf_is_set_changed_and_taken_away_and_read_back() -> None:
         rates = (RATE_BPS_MIN, 20_000_001, 1_000_000_000, RATE_BPS_MAX)
         answers = netspaces.run_in(left, orders, *(Shape(rate_bps=rate) for rate in rates), Shape(), Shape())
     assert [answer.kind for answer in answers] == ["tbf"] * 4 + [""] * 2
+    assert {answer.netem for answer in answers} == {False}
     found = [answer.shape.rate_bps for answer in answers]
     assert found == [RATE_BPS_MIN, 20_000_000, 1_000_000_000, RATE_BPS_MAX, None, None]
 
