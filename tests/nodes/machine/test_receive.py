@@ -91,7 +91,7 @@ def test_memalloc_drops_marked_icmp_and_mainline_does_not() -> None:
         drain_to(patient, patient.pool.marks.atomic_floor)
         for i in range(1000):
             patient.receive(junk, JUNK_BYTES, 1, i)
-        assert patient.receiver.marked_slots == patient.receiver.free_slots() > 200
+        assert patient.receiver.marked_slots == patient.receiver.free_slots() > 100
         assert patient.receive(ICMP, JUNK_BYTES, 1, 0) is verdict
 
 
