@@ -252,7 +252,14 @@ def _sentence(verdict: VerdictName, nodes: Sequence[NodeVerdict], cases: Sequenc
     who = f"{node.node} and {others} more" if others else node.node
     if verdict == "deadlocked":
         return f"{_WORDS[verdict]} on {who} {_in_flood(case, node.stalled_since_ns or 0)}: {_story(node, case)}"
-    return f"{_WORDS[verdict]}: {who}: {node.reason}."
+    reason = node.reason if _tells_who(node, case) else f"{who}: {node.reason}"
+    return f"{_WORDS[verdict]}: {reason}."
+
+
+def _tells_who(node: NodeVerdict, case: Evidence) -> bool:
+    """True of a reason that concerns the whole run, or names its node itself."""
+    of_all = [event.detail.get("void") for event in case.events if not event.node]
+    return node.reason in of_all or node.reason.startswith(node.node)
 
 
 def _story(node: NodeVerdict, case: Evidence) -> str:
@@ -264,7 +271,8 @@ def _story(node: NodeVerdict, case: Evidence) -> str:
 
 
 def _step(edge: CycleEdge) -> str:
-    return f"{edge.why.rstrip('.')} (there: {edge.have})"
+    there = f" ({edge.have} there)" if edge.have else ""
+    return edge.why.rstrip(".") + there
 
 
 def _in_flood(case: Evidence, t_ns: int) -> str:

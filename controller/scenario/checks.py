@@ -73,13 +73,20 @@ def _floods(scenario: Scenario) -> Iterator[Finding]:
             yield f"floods[{index}].rcvbuf", str(error).replace("rcvbuf_bytes", "rcvbuf")
 
 
+def _expectations(scenario: Scenario) -> Iterator[Finding]:
+    names = _all_names(scenario)
+    for index, expectation in enumerate(scenario.expect):
+        if expectation.node and expectation.node not in names:
+            yield f"expect[{index}].node", _unknown_node(expectation.node, names)
+
+
 def _faults(scenario: Scenario) -> Iterator[Finding]:
-    names = {*_names("initiator", scenario.nodes.initiator.count), *_names("target", scenario.nodes.target.count)}
+    names = _all_names(scenario)
     last_ns = scenario.phases.flood_ns + scenario.phases.heal_ns
     for index, fault in enumerate(scenario.faults):
         path = f"faults[{index}]"
         if fault.node not in names:
-            yield f"{path}.node", f"unknown node '{fault.node}': one of {', '.join(sorted(names))}"
+            yield f"{path}.node", _unknown_node(fault.node, names)
         elif problem := _wrong_role(fault):
             yield f"{path}.node", problem
         if fault.at_ns >= last_ns or (fault.end_ns or 0) > last_ns:
@@ -100,7 +107,15 @@ def _links(scenario: Scenario) -> Iterator[Finding]:
         )
 
 
-CHECKS: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (_memory, _pressure, _disk, _floods, _faults, _links)
+CHECKS: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
+    _memory,
+    _pressure,
+    _disk,
+    _floods,
+    _faults,
+    _expectations,
+    _links,
+)
 
 
 def findings(scenario: Scenario) -> Iterator[Finding]:
@@ -116,6 +131,14 @@ def _size(pages: int) -> str:
 def _policies(scenario: Scenario) -> list[tuple[str, str]]:
     arms = [(f"arms.{name}", arm.policy) for name, arm in scenario.arms.items()]
     return [("policy", scenario.policy.name), *arms]
+
+
+def _all_names(scenario: Scenario) -> list[str]:
+    return [*_names("initiator", scenario.nodes.initiator.count), *_names("target", scenario.nodes.target.count)]
+
+
+def _unknown_node(name: str, names: list[str]) -> str:
+    return f"unknown node '{name}': one of {', '.join(names)}"
 
 
 def _names(role: str, count: int) -> list[str]:

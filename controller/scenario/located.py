@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import yaml
+from yaml.constructor import SafeConstructor
 
 from nodes.errors import ScenarioError
 
@@ -132,7 +133,7 @@ def _scalar(node: yaml.Node) -> Scalar:
     if kind not in ("int", "float", "bool", "null"):
         return str(node.value)
     try:
-        value = yaml.safe_load(yaml.serialize(node, Dumper=yaml.SafeDumper))
+        value = SafeConstructor().construct_object(node)
     except ValueError:
         return str(node.value)
     return value if isinstance(value, (int, float, bool)) or value is None else str(node.value)

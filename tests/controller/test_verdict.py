@@ -1,0 +1,323 @@
+"""Goal: every verdict, and every reason for none, is reached by a trace that deserves it, and by no other.
+
+Method: synthetic traces x verdicts. The cases stand in one table, whose outcome is also kept as readable text
+(tests/golden/verdicts.txt; NETRESERVE_UPDATE_GOLDEN=1 writes it anew), so that a change of judgement shows in review.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from traces import CYCLE, NODE, WARMUP, at, event, phases, stretch, trace
+
+from controller.evidence import fault_event, legitimate_wait_ns
+from controller.record import Phase
+from controller.verdict import Judgement, heal_needed_ns, judge, void
+from nodes.messages import Event, Sample
+from nodes.units import SECOND_NS
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "verdicts.txt"
+FINE = stretch(15, 1000, verified_pages=100)
+
+
+@dataclass(frozen=True)
+class Case:
+    verdict: str
+    samples: list[Sample]
+    events: Sequence[Event] = ()
+    phases: Sequence[Phase] = field(default_factory=phases)
+    data: str = "intact"
+    harness: bool = False
+
+    def judged(self) -> Judgement:
+        return judge(self.phases, {NODE: self.samples}, self.events)
+
+
+def cut(begin: float, end: float, node: str = NODE, fault: str = "cut", concerns: tuple[str, ...] = ()) -> list[Event]:
+    return [
+        fault_event(at(begin), "r", node, fault, begins=True, concerns=concerns),
+        fault_event(at(end), "r", node, fault, begins=False, concerns=concerns),
+    ]
+
+
+def stuck_from(seconds: float, heal: float, **fields: object) -> list[Sample]:
+    """Stands still from `seconds` into the flood to the end of `heal` seconds."""
+    return trace(WARMUP, stretch(seconds, 900), stretch(20 - seconds, 0), stretch(heal, 0, **fields))
+
+
+CASES: dict[str, Case] = {
+    # ---- the machine lives
+    "healthy: unimpressed": Case("healthy", trace(WARMUP, stretch(20, 950), FINE)),
+    "healthy: just half": Case("healthy", trace(WARMUP, stretch(20, 500), FINE)),
+    "healthy: a pause as long as a watchdog may take": Case(
+        "healthy", trace(WARMUP, stretch(5, 1000), stretch(1.8, 0), stretch(13.2, 1000), FINE)
+    ),
+    "slow: under half": Case("slow", trace(WARMUP, stretch(20, 480), FINE)),
+    "slow: stood for most of the flood, came back within it": Case(
+        "slow", trace(WARMUP, stretch(2, 1000), stretch(12, 0), stretch(6, 1000), FINE)
+    ),
+    # ---- it stops and comes back
+    "starved: comes back in heal": Case(
+        "starved",
+        trace(WARMUP, stretch(3.2, 900), stretch(16.8, 0), stretch(4, 0), stretch(11, 1000)),
+        [event(12, "waits", waits=CYCLE, cycle=CYCLE)],
+    ),
+    "starved: a trickle": Case("starved", trace(WARMUP, stretch(20, 5), FINE)),
+    # ---- it does not come back
+    "deadlocked: heal outlasts any retry": Case(
+        "deadlocked", stuck_from(3.2, 24), [event(9, "stall", waits=CYCLE, cycle=CYCLE)], phases(heal=24)
+    ),
+    "deadlocked: block packets come and are refused": Case(
+        "deadlocked", stuck_from(3.2, 15, block_drops=1), [event(9, "stall", waits=CYCLE, cycle=CYCLE)]
+    ),
+    "deadlocked: no cycle recorded": Case("deadlocked", stuck_from(3.2, 24), phases=phases(heal=24)),
+    "deadlocked: stops only in heal": Case(
+        "deadlocked", trace(WARMUP, stretch(20, 900), stretch(2, 900), stretch(13, 0, block_drops=1))
+    ),
+    "inconclusive: heal too short to tell": Case("inconclusive", stuck_from(3.2, 15)),
+    "inconclusive: refused, but only before the watchdog could help": Case(
+        "inconclusive",
+        trace(WARMUP, stretch(3.2, 900), stretch(16.8, 0), stretch(1, 0, block_drops=5), stretch(14, 0)),
+    ),
+    "inconclusive: refused, but the machine's own waits are not over": Case(
+        "inconclusive", stuck_from(3.2, 6, block_drops=3), phases=phases(heal=6)
+    ),
+    # ---- faults
+    "healthy: the cut is excused": Case(
+        "healthy", trace(WARMUP, stretch(5, 950), stretch(12, 0), stretch(3, 950), FINE), cut(10, 20)
+    ),
+    "healthy: the target's cut is excused too": Case(
+        "healthy",
+        trace(WARMUP, stretch(5, 950), stretch(12, 0), stretch(3, 950), FINE),
+        cut(10, 20, "target-1", concerns=(NODE,)),
+    ),
+    "healthy: a target that does not answer": Case(
+        "healthy",
+        trace(WARMUP, stretch(5, 950), stretch(8, 0), stretch(7, 950), FINE),
+        cut(10, 17, "target-1", "stalled", (NODE,)),
+    ),
+    "slow: another node's cut excuses nothing": Case(
+        "slow", trace(WARMUP, stretch(5, 950), stretch(12, 0), stretch(3, 950), FINE), cut(10, 20, "initiator-2")
+    ),
+    "slow: a fault that lets work go on excuses nothing": Case(
+        "slow", trace(WARMUP, stretch(5, 950), stretch(12, 0), stretch(3, 950), FINE), cut(10, 20, fault="shape")
+    ),
+    "starved: stood long after the cut was over": Case(
+        "starved",
+        trace(WARMUP, stretch(3, 950), stretch(17, 0), stretch(3, 0), stretch(12, 950)),
+        cut(8, 10),
+    ),
+    "deadlocked: never back after a cut": Case("deadlocked", stuck_from(3, 30), cut(8, 18), phases(heal=30)),
+    "inconclusive: a cut that lasts into heal": Case("inconclusive", stuck_from(3, 15), cut(8, 35)),
+    "inconclusive: the cut covers the flood": Case(
+        "inconclusive", trace(WARMUP, stretch(20, 0), stretch(1, 0), stretch(14, 900)), cut(5, 25)
+    ),
+    # ---- it dies
+    "oom: a task is killed": Case(
+        "oom", stuck_from(3.2, 15), [event(9, "oom", free_pages=0, min_pages=256, kind="modelled")]
+    ),
+    "inconclusive: the container was killed": Case(
+        "inconclusive", stuck_from(3.2, 15), [event(9, "oom", kills=1, kind="real")], harness=True
+    ),
+    # ---- it proves nothing
+    "inconclusive: nothing swapped before the flood": Case(
+        "inconclusive", trace(stretch(5, 1000), stretch(20, 950, swap_out_pages=900, verified_pages=9), FINE)
+    ),
+    "inconclusive: never down to the high mark": Case(
+        "inconclusive",
+        trace(stretch(5, 1000, swap_out_pages=1, verified_pages=1, free_pages=900), stretch(20, 950), FINE),
+    ),
+    "inconclusive: pressure only just before the flood": Case(
+        "inconclusive",
+        trace(stretch(4.5, 1000), stretch(0.5, 1000, swap_out_pages=900, verified_pages=9), stretch(20, 950), FINE),
+    ),
+    "inconclusive: no progress in warmup": Case(
+        "inconclusive", trace(stretch(5, 0, swap_out_pages=100, verified_pages=9), stretch(20, 10), FINE)
+    ),
+    "inconclusive: node silent in the flood": Case(
+        "inconclusive",
+        trace(WARMUP, stretch(5, 950), stretch(3, 950, silent=True), stretch(12, 950), FINE),
+        harness=True,
+    ),
+    "inconclusive: node silent at the end": Case(
+        "inconclusive", trace(WARMUP, stretch(20, 950), stretch(12, 950), stretch(3, 950, silent=True)), harness=True
+    ),
+    "healthy: two seconds without a sample are borne": Case(
+        "healthy", trace(WARMUP, stretch(5, 950), stretch(1.8, 950, silent=True), stretch(13.2, 950), FINE)
+    ),
+    "inconclusive: no samples at all": Case("inconclusive", [], data="unverified", harness=True),
+    "inconclusive: interrupted in the flood": Case(
+        "inconclusive", trace(WARMUP, stretch(4, 950)), phases=phases(flood=4, heal=0)
+    ),
+    "inconclusive: a setting not in force": Case(
+        "inconclusive",
+        trace(WARMUP, stretch(20, 950), FINE),
+        [void(at(1), "r", "initiator-1: delay asked 200 us, in force 0 us", node=NODE)],
+    ),
+    "healthy: another node's setting not in force": Case(
+        "healthy", trace(WARMUP, stretch(20, 950), FINE), [void(at(1), "r", "late", node="initiator-2")]
+    ),
+    "inconclusive: controller restarted": Case(
+        "inconclusive",
+        trace(WARMUP, stretch(20, 950), FINE),
+        [void(at(9), "r", "controller restarted", harness=True)],
+        harness=True,
+    ),
+    "inconclusive: a void run is void though a task was killed": Case(
+        "inconclusive",
+        stuck_from(3.2, 15),
+        [event(9, "oom", kind="modelled"), void(at(10), "r", "acknowledgement of policy late")],
+    ),
+    "inconclusive: harness lost packets of the flood": Case(
+        "inconclusive",
+        trace(WARMUP, stretch(20, 950, rx_packets=20_000, pump_drops=400), FINE),
+        harness=True,
+    ),
+    "healthy: harness lost a few packets": Case(
+        "healthy", trace(WARMUP, stretch(20, 950, rx_packets=20_000, pump_drops=100), FINE)
+    ),
+    "deadlocked: what the harness lost in the flood does not explain heal": Case(
+        "deadlocked",
+        trace(
+            WARMUP, stretch(3, 900), stretch(17, 0, rx_packets=20_000, pump_drops=900), stretch(15, 0, block_drops=1)
+        ),
+    ),
+    # ---- data
+    "healthy: corrupt data": Case(
+        "healthy", trace(WARMUP, stretch(20, 950, corrupt_pages=0.1), FINE), data="corrupt (2 pages)"
+    ),
+    "healthy: nothing came back to be verified": Case(
+        "healthy",
+        trace(stretch(5, 1000, swap_out_pages=900), stretch(20, 950), stretch(15, 950)),
+        data="unverified",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_trace_gets_the_verdict_it_deserves(name: str) -> None:
+    case = CASES[name]
+    judgement = case.judged()
+    assert (judgement.verdict, judgement.data) == (case.verdict, case.data), judgement.sentence
+    assert judgement.harness_fault == case.harness
+    assert judgement.nodes[0].verdict == case.verdict
+    assert name.startswith(case.verdict)
+
+
+def test_the_judgements_in_words_are_those_of_the_golden_table() -> None:
+    blocks = []
+    for name, case in CASES.items():
+        judgement = case.judged()
+        notes = "".join(f"\n    note: {note}" for note in judgement.notes)
+        blocks.append(f"{name}\n    {judgement.sentence}\n    data {judgement.data}{notes}\n")
+    text = "\n".join(blocks)
+    if os.environ.get("NETRESERVE_UPDATE_GOLDEN") == "1":
+        GOLDEN.write_text(text)
+    assert text == GOLDEN.read_text()
+
+
+def test_a_deadlock_carries_its_cycle_and_since_when() -> None:
+    node = CASES["deadlocked: heal outlasts any retry"].judged().nodes[0]
+    assert [edge.waiter for edge in node.cycle] == ["kswapd", "storage reply", "ring refill"]
+    assert node.stalled_since_ns == at(8.2)
+    assert node.recovery_ns is None
+
+
+def test_recovery_is_counted_from_the_end_of_the_flood() -> None:
+    node = CASES["starved: comes back in heal"].judged().nodes[0]
+    assert node.recovery_ns == pytest.approx(4.1 * SECOND_NS)
+    assert node.stalled_since_ns is None
+    assert node.cycle
+
+
+def test_recovery_from_a_cut_is_counted_from_its_end() -> None:
+    node = CASES["healthy: the cut is excused"].judged().nodes[0]
+    assert node.recovery_ns == pytest.approx(2.1 * SECOND_NS)
+
+
+def test_rates_are_measured_under_pressure_and_without_excused_time() -> None:
+    calm_start = stretch(2.5, 4000), stretch(2.5, 1000, swap_out_pages=1000, verified_pages=5)
+    samples = trace(*calm_start, stretch(5, 900), stretch(12, 0), stretch(3, 900), FINE)
+    node = judge(phases(), {NODE: samples}, cut(10, 20)).nodes[0]
+    assert node.warmup_pages_per_s == pytest.approx(1000, rel=0.01)
+    assert node.flood_pages_per_s == pytest.approx(900, rel=0.02)
+    assert node.heal_pages_per_s == pytest.approx(1000, rel=0.01)
+
+
+def test_the_worst_node_speaks_for_all() -> None:
+    bad = CASES["deadlocked: block packets come and are refused"]
+    good = trace(WARMUP, stretch(20, 950), FINE, node="initiator-2")
+    both = {"initiator-2": good, NODE: bad.samples}
+    judgement = judge(phases(), both, bad.events)
+    assert judgement.verdict == "deadlocked"
+    assert [node.verdict for node in judgement.nodes] == ["deadlocked", "healthy"]
+    assert judgement.sentence.startswith("Deadlock on initiator-1 3.2 s into the flood: ")
+
+
+def test_one_node_that_cannot_be_judged_makes_the_run_inconclusive() -> None:
+    bad = CASES["deadlocked: block packets come and are refused"]
+    silent = trace(WARMUP, stretch(20, 950), node="initiator-2")
+    judgement = judge(phases(), {NODE: bad.samples, "initiator-2": silent}, bad.events)
+    assert judgement.verdict == "inconclusive"
+    assert judgement.harness_fault
+    assert judgement.nodes[0].verdict == "deadlocked"
+
+
+def test_no_initiator_proves_nothing() -> None:
+    judgement = judge(phases(), {}, [])
+    assert (judgement.verdict, judgement.harness_fault, judgement.data) == ("inconclusive", True, "unverified")
+
+
+def test_a_proved_standstill_needs_no_waiting() -> None:
+    samples = stuck_from(3.2, 3)
+    assert judge(phases(heal=3), {NODE: samples}, []).verdict == "inconclusive"
+    assert judge(phases(heal=3), {NODE: samples}, [], proved=True).verdict == "deadlocked"
+
+
+def test_order_of_samples_and_events_does_not_matter() -> None:
+    case = CASES["healthy: the cut is excused"]
+    turned = judge(case.phases, {NODE: case.samples[::-1]}, list(case.events)[::-1])
+    assert turned == case.judged()
+
+
+def test_nobody_waits_for_a_node_that_moves() -> None:
+    samples = trace(WARMUP, stretch(20, 950), stretch(1, 950))
+    assert heal_needed_ns(phases(heal=1), {NODE: samples}, []) == 0
+
+
+def test_heal_lasts_until_the_verdict_is_decided() -> None:
+    needed_ns = heal_needed_ns(phases(heal=2), {NODE: stuck_from(3.2, 2)}, [])
+    assert needed_ns == pytest.approx((16.8 + 7) * SECOND_NS, rel=0.02)
+    seconds = needed_ns / SECOND_NS + 0.1
+    samples = {NODE: stuck_from(3.2, seconds)}
+    assert judge(phases(heal=seconds), samples, []).verdict == "deadlocked"
+    assert heal_needed_ns(phases(heal=seconds), samples, []) <= seconds * SECOND_NS
+
+
+def test_refused_block_packets_shorten_heal() -> None:
+    needed_ns = heal_needed_ns(phases(heal=5), {NODE: stuck_from(3.2, 5, block_drops=1)}, [])
+    assert needed_ns == pytest.approx(7 * SECOND_NS)
+
+
+@given(heal=st.floats(1, 60), stuck_after=st.floats(0.5, 19), refused=st.booleans())
+def test_a_standstill_is_a_deadlock_exactly_when_heal_was_long_enough(
+    heal: float, stuck_after: float, refused: bool
+) -> None:
+    heal, stuck_after = round(heal, 1), round(stuck_after, 1)
+    samples = {NODE: stuck_from(stuck_after, heal, block_drops=10 if refused else 0)}
+    times = phases(heal=heal)
+    enough = heal_needed_ns(times, samples, []) <= heal * SECOND_NS
+    assert judge(times, samples, []).verdict == ("deadlocked" if enough else "inconclusive")
+
+
+@given(st.integers(0, 10**12))
+def test_the_longest_wait_covers_a_retry_a_bio_round_and_a_watchdog(stalled_ns: int) -> None:
+    wait_ns = legitimate_wait_ns(stalled_ns)
+    assert 7.2 * SECOND_NS <= wait_ns <= 127 * SECOND_NS
+    assert wait_ns >= min(stalled_ns, 120 * SECOND_NS) + 7 * SECOND_NS
