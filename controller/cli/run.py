@@ -19,7 +19,6 @@ from controller.cli.up import bring_up, heard
 from controller.cli.views import view_for
 from controller.scenario import Scenario, load, override_policy
 from controller.testbed import Testbed, find_root
-from nodes.units import format_ns
 
 INTERRUPTED = 130
 
@@ -51,7 +50,7 @@ def run(
         _prepare(experiment)
     command = StartRun(scenario=scenario.read_text(), file=str(scenario), policy=policy, seed=seed)
     try:
-        ended = asyncio.run(_conduct(command, experiment, runs, json=json))
+        ended = asyncio.run(_conduct(command, runs, json=json))
         _tell(ended.last, runs, json=json)
     finally:
         if not keep and own_testbed():
@@ -72,9 +71,8 @@ def _prepare(scenario: Scenario) -> None:
         bring_up(counts, shrink=False)
 
 
-async def _conduct(command: StartRun, scenario: Scenario, runs: Path | None, *, json: bool) -> Ended:
+async def _conduct(command: StartRun, runs: Path | None, *, json: bool) -> Ended:
     async with client(runs) as conversation:
-        say(f"{scenario.name} on the container tier: planned for {format_ns(scenario.phases.total_ns)}")
         with view_for(json=json) as view:
             return await follow(conversation, command, view)
 

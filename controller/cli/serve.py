@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import runpy
+import typer
 
 
 def serve() -> None:
@@ -12,4 +12,6 @@ def serve() -> None:
 
     Example: NETRESERVE_BROKER=127.0.0.1:1883 netreserve serve
     """
-    runpy.run_module("controller", run_name="__main__")
+    from controller.__main__ import main  # here: only this verb needs the daemon's libraries
+
+    raise typer.Exit(main())

@@ -28,7 +28,7 @@ def print_summary(result: Result, folder: Path) -> None:
     """What a person reads after a run, on stdout."""
     out = console()
     for line in lines(result):
-        out.print(line, soft_wrap=True)
+        out.print(line, soft_wrap=not out.is_terminal)
     if len(result.nodes) > 1:
         out.print(_nodes(result.nodes))
     out.print(f"report: {escape(str(folder / 'report.html'))}", soft_wrap=True)

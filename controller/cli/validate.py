@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from controller.cli.console import Json, complain, print_json
-from controller.scenario import Scenario, ScenarioErrors, load
+from controller.plan import plan
+from controller.scenario import ScenarioErrors, load
 from nodes.errors import ScenarioError
-from nodes.units import format_bytes, format_ns
 
 
 def validate(
@@ -39,23 +39,12 @@ def _check(path: Path, *, json: bool) -> bool:
     if json:
         print_json({"file": str(path), "ok": True, "errors": [], "scenario": scenario})
     else:
-        print(f"{path}: {describe(scenario)}")
+        print(f"{path}: can be run")
+        for line in plan(scenario).describe():
+            print(f"    {line}")
     return True
 
 
 def _errors(error: ScenarioError) -> list[dict[str, object]]:
     each = error.errors if isinstance(error, ScenarioErrors) else (error,)
     return [{"line": e.line, "path": e.path, "message": e.message, "hint": e.hint} for e in each]
-
-
-def describe(scenario: Scenario) -> str:
-    """What a scenario runs, in a line or two."""
-    machine, target = scenario.nodes.initiator, scenario.nodes.target
-    floods = ", ".join(f"{f.rate_pps} pps {f.kind}" for f in scenario.floods) or "no flood"
-    arms = "; ".join(f"{name}: {arm.policy} gives {' or '.join(arm.verdict)}" for name, arm in scenario.arms.items())
-    text = (
-        f"{scenario.name}, policy {scenario.policy.name}: {machine.count} x initiator ({machine.nic}, "
-        f"{machine.memory_pages} pages), {target.count} x target ({format_bytes(target.size_bytes)}), {floods}, "
-        f"{len(scenario.faults)} faults, {format_ns(scenario.phases.total_ns)}"
-    )
-    return f"{text}\n    {arms}" if arms else text

@@ -148,6 +148,12 @@ def test_debug_may_stand_anywhere() -> None:
     assert said.err.splitlines()[-1] == "netreserve: unknown policy 'memaloc' (did you mean 'memalloc'?)"
 
 
+def test_serve_is_the_daemon_with_its_errors(tmp_path: Path) -> None:
+    said = netreserve("serve", NETRESERVE_CREDENTIALS=f"{tmp_path}/none.json", NETRESERVE_RUNS=str(tmp_path))
+    assert said.code == 3
+    assert said.err.startswith(f"netreserve: no credentials for the broker in {tmp_path}/none.json")
+
+
 def test_version_and_help() -> None:
     assert netreserve("--version").out.startswith("netreserve ")
     assert netreserve().code == 2
