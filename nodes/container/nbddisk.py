@@ -7,15 +7,15 @@ connecting must not block: the handshake's own packets wait in our NFQUEUE for t
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import errno
 import fcntl
+import os
 import socket
 import struct
 import termios
 from collections.abc import Callable
 
 from nodes.container.acks import AckCounter
+from nodes.container.blocksocket import marked_socket
 from nodes.container.classify import endpoints
 from nodes.errors import LackingError, NetreserveError, UsageError
 from nodes.machine.events import Completed
@@ -26,8 +26,6 @@ try:
 except ImportError:
     nbd = None
 
-BLOCK_MARK = 0x10
-"""SO_MARK of the block socket, for filters and classes that are to know it (own)."""
 CONNECT_TIMEOUT_S = 5.0
 REPLIES_PER_ROUND = 64
 """Most replies taken before others get their turn: half a queue depth (own)."""
@@ -110,7 +108,7 @@ class NbdDisk:
         except TimeoutError:
             raise LackingError(f"{where} does not answer within {CONNECT_TIMEOUT_S:.0f} s") from None
         except OSError as error:
-            raise LackingError(f"{where} cannot be reached: {error.strerror or error}") from None
+            raise LackingError(f"{where} cannot be reached: {_reason(error)}") from None
         finally:
             if sock is not None:
                 sock.close()
@@ -121,9 +119,8 @@ class NbdDisk:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(self._host, self._port, family=socket.AF_INET, type=socket.SOCK_STREAM)
         target = (str(found[0][4][0]), self._port)
-        sock = _marked_socket()
+        sock = marked_socket(target)
         try:
-            sock.bind((_own_address_towards(target), 0))
             self.local, self._acks = sock.getsockname(), AckCounter()
             self._on_flow(endpoints(target, self.local), self._acks)
             await loop.sock_connect(sock, target)
@@ -169,7 +166,7 @@ class _Connection:
         self._handle.aio_connect_socket(descriptor)
         self._fd = descriptor
         self._loop.add_reader(self._fd, self._readable)
-        self._watch()
+        self._settle()  # a quick server may have said everything already
 
     @property
     def size_bytes(self) -> int:
@@ -225,6 +222,10 @@ class _Connection:
         except nbd.Error as error:
             self._fail(str(error.string))
             return
+        self._settle()
+
+    def _settle(self) -> None:
+        """Looks at what came of the last call, and asks the loop for what libnbd waits for now."""
         if self._handle.aio_is_dead() or self._handle.aio_is_closed():
             self._fail("the target closed the connection")
             return
@@ -239,9 +240,9 @@ class _Connection:
         # told to read in vain, libnbd waits inside the reply and sends nothing more.
         for _ in range(REPLIES_PER_ROUND):
             if not self._handle.aio_get_direction() & direction:
-                return
+                return  # nothing to do in this direction, or dead
             notify()
-            if direction != nbd.AIO_DIRECTION_READ or not _waiting_bytes(self._fd):
+            if direction == nbd.AIO_DIRECTION_WRITE or self._handle.aio_is_dead() or not _waiting_bytes(self._fd):
                 return
 
     def _fail(self, reason: str) -> None:
@@ -251,7 +252,7 @@ class _Connection:
         if self.negotiated.done():
             self._on_lost(reason)
         else:
-            self.negotiated.set_exception(ConnectionError(errno.ECONNRESET, reason))
+            self.negotiated.set_exception(ConnectionError(reason))
 
     def _watch(self) -> None:
         writing = bool(self._handle.aio_get_direction() & nbd.AIO_DIRECTION_WRITE)
@@ -267,6 +268,11 @@ def _waiting_bytes(descriptor: int) -> int:
     return int(_INT.unpack(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(_INT.size)))[0])
 
 
+def _reason(error: OSError) -> str:
+    # asyncio puts addresses of its own where the kernel's words would stand.
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)
+
+
 def _plain_handle() -> nbd.NBD:
     """A handle that speaks the oldest wire form: the 28-byte requests and 16-byte replies that the machine counts."""
     handle = nbd.NBD()
@@ -276,26 +282,3 @@ def _plain_handle() -> nbd.NBD:
     if hasattr(handle, "set_pread_initialize"):  # libnbd 1.12: every page is verified, zeroing it first is waste
         handle.set_pread_initialize(False)
     return handle
-
-
-def _marked_socket() -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, BLOCK_MARK)
-        marked = sock.getsockopt(socket.SOL_SOCKET, socket.SO_MARK) == BLOCK_MARK
-    except PermissionError:
-        marked = False
-    if not marked:
-        sock.close()
-        raise LackingError("the block socket cannot be marked (SO_MARK): NET_ADMIN is needed")
-    with contextlib.suppress(OSError):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")  # the same on every host, where allowed
-    return sock
-
-
-def _own_address_towards(target: tuple[str, int]) -> str:
-    """The address the kernel would send from; connecting a datagram socket sends nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route:
-        route.connect(target)
-        return str(route.getsockname()[0])

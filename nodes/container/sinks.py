@@ -60,12 +60,13 @@ class Sinks:
 
     def close(self) -> None:
         """Closes everything; the machine's TCP sockets with it (datagram sockets end with the machine)."""
+        self._paused.clear()
+        for bound in self._bound:
+            asyncio.get_running_loop().remove_reader(bound)
+            bound.close()
         for inlet in list(self._open.values()):
             inlet.close()
-        loop = asyncio.get_running_loop()
-        for bound in self._bound:
-            loop.remove_reader(bound)
-            bound.close()
+        self._bound.clear()
         self._open.clear()
 
     def _open_port(self, sink: Sink, port: int) -> None:
