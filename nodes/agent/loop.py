@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from nodes.agent.bus import Bus
+from nodes.agent.tasks import end, race
 from nodes.arm import Arm
 from nodes.errors import HarnessError, NetreserveError, UsageError
 from nodes.messages import SAMPLE_INTERVAL_NS, Desired, Event, Leaf, Reported, Role, Status, decode
@@ -32,35 +33,24 @@ class Agent:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, then says `offline` and closes the arm. Raises what the arm raises, and
-        HarnessError when a part ends that should not."""
+        HarnessError when it ends by itself."""
         link = asyncio.create_task(self._bus.run(self._greeting, self._on_desired))
         try:
-            await self._work(stop, link)
+            await race(stop.wait(), _outcome(link), self._answer_wishes(), self._sample(), self._run_arm())
         finally:
             await self._arm.close()
             await self._bus.farewell(self._told("offline"))
-            link.cancel()
-            await asyncio.gather(link, return_exceptions=True)
+            await end(link)
 
     def ailment(self) -> str:
         """Why this node is of no use, one line; empty when it is well."""
         return self._status.reason or "unable" if self._status.state == "unable" else self._bus.trouble
 
-    async def _work(self, stop: asyncio.Event, link: asyncio.Task[None]) -> None:
-        work = [link, asyncio.create_task(self._answer_wishes()), asyncio.create_task(self._sample())]
-        if self._status.state != "unable":
-            work.append(asyncio.create_task(self._arm.run(self._emit)))
-        stopped = asyncio.create_task(stop.wait())
-        try:
-            done, _ = await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
-            for task in done - {stopped}:
-                task.result()
-                raise HarnessError(f"{task.get_coro()} ended by itself")
-        finally:
-            others = [task for task in (*work, stopped) if task is not link]
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
+    async def _run_arm(self) -> None:
+        if self._status.state == "unable":
+            await asyncio.Event().wait()
+        await self._arm.run(self._emit)
+        raise HarnessError(f"the arm of {self._node} ended by itself")
 
     def _greeting(self) -> Iterator[tuple[Leaf, Struct]]:
         yield "status", self._told(self._status.state)
@@ -113,6 +103,12 @@ class Agent:
 
     def _emit(self, event: Event) -> None:
         self._bus.post("event", event)
+
+
+async def _outcome(task: asyncio.Task[None]) -> None:
+    """Waits for `task`, which goes on when this does not; raises what it raised."""
+    await asyncio.wait([task])
+    task.result()
 
 
 def next_tick(tick: int, elapsed_s: float, interval_s: float) -> int:
