@@ -57,6 +57,7 @@ PAGING = (
     Line("progress", "touched by the application", "#3f9f6b", (2, 2)),
 )
 GREY = "#8a93a6"
+_INK = "currentColor"
 
 
 def spec(timeline: Timeline, tier: str, title: str = "") -> Spec:
@@ -72,7 +73,7 @@ def png(timeline: Timeline, tier: str, title: str, *, scale: float = 2.0) -> byt
     """The timeline on white, as a PNG."""
     made = spec(timeline, tier, title)
     made["config"]["background"] = "white"
-    text = json.dumps(made).replace('"currentColor"', '"#1c2330"')
+    text = json.dumps(made).replace(json.dumps(_INK), '"#1c2330"')
     return vl_convert.vegalite_to_png(text, vl_version=_version(), scale=scale)
 
 
@@ -87,35 +88,40 @@ def _version() -> str:
 
 
 def _memory(timeline: Timeline, tier: str) -> View:
+    title = f"Memory, pages · junk held in sockets, MiB (grey) · {tier} tier"
     lines = _lines(MEMORY, "pages", _memory_top(timeline))
-    junk = _area(timeline, "junk_mib", "junk held, MiB")
-    return _panel(f"Memory, pages · junk held in sockets, MiB (grey) · {tier} tier", 138, timeline, lines, junk)
+    return _panel(title, 138, timeline, MEMORY, lines, Line("junk_mib", "junk held, MiB", GREY))
 
 
 def _drops(timeline: Timeline, tier: str) -> View:
     lines = _lines(DROPS, "packets/s", _top(timeline, DROPS))
-    return _panel(f"Packets lost per second, by reason · {tier} tier", 92, timeline, lines)
+    return _panel(f"Packets lost per second, by reason · {tier} tier", 92, timeline, DROPS, lines)
 
 
 def _paging(timeline: Timeline, tier: str) -> View:
-    lines = _lines(PAGING, "pages/s", _top(timeline, PAGING))
-    waiting = _area(timeline, "in_flight", "in flight")
     title = f"Swapping, pages per second · requests in flight (grey) · {tier} tier"
-    return _panel(title, 92, timeline, lines, waiting, last=True)
+    lines = _lines(PAGING, "pages/s", _top(timeline, PAGING))
+    return _panel(title, 92, timeline, PAGING, lines, Line("in_flight", "in flight", GREY), last=True)
 
 
 def _panel(
-    title: str, height: int, timeline: Timeline, lines: View, area: View | None = None, last: bool = False
+    title: str,
+    height: int,
+    timeline: Timeline,
+    shown: tuple[Line, ...],
+    lines: View,
+    grey: Line | None = None,
+    last: bool = False,
 ) -> View:
     """Bands below, then the grey area on the right-hand axis, lines, markers, and what the pointer finds."""
     bands = alt.Chart(alt.NamedData("bands")).mark_rect(opacity=0.13)
     bands = bands.encode(x=_x(timeline, last, "start"), x2="end:Q", fill=_own("tint"))
-    rules = alt.Chart(alt.NamedData("markers")).mark_rule(strokeDash=[3, 3], opacity=0.55, color="currentColor")
+    rules = alt.Chart(alt.NamedData("markers")).mark_rule(strokeDash=[3, 3], opacity=0.55, color=_INK)
     rules = rules.encode(x=_x(timeline, last), tooltip=_MARKER_TOOLTIP)
-    grey = [area.encode(x=_x(timeline, last))] if area else []
-    near = _pointed(title.split()[0].strip(","), timeline, last)
-    layers = [bands, *grey, lines.encode(x=_x(timeline, last)), rules, *near]
-    apart = alt.Resolve(scale=alt.ScaleResolveMap(y="independent")) if area else alt.Undefined
+    area = [_area(timeline, grey).encode(x=_x(timeline, last))] if grey else []
+    near = _pointed((*shown, grey) if grey else shown, timeline, last)
+    layers = [bands, *area, lines.encode(x=_x(timeline, last)), rules, *near]
+    apart = alt.Resolve(scale=alt.ScaleResolveMap(y="independent")) if grey else alt.Undefined
     return alt.layer(*layers, width=WIDTH, height=height, title=title, resolve=apart)
 
 
@@ -137,31 +143,31 @@ def _lines(lines: tuple[Line, ...], unit: str, top: float) -> View:
     )
 
 
-def _area(timeline: Timeline, field: str, unit: str) -> View:
-    axis = _y_axis("right")
-    scale = alt.Scale(domain=[0, _highest(timeline, field)])
+def _area(timeline: Timeline, line: Line) -> View:
+    scale = alt.Scale(domain=[0, _highest(timeline, line.field)])
     return (
         alt.Chart(alt.NamedData("rows"))
-        .mark_area(color=GREY, opacity=0.28, interpolate="step-after")
-        .encode(y=alt.Y(f"{field}:Q", title=unit, axis=axis, scale=scale))
+        .mark_area(color=line.colour, opacity=0.28, interpolate="step-after")
+        .encode(y=alt.Y(f"{line.field}:Q", title=line.label, axis=_y_axis("right"), scale=scale))
     )
 
 
-def _pointed(name: str, timeline: Timeline, last: bool) -> list[View]:
-    """The row nearest to the pointer: a line there, and all its values in a tooltip."""
+def _pointed(shown: tuple[Line, ...], timeline: Timeline, last: bool) -> list[View]:
+    """The row nearest to the pointer: a line there, and the panel's values in a tooltip."""
     near = alt.selection_point(
-        name=f"near_{name}", fields=["t"], nearest=True, on="pointermove", clear="pointerout", empty=False
+        name=f"near_{shown[0].field}", fields=["t"], nearest=True, on="pointermove", clear="pointerout", empty=False
     )
-    base = alt.Chart(alt.NamedData("rows")).encode(x=_x(timeline, last))
-    catch = base.mark_point(opacity=0).encode(tooltip=_ROW_TOOLTIP).add_params(near)
-    line = base.mark_rule(color="currentColor", opacity=0.5).transform_filter(near)
+    values = [alt.Tooltip(f"{line.field}:Q", title=line.label, format=",.0f") for line in shown]
+    base: View = alt.Chart(alt.NamedData("rows")).encode(x=_x(timeline, last))
+    catch = base.mark_point(opacity=0).encode(tooltip=[*_ROW_TOOLTIP, *values]).add_params(near)
+    line = base.mark_rule(color=_INK, opacity=0.5).transform_filter(near)
     return [catch, line]
 
 
 def _strip(timeline: Timeline) -> View:
     """Above the panels: names of the phases, and below them the labels of the markers in as many rows as they need."""
     names = alt.Chart(alt.NamedData("bands")).transform_calculate(middle="(datum.start + datum.end) / 2")
-    names = names.mark_text(fontWeight="bold", color="currentColor", baseline="top")
+    names = names.mark_text(fontWeight="bold", color=_INK, baseline="top")
     tints = alt.Chart(alt.NamedData("bands")).mark_rect(opacity=0.13)
     tints = tints.encode(x=_x(timeline, False, "start"), x2="end:Q", fill=_own("tint"))
     marks: View = alt.Chart(alt.NamedData("markers")).transform_calculate(
@@ -169,7 +175,7 @@ def _strip(timeline: Timeline) -> View:
     )
     labels = [
         marks.transform_filter(f"datum.side == '{side}'")
-        .mark_text(align=side, dx=shift, baseline="top", color="currentColor")
+        .mark_text(align=side, dx=shift, baseline="top", color=_INK)
         .encode(
             x=_x(timeline, False),
             y=alt.Y("y:Q", scale=None, axis=None),
@@ -178,7 +184,7 @@ def _strip(timeline: Timeline) -> View:
         )
         for side, shift in (("left", 3), ("right", -3))
     ]
-    rules = marks.mark_rule(opacity=0.55, strokeDash=[3, 3], color="currentColor").encode(
+    rules = marks.mark_rule(opacity=0.55, strokeDash=[3, 3], color=_INK).encode(
         x=_x(timeline, False), y=alt.Y("y:Q", scale=None, axis=None), y2=alt.value("height")
     )
     height = (timeline.marker_rows + 1) * MARKER_ROW + 2
@@ -216,7 +222,6 @@ def _highest(timeline: Timeline, field: str) -> float:
     return max(1.0, 1.08 * max((float(row.get(field) or 0) for row in timeline.rows), default=0.0))
 
 
-_INK = "currentColor"
 _DRESS = {
     "font": "system-ui, sans-serif",
     "background": "transparent",
@@ -239,10 +244,5 @@ _ROW_TOOLTIP = [
     alt.Tooltip("t:Q", title="second", format=".1f"),
     alt.Tooltip("state:N", title="state"),
     alt.Tooltip("policy:N", title="policy"),
-    *(alt.Tooltip(f"{line.field}:Q", title=line.label, format=",.0f") for line in MEMORY),
-    alt.Tooltip("junk_mib:Q", title="junk held, MiB", format=".1f"),
-    *(alt.Tooltip(f"{line.field}:Q", title=f"{line.label}, packets/s", format=",.0f") for line in DROPS),
-    *(alt.Tooltip(f"{line.field}:Q", title=f"{line.label}, pages/s", format=",.0f") for line in PAGING),
-    alt.Tooltip("in_flight:Q", title="requests in flight"),
-    alt.Tooltip("stood_s:Q", title="seconds without progress"),
+    alt.Tooltip("stood_s:Q", title="standing still, s", format=".1f"),
 ]

@@ -13,6 +13,10 @@ from textwrap import wrap
 from controller.record import CycleEdge
 
 WIDTH = 860
+"""Of a picture with up to three boxes in a row; the page scales a wider one down."""
+PITCH = 290
+"""Between the middles of two boxes in a longer row."""
+BOX_WIDTH = 150
 BOX_HEIGHT = 44
 ROW_GAP = 88
 MARGIN = 10
@@ -20,8 +24,10 @@ LINE = 15
 """Height of a line of text."""
 CHAR = 6.6
 """Width of an average letter of the labels, for wrapping (own)."""
-ASIDE = 20
+ASIDE = 10
 """How far two opposite arrows between the same boxes keep from their middle line."""
+BESIDE = 28
+"""Room above and below a single row, for the labels of such a pair."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +76,14 @@ def draw(edges: Sequence[CycleEdge]) -> Picture | None:
         return None
     names = list(dict.fromkeys([*(edge.waiter for edge in edges), *(edge.who_frees for edge in edges)]))
     columns = _columns(len(names))
-    box_width = 150.0 if columns <= 3 else 118.0
-    places = _places(len(names), columns, box_width)
-    boxes = {name: _box(name, *places[i], box_width) for i, name in enumerate(names)}
+    width = WIDTH if columns <= 3 else PITCH * columns
+    places = _places(len(names), columns, width)
+    boxes = {name: _box(name, *places[i]) for i, name in enumerate(names)}
     pairs = {(edge.waiter, edge.who_frees) for edge in edges}
     arrows = [_arrow(edge, boxes, twin=(edge.who_frees, edge.waiter) in pairs) for edge in edges]
     rows = 1 if len(names) <= 2 else 2
-    height = 2 * MARGIN + rows * BOX_HEIGHT + (rows - 1) * ROW_GAP + (2 * ASIDE if rows == 1 else 0)
-    return Picture(WIDTH, height, tuple(boxes.values()), tuple(arrows), describe(edges))
+    height = 2 * MARGIN + rows * BOX_HEIGHT + (rows - 1) * ROW_GAP + (2 * BESIDE if rows == 1 else 0)
+    return Picture(width, height, tuple(boxes.values()), tuple(arrows), describe(edges))
 
 
 def describe(edges: Sequence[CycleEdge]) -> str:
@@ -91,21 +97,21 @@ def _columns(count: int) -> int:
     return count if count <= 2 else -(-count // 2)
 
 
-def _places(count: int, columns: int, box_width: float) -> list[tuple[float, float]]:
+def _places(count: int, columns: int, width: int) -> list[tuple[float, float]]:
     """Centres of `count` boxes, clockwise; a lower row that is one short stands in the gaps of the upper."""
-    left, top = MARGIN + box_width / 2, MARGIN + BOX_HEIGHT / 2 + (ASIDE if count <= 2 else 0)
-    pitch = (WIDTH - 2 * left) / max(1, columns - 1)
-    upper = [(left + i * pitch if columns > 1 else WIDTH / 2, top) for i in range(columns)]
+    left, top = MARGIN + BOX_WIDTH / 2, MARGIN + BOX_HEIGHT / 2 + (BESIDE if count <= 2 else 0)
+    pitch = (width - 2 * left) / max(1, columns - 1)
+    upper = [(left + i * pitch if columns > 1 else width / 2, top) for i in range(columns)]
     shift = pitch / 2 if count - columns < columns else 0
     lower = [(left + i * pitch + shift, top + BOX_HEIGHT + ROW_GAP) for i in range(count - columns)]
     return upper + lower[::-1]
 
 
-def _box(name: str, x: float, y: float, width: float) -> Box:
-    lines = wrap(name, int(width / 7.4)) or [name]
+def _box(name: str, x: float, y: float) -> Box:
+    lines = wrap(name, int(BOX_WIDTH / 7.4)) or [name]
     first = y + 4.5 - (len(lines) - 1) * LINE / 2
     texts = tuple(Text(x, first + i * LINE, line) for i, line in enumerate(lines))
-    return Box(x - width / 2, y - BOX_HEIGHT / 2, width, BOX_HEIGHT, texts)
+    return Box(x - BOX_WIDTH / 2, y - BOX_HEIGHT / 2, BOX_WIDTH, BOX_HEIGHT, texts)
 
 
 def _arrow(edge: CycleEdge, boxes: dict[str, Box], *, twin: bool) -> Arrow:
@@ -114,20 +120,28 @@ def _arrow(edge: CycleEdge, boxes: dict[str, Box], *, twin: bool) -> Arrow:
     if edge.waiter == edge.who_frees:
         return _loop(edge.resource, counts, hint, boxes[edge.waiter])
     (x1, y1), (x2, y2) = _ends(boxes[edge.waiter], boxes[edge.who_frees], ASIDE if twin else 0)
-    middle_x, middle_y = (x1 + x2) / 2, (y1 + y2) / 2
     flat = abs(y2 - y1) < 1
-    lines = wrap(edge.resource, max(10, int((abs(x2 - x1) - 12) / CHAR)) if flat else 26)
-    bottom = middle_y - 7 if flat else middle_y - 1
-    resource = tuple(Text(middle_x, bottom - (len(lines) - 1 - i) * LINE, line) for i, line in enumerate(lines))
-    below = Text(middle_x, middle_y + (17 if flat else LINE - 1), counts)
+    lines = wrap(edge.resource, max(10, int((abs(x2 - x1) - 12) / CHAR)) if flat else 21) or [edge.resource]
+    x, first, last = (x1 + x2) / 2, *_baselines((y1 + y2) / 2, len(lines), flat, twin, rightward=x2 > x1)
+    resource = tuple(Text(x, first + i * LINE, line) for i, line in enumerate(lines))
     plate = 0.0 if flat else max(len(line) for line in [*lines, counts]) * CHAR + 14
-    return Arrow(f"M{x1:.1f} {y1:.1f} L{x2:.1f} {y2:.1f}", resource, below, hint, plate)
+    return Arrow(f"M{x1:.1f} {y1:.1f} L{x2:.1f} {y2:.1f}", resource, Text(x, last, counts), hint, plate)
+
+
+def _baselines(y: float, lines: int, flat: bool, twin: bool, rightward: bool) -> tuple[float, float]:
+    """Of the first line of the resource and of the counts, for an arrow whose middle is at height `y`: on a steep arrow;
+    on both sides of a flat one; or, where it has a twin, on its outer side."""
+    if not flat:
+        return y - 1 - (lines - 1) * LINE, y + LINE - 1
+    if not twin:
+        return y - 7 - (lines - 1) * LINE, y + 17
+    return (y + 17, y + 17 + lines * LINE) if rightward else (y - 7 - lines * LINE, y - 7)
 
 
 def _loop(resource: str, counts: str, hint: str, box: Box) -> Arrow:
     right, middle = box.x + box.width, box.y + box.height / 2
     path = f"M{right:.1f} {middle - 12:.1f} C{right + 90:.1f} {middle - 50:.1f} {right + 90:.1f} {middle + 50:.1f} {right + 6:.1f} {middle + 12:.1f}"  # noqa: E501
-    x = right + 170
+    x = right + 160
     return Arrow(path, (Text(x, middle - 3, resource),), Text(x, middle + 13, counts), hint)
 
 

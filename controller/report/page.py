@@ -55,6 +55,7 @@ def render(folder: Path, result: Result, samples: Sequence[Sample], events: Sequ
     return template.render(
         result=result,
         look=LOOKS[result.verdict],
+        policies=_policies(result, events),
         looks=LOOKS,
         chapters=chapters,
         undrawn=len(nodes) - len(chapters),
@@ -79,7 +80,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update({"duration": format_ns, "moment": _moment, "count": _count, "rate": _rate})
+    environment.filters.update(
+        {"duration": format_ns, "moment": _moment, "count": _count, "rate": _rate, "sentence": _sentence}
+    )
     return environment
 
 
@@ -90,6 +93,13 @@ def _chapter(node: NodeVerdict, result: Result, samples: Sequence[Sample], event
     spec = charts.spec(drawn, result.tier) | {"description": description} if drawn.rows else None
     facts = figures.why_no_cycle(node, counted)
     return Chapter(node, LOOKS[node.verdict], cycle.draw(node.cycle), facts, spec, description)
+
+
+def _policies(result: Result, events: Sequence[Event]) -> str:
+    """The policy at the start and those that were switched to, in order."""
+    switched = sorted((event for event in events if event.kind == "policy"), key=lambda event: event.t_ns)
+    names = [result.policy or "not recorded", *(str(event.detail.get("policy", "?")) for event in switched)]
+    return " → ".join(name for i, name in enumerate(names) if i == 0 or name != names[i - 1])
 
 
 def _targets(result: Result, samples: Sequence[Sample]) -> list[tuple[str, figures.Totals]]:
@@ -147,6 +157,10 @@ def _plain(value: object) -> str:
 
 def _moment(t_ns: int) -> str:
     return datetime.fromtimestamp(t_ns / SECOND_NS, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if t_ns else "unknown"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _count(value: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from controller.record import Phase, Result
 from nodes.messages import Event, Sample
-from nodes.units import SECOND_NS
+from nodes.units import SECOND_NS, format_ns
 
 Row = dict[str, float | str | None]
 
@@ -45,11 +45,11 @@ _LABELS = {
     "oom": "out of memory",
     "corrupt": "corrupt pages",
     "io_error": "I/O error",
-    "reconnect": "reconnected",
+    "reconnect": "swap link",
     "harness": "harness",
 }
 """Kinds that are marked; phases are bands, and the rest stands in the list of events alone."""
-_TELLING = ("policy", "name", "fault", "action", "what", "kind")
+_TELLING = ("policy", "fault", "state", "what", "kind")
 """Keys of an event's detail of which the first found belongs into the marker."""
 
 
@@ -150,28 +150,38 @@ def _band(phase: Phase, zero_ns: int) -> Row:
 
 def _markers(events: Sequence[Event], zero_ns: int) -> list[Row]:
     markers: list[Row] = []
+    stalled = False
     for event in sorted(events, key=lambda event: event.t_ns):
-        if event.kind not in _LABELS:
+        again = event.kind == "stall" and stalled  # it is told again and again while it lasts
+        stalled = event.kind == "stall" or (stalled and event.kind != "recovered")
+        if event.kind not in _LABELS or again:
             continue
         label = _label(event)
-        if not markers or markers[-1]["label"] != label:  # a stall is told again and again while it lasts
+        if not markers or markers[-1]["label"] != label:  # the controller and the node may both tell of it
             markers.append({"t": max(0.0, _seconds(event.t_ns, zero_ns)), "label": label, "detail": tell(event.detail)})
     return markers[:MARKERS_MAX]
 
 
 def _label(event: Event) -> str:
-    told = next((event.detail[key] for key in _TELLING if key in event.detail), "")
-    if isinstance(told, Mapping):
-        told = told.get("name", "")
-    text = f"{_LABELS[event.kind]}: {told}" if told else _LABELS[event.kind]
+    told = next((str(event.detail[key]) for key in _TELLING if event.detail.get(key)), "")
+    if event.kind == "fault":
+        text = f"{told} {event.detail.get('action', '')}s" if event.detail.get("action") else f"fault: {told}"
+    else:
+        text = f"{_LABELS[event.kind]}: {told}" if told else _LABELS[event.kind]
     return text if len(text) <= 28 else text[:27] + "…"
 
 
 def tell(detail: Mapping[str, object]) -> str:
     """An event's detail in one short line, without lists."""
-    parts = [f"{key} {value}" for key, value in detail.items() if not isinstance(value, list | dict)]
+    parts = [_part(key, value) for key, value in detail.items() if not isinstance(value, list | dict)]
     text = ", ".join(parts)
     return text if len(text) <= 160 else text[:159] + "…"
+
+
+def _part(key: str, value: object) -> str:
+    if key.endswith("_ns") and isinstance(value, int | float):
+        return f"{key.removesuffix('_ns')} {format_ns(value)}"
+    return f"{key} {value}"
 
 
 def _stagger(markers: list[Row], span_s: float, width_px: int) -> int:

@@ -91,7 +91,7 @@ def deadlock(node: str = NODE) -> Run:
         ),
     )
     events = [
-        *phases_told(5, 25, 40),
+        *phases_told(5, 25),
         *flood_told(5, 25),
         told(6.6, node, "stall", waits=[], cycle=[{"waiter": "kswapd"}]),
         told(8.6, node, "stall", waits=[], cycle=[{"waiter": "kswapd"}]),
@@ -147,14 +147,14 @@ def healthy(node: str = NODE) -> Run:
     )
     sentence = f"{node} stayed healthy: it kept 73 % of its rate in the flood, using at most 133 pages of its reserve."
     made = result("classic", "memalloc", "healthy", sentence, (verdict,), checks, 0)
-    return Run(made, samples, [*phases_told(5, 25, 40), *flood_told(5, 25)])
+    return Run(made, samples, [*phases_told(5, 25), *flood_told(5, 25)])
 
 
 def starved(node: str = NODE) -> Run:
     """No progress while junk flows; 1.4 s after it stops the machine goes on."""
     samples = trace(node, 40, lambda t: CALM if t < 5.4 or t >= 26.4 else _hung(16_000.0 if t < 25 else 0.0))
     events = [
-        *phases_told(5, 25, 40),
+        *phases_told(5, 25),
         *flood_told(5, 25),
         told(6.4, node, "stall", waits=[], cycle=[]),
         told(26.4, node, "recovered", stalled_ns=21 * SECOND),
@@ -198,11 +198,11 @@ def cable_pull(node: str = NODE) -> Run:
         return Moment(rates=BUSY, policy="mainline")
 
     events = [
-        *phases_told(5, 20, 35),
-        told(8, "controller", "fault", fault="cut", node=node),
+        *phases_told(5, 20),
+        told(8, node, "fault", fault="cut", action="begin", concerns=[]),
         told(9, node, "stall", waits=[], cycle=[]),
-        told(18, "controller", "fault", fault="restored", node=node),
-        told(19.1, node, "reconnect"),
+        told(18, node, "fault", fault="cut", action="end", concerns=[]),
+        told(19.1, node, "reconnect", state="connected"),
         told(19.2, node, "recovered", stalled_ns=int(11.2 * SECOND)),
     ]
     verdict = NodeVerdict(
@@ -232,10 +232,10 @@ def adhoc(node: str = NODE) -> Run:
         return Moment(rates=BUSY, policy="none" if t < 14 else "memalloc")
 
     events = [
-        *phases_told(10, 22, 37),
+        *phases_told(10, 22),
         *flood_told(10, 22),
         told(11.5, node, "stall", waits=[], cycle=[]),
-        told(14, "controller", "policy", policy="memalloc", node=node),
+        told(14, node, "policy", policy="memalloc", allocator="slab", before="none"),
         told(14.8, node, "recovered", stalled_ns=int(4.3 * SECOND)),
     ]
     verdict = NodeVerdict(
@@ -296,9 +296,8 @@ def told(second: float, node: str, kind: str, /, **detail: object) -> Event:
     return Event(t_ns=at(second), node=node, run="20231114T221320-abcd", kind=kind, detail=detail)
 
 
-def phases_told(warmup_end: float, flood_end: float, heal_end: float) -> list[Event]:
+def phases_told(warmup_end: float, flood_end: float) -> list[Event]:
     """The controller's events at each phase's begin."""
-    del heal_end
     starts = {"warmup": 0.0, "flood": warmup_end, "heal": flood_end}
     return [told(second, "controller", "phase", phase=name) for name, second in starts.items()]
 

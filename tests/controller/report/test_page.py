@@ -80,6 +80,11 @@ def test_first_comes_the_verdict_in_words(tmp_path: Path) -> None:
         assert said in header
 
 
+def test_a_policy_switched_by_hand_stands_beside_the_first(tmp_path: Path) -> None:
+    text = page(syntheticruns.adhoc(), tmp_path)
+    assert "none → memalloc" in text[: text.index("</header>")]
+
+
 def test_the_cycle_has_one_arrow_per_wait(tmp_path: Path) -> None:
     text = page(syntheticruns.deadlock(), tmp_path)
     assert text.count('<g class="arrow">') == len(CYCLE)

@@ -6,7 +6,7 @@ import pytest
 import syntheticruns
 from syntheticruns import MIN, NODE, SECOND, START_NS, Moment, Run, at, told, trace
 
-from controller.report.timeline import ROWS_MAX, Timeline, build, rate
+from controller.report.timeline import ROWS_MAX, Timeline, build, rate, tell
 from nodes.messages import Sample
 
 
@@ -51,7 +51,22 @@ def test_silence_is_a_gap() -> None:
 def test_marks_switches_faults_and_stalls_once() -> None:
     assert [m["label"] for m in drawn(syntheticruns.deadlock()).markers] == ["flood on: udp", "stall", "flood off"]
     adhoc = [m["label"] for m in drawn(syntheticruns.adhoc()).markers]
+    cable = [m["label"] for m in drawn(syntheticruns.cable_pull()).markers]
+    assert cable == ["cut begins", "stall", "cut ends", "swap link: connected", "recovered"]
     assert adhoc == ["flood on: udp", "stall", "policy: memalloc", "recovered", "flood off"]
+
+
+def test_a_stall_is_marked_once_whatever_happens_meanwhile() -> None:
+    told = [
+        syntheticruns.told(s, NODE, kind)
+        for s, kind in enumerate(["stall", "flood_start", "stall", "recovered", "stall"])
+    ]
+    markers = build(NODE, syntheticruns.healthy().result, [], told).markers
+    assert [m["label"] for m in markers] == ["stall", "flood on", "recovered", "stall"]
+
+
+def test_details_are_told_with_units_and_without_lists() -> None:
+    assert tell({"stalled_ns": 1_500_000_000, "waits": [1], "why": "no page"}) == "stalled 1.5 s, why no page"
 
 
 def test_another_initiators_events_are_not_marked() -> None:
