@@ -93,7 +93,8 @@ class Client:
 
     async def _present(self) -> None:
         try:
-            await asyncio.wait_for(self._heard.wait(), STATUS_DEADLINE_S)
+            async with asyncio.timeout(STATUS_DEADLINE_S):
+                await self._heard.wait()
         except TimeoutError:
             raise LackingError(
                 f"no controller is known to the broker at {self._bus.broker}: run `netreserve up`"

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from controller.bus.access import Broker, Credentials
+from controller.bus.ending import end
 from nodes.errors import LackingError, NetreserveError
 from nodes.messages import decode, encode
 
@@ -26,6 +27,7 @@ KEEPALIVE_S = 5
 CONNECT_TIMEOUT_S = 5.0
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.2, 3.0
 """A broker's restart takes about a second (own)."""
+GOODBYE_S = 1.0
 QUEUED_OUTGOING_MAX = 10_000
 NOT_AUTHORIZED = {"Not authorized", "Bad user name or password"}
 
@@ -79,12 +81,11 @@ class Bus:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._will is not None and self._connected.is_set():
-            with contextlib.suppress(LackingError, TimeoutError):
-                await asyncio.wait_for(self.publish(*self._will, retain=True), 1)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GOODBYE_S):
+                    await self.publish(*self._will, retain=True)
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
 
     async def publish(self, topic: str, message: Struct, *, retain: bool = False, qos: int = 1) -> None:
         """Publishes once there is a connection; a connection lost on the way means once more on the next one."""

@@ -25,6 +25,9 @@ from nodes.errors import LackingError, NetreserveError
 from nodes.messages import Event, Sample, Status
 from nodes.units import SECOND_NS
 
+SAMPLES_LAG_NS = 500_000_000
+"""The record of a phase reaches so far behind its end: a few samples and their way (own)."""
+
 
 class Activity:
     """One run. `nodes` are those that take part; when one of them dies, the run is void."""

@@ -7,7 +7,7 @@ import asyncio
 import time
 
 from controller.record import Result
-from controller.service.activity import Activity
+from controller.service.activity import SAMPLES_LAG_NS, Activity
 from controller.service.conclude import by_node
 from controller.service.floodwatch import FloodWatch
 from controller.service.parts import Parts
@@ -72,7 +72,8 @@ class AdHoc(Activity):
         healed_ns = phases[-1].end_ns - phases[-1].start_ns
         if self.recording.phase != "heal" or healed_ns < timing.adhoc_heal_ns:
             return False
-        return healed_ns >= min(self._needed_ns(), timing.heal_max_ns)
+        needed_ns = self._needed_ns()
+        return not needed_ns or healed_ns >= min(needed_ns + SAMPLES_LAG_NS, timing.heal_max_ns)
 
     def _needed_ns(self) -> int:
         initiators = [node.name for node in self.nodes if node.role == "initiator"]

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from controller.api import CONTROLLER_STATUS, ControllerStatus
 from controller.bus.access import Broker, Credentials, load_credentials, parse_broker
+from controller.bus.ending import end
 from controller.bus.mqtt import Bus
 from controller.flood import Locust
 from controller.runtime.docker import Engine
@@ -135,13 +136,12 @@ async def _until_stopped(tasks: list[asyncio.Task[None]]) -> None:
         for task in done - {waiting}:
             task.result()
     finally:
-        for task in (*tasks, waiting):
-            task.cancel()
-        await asyncio.gather(*tasks, waiting, return_exceptions=True)
+        await end(*tasks, waiting)
 
 
 async def _wind_up(conductor: Conductor) -> None:
     if conductor.current is not None:
         conductor.current.void(STOPPED)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(conductor.finished(), STOP_GRACE_S)
+            async with asyncio.timeout(STOP_GRACE_S):
+                await conductor.finished()

@@ -56,8 +56,7 @@ class FloodWatch:
         while self._told is not None and not self._failure:
             await asyncio.sleep(self._parts.timing.poll_interval_s / 2)
         if self._failure:
-            failure, self._failure = self._failure, ""
-            raise HarnessError(failure)
+            raise HarnessError(self._failure)
 
     def take_record(self, since_ns: int) -> dict[str, Any] | None:
         """Locust's statistics at their last reading, and how they came about since `since_ns`; None when there are none."""

@@ -130,7 +130,8 @@ class Nodes:
         waiter = (condition, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         try:
-            await asyncio.wait_for(waiter[1], deadline_s)
+            async with asyncio.timeout(deadline_s):
+                await waiter[1]
         finally:
             self._waiters.remove(waiter)
 

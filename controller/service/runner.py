@@ -9,11 +9,12 @@ from itertools import pairwise
 
 import msgspec
 
+from controller.bus.ending import end
 from controller.plan import Plan, PlannedFlood, PlannedNode, plan
 from controller.record import Result
 from controller.runtime.docker import Container
 from controller.scenario import Scenario, dump
-from controller.service.activity import Activity
+from controller.service.activity import SAMPLES_LAG_NS, Activity
 from controller.service.conclude import by_node
 from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Node, Wanted
@@ -60,15 +61,17 @@ class ScenarioRun(Activity):
         """To the end, whatever happens on the way."""
         body = asyncio.create_task(self._body())
         await asyncio.wait({body, self.ended}, return_when=asyncio.FIRST_COMPLETED)
-        body.cancel()
-        try:
-            await body
-        except asyncio.CancelledError:
-            pass
-        except NetreserveError as error:
-            self.void(str(error), harness=not isinstance(error, InconclusiveError))
+        await end(body)
+        self._take_failure(body)
         await self._quiet()
         return await self.finish(self._plan.scenario.expect, self._plan.scenario.seed)
+
+    def _take_failure(self, body: asyncio.Task[None]) -> None:
+        error = None if body.cancelled() else body.exception()
+        if isinstance(error, NetreserveError):
+            self.void(str(error), harness=not isinstance(error, InconclusiveError))
+        elif error is not None:
+            raise error
 
     async def _body(self) -> None:
         await self._set_up()
@@ -127,6 +130,7 @@ class ScenarioRun(Activity):
         await self._until(warmup.end_ns)
         self._begin("flood")
         await self._until(flood.end_ns)
+        await self.watch.confirmed()  # a flood that was never seen proves nothing
         if self.watch.going:
             await self.watch.stop()
         self._begin("heal")
@@ -149,7 +153,7 @@ class ScenarioRun(Activity):
         needed_ns = heal_needed_ns(
             self.recording.phases, {name: series[name] for name in initiators}, self.recording.events
         )
-        return min(needed_ns, self.parts.timing.heal_max_ns)
+        return min(needed_ns + SAMPLES_LAG_NS, self.parts.timing.heal_max_ns) if needed_ns else 0
 
     def _begin(self, phase: str) -> None:
         self.recording.begin(phase, time.time_ns())

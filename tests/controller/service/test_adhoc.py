@@ -1,0 +1,92 @@
+"""Runs that nobody announced."""
+
+from __future__ import annotations
+
+from brokers import until
+from testbeds import SCENARIO, Testbed, failed
+
+from controller.api import Failed, SetPolicy, StartFlood, State, StopFlood, StopRun
+from nodes.config import InitiatorSpec, PolicySpec
+from traffic.profiles import Flood
+
+
+async def test_a_flood_started_by_hand_is_recorded_and_judged(bed: Testbed) -> None:
+    await until(lambda: bed.initiator.progress_pages > 2500)  # a warmup to compare with
+    bed.locust.begin()
+    await bed.phase("flood")
+    await until(lambda: [item for item in bed.progress if item.phase == "flood" and item.elapsed_ns > 800_000_000])
+    bed.locust.end()
+    result = await bed.result()
+
+    assert (result.kind, result.scenario, result.verdict) == ("adhoc", "adhoc", "healthy"), result.sentence
+    assert [phase.name for phase in result.phases] == ["warmup", "flood", "heal"]
+    warmup = result.phases[0]
+    assert warmup.end_ns - warmup.start_ns > 1_000_000_000
+    record = bed.record()
+    assert record.samples[0].t_ns < record.row.started_ns  # from the ring
+    assert (record.folder / "locust.json").is_file()
+
+
+async def test_a_policy_switched_in_a_flood_is_an_event_between_its_start_and_stop(bed: Testbed) -> None:
+    await until(lambda: bed.initiator.progress_pages > 2500)
+    bed.locust.begin()
+    await bed.phase("flood")
+    answer = await bed.operator.ask(SetPolicy(policy=PolicySpec(name="memalloc")))
+    assert isinstance(answer, State)
+    bed.locust.end()
+    await bed.result()
+
+    kinds = [event.kind for event in bed.record().events if event.kind in ("flood_start", "policy", "flood_stop")]
+    assert kinds == ["flood_start", "policy", "flood_stop"]
+    assert bed.initiator.policy == "memalloc"
+
+
+async def test_a_policy_switched_by_hand_alone_is_recorded_too(bed: Testbed) -> None:
+    await bed.operator.ask(SetPolicy(policy=PolicySpec(name="memalloc")))
+    result = await bed.result()
+    assert (result.kind, result.verdict) == ("adhoc", "inconclusive")
+    assert "no junk flooded" in result.sentence
+    (event,) = [event for event in bed.record().events if event.kind == "policy"]
+    assert (event.node, event.detail["policy"], event.detail["before"]) == ("initiator-1", "memalloc", "none")
+
+
+async def test_another_flood_in_the_heal_phase_takes_the_flood_phase_up_again(bed: Testbed) -> None:
+    await until(lambda: bed.initiator.progress_pages > 2500)
+    for _ in range(2):
+        bed.locust.begin()
+        await bed.phase("flood")
+        bed.locust.end()
+        await bed.phase("heal")
+    result = await bed.result()
+    assert [phase.name for phase in result.phases] == ["warmup", "flood", "heal"]
+    assert [event.kind for event in bed.record().events].count("flood_start") == 2
+
+
+async def test_a_policy_that_is_not_acknowledged_fails_and_voids_the_run(bed: Testbed) -> None:
+    bed.initiator.answers = lambda honest: None
+    answer = await bed.operator.ask(SetPolicy(policy=PolicySpec(name="memalloc")))
+    assert isinstance(answer, Failed)
+    assert answer.exit_code == 5
+    assert "initiator-1: no acknowledgement" in (await bed.result()).sentence
+
+
+async def test_a_flood_through_the_controller_gets_the_sinks_it_needs(bed: Testbed) -> None:
+    flood = Flood(kind="udp", rate_pps=500, sockets=8, reader="fast", rcvbuf_bytes=1 << 20)
+    answer = await bed.operator.ask(StartFlood(flood=flood, duration_ns=5_000_000_000))
+    assert isinstance(answer, State)
+    assert answer.flood.startswith("running")
+    spec = bed.initiator.desired[-1].spec
+    assert isinstance(spec, InitiatorSpec)
+    assert (spec.sinks[0].sockets, spec.sinks[0].reader, spec.sinks[0].port) == (8, "fast", 9000)
+    assert bed.locust.swarms[0]["sockets"] == "8"
+    await bed.operator.ask(StopFlood())
+    assert bed.locust.state == "stopped"
+
+
+async def test_a_scenario_is_refused_while_an_adhoc_run_records(bed: Testbed) -> None:
+    bed.locust.begin()
+    await bed.phase("flood")
+    refusal = failed(await bed.ask_start(SCENARIO))
+    assert refusal.exit_code == 2
+    await bed.operator.ask(StopRun())
+    assert (await bed.result()).exit_code == 130

@@ -1,0 +1,67 @@
+"""What an operator asks and is told."""
+
+from __future__ import annotations
+
+import pytest
+from testbeds import Testbed, failed
+
+from controller.api import SetPolicy, SetShape, StartFlood, StopRun
+from controller.service.commands import sinks_for
+from nodes.config import PolicySpec, Shape
+from nodes.errors import UsageError
+from traffic.profiles import Flood
+
+
+async def test_the_state_shows_nodes_and_what_is_in_force(bed: Testbed) -> None:
+    state = await bed.state()
+    assert {node.status.node: node.status.state for node in state.nodes} == {
+        "initiator-1": "online",
+        "target-1": "online",
+    }
+    assert all(node.reported is not None for node in state.nodes)
+    assert (state.run, state.flood) == ("", "stopped")
+
+
+async def test_a_shape_changes_only_what_it_names(bed: Testbed) -> None:
+    await bed.operator.ask(SetShape(shape=Shape(rate_bps=10_000_000), node="initiator-1"))
+    await bed.operator.ask(SetShape(shape=Shape(delay_ns=5_000_000), node="initiator-1"))
+    shape = bed.initiator.desired[-1].shape
+    assert (shape.rate_bps, shape.delay_ns, shape.cut) == (10_000_000, 5_000_000, False)
+    assert bed.target.desired[-1].shape.delay_ns == 0
+
+
+async def test_an_unknown_policy_is_refused_with_the_known_ones(bed: Testbed) -> None:
+    refusal = failed(await bed.operator.ask(SetPolicy(policy=PolicySpec(name="memaloc"))))
+    assert refusal.exit_code == 2
+    assert "did you mean 'memalloc'?" in refusal.message
+
+
+async def test_an_unknown_node_is_refused_with_the_known_ones(bed: Testbed) -> None:
+    refusal = failed(await bed.operator.ask(SetPolicy(policy=PolicySpec(name="none"), node="initiator-9")))
+    assert refusal.exit_code == 2
+    assert "initiator-1" in refusal.message
+
+
+async def test_stopping_nothing_is_refused(bed: Testbed) -> None:
+    assert failed(await bed.operator.ask(StopRun())).message.startswith("no run is going on")
+
+
+async def test_locusts_reason_reaches_the_operator(bed: Testbed) -> None:
+    bed.locust.refusal = "rate: '1 kbit' is no rate"
+    refusal = failed(await bed.operator.ask(StartFlood(flood=Flood(kind="udp"), duration_ns=1_000_000_000)))
+    assert refusal.exit_code == 6
+    assert "rate: '1 kbit' is no rate" in refusal.message
+
+
+def test_sinks_are_the_default_ones_but_for_the_floods_kind() -> None:
+    sinks = sinks_for(Flood(kind="tcp", sockets=2, reader="stalled"))
+    assert [(sink.kind, sink.port, sink.sockets) for sink in sinks] == [
+        ("udp", 9000, 4),
+        ("tcp", 9100, 2),
+        ("http", 9200, 1),
+    ]
+
+
+def test_more_sockets_than_ports_are_refused() -> None:
+    with pytest.raises(UsageError, match="1 to 100 udp sockets"):
+        sinks_for(Flood(kind="udp", sockets=101))

@@ -1,0 +1,172 @@
+"""A scenario's run from the request to the record."""
+
+from __future__ import annotations
+
+import json
+
+from brokers import until
+from testbeds import SCENARIO, Testbed, failed
+
+from controller.api import StopRun
+from nodes.config import InitiatorSpec, TargetSpec
+
+
+async def test_a_run_goes_through_its_phases_and_is_written(bed: Testbed) -> None:
+    started = await bed.start()
+    result = await bed.result(started.run)
+
+    assert (result.verdict, result.exit_code) == ("healthy", 0), result.sentence
+    assert [phase.name for phase in result.phases] == ["warmup", "flood", "heal"]
+    folder = bed.runs / started.folder
+    assert json.loads((folder / "result.json").read_text())["verdict"] == "healthy"
+    for name in ("scenario.yaml", "samples.csv", "events.jsonl", "env.json", "locust.json", "report.html", "junit.xml"):
+        assert (folder / name).stat().st_size > 0, name
+    assert (bed.runs / "latest").resolve() == folder.resolve()
+
+
+async def test_nodes_are_set_up_as_planned_and_given_back(bed: Testbed) -> None:
+    started = await bed.start()
+    await bed.result(started.run)
+
+    asked = next(desired for desired in bed.initiator.desired if desired.run == started.run)
+    assert isinstance(asked.spec, InitiatorSpec)
+    assert (asked.spec.policy.name, asked.spec.target) == ("memalloc", "198.18.1.21:10809")
+    assert any(desired.run == started.run and isinstance(desired.spec, TargetSpec) for desired in bed.target.desired)
+    await until(lambda: bed.initiator.run.startswith("idle-") and bed.initiator.policy == "none")
+
+
+async def test_the_flood_goes_to_the_initiators_and_is_stopped(bed: Testbed) -> None:
+    started = await bed.start()
+    await bed.result(started.run)
+
+    (swarm,) = bed.locust.swarms
+    assert (swarm["kind"], swarm["rate"], swarm["targets"]) == ("udp", "1000 pps", "198.18.1.11")
+    assert bed.locust.state == "stopped"
+    kinds = [event.kind for event in bed.record().events]
+    assert kinds.count("flood_start") == kinds.count("flood_stop") == 1
+
+
+async def test_samples_and_events_are_the_same_in_folder_and_database(bed: Testbed) -> None:
+    started = await bed.start()
+    await bed.result(started.run)
+
+    record = bed.record(started.run)
+    assert len((record.folder / "samples.csv").read_text().splitlines()) == 1 + len(record.samples) > 50
+    assert len((record.folder / "events.jsonl").read_text().splitlines()) == len(record.events)
+    assert {sample.run for sample in record.samples} == {started.run}
+
+
+async def test_progress_tells_phases_rows_and_the_result(bed: Testbed) -> None:
+    started = await bed.start()
+    await bed.result(started.run)
+
+    mine = [item for item in bed.progress if item.run == started.run]
+    assert {"warmup", "flood", "heal", "done"} <= {item.phase for item in mine}
+    assert {row.node for row in mine[-1].rows} == {"initiator-1", "target-1"}
+    assert mine[-1].folder == started.folder
+
+
+async def test_the_policy_of_the_request_replaces_the_scenarios(bed: Testbed) -> None:
+    started = await bed.start(policy="none", seed=99)
+    result = await bed.result(started.run)
+    assert (result.policy, result.seed) == ("none", 99)
+
+
+async def test_heal_is_extended_until_a_deadlock_is_certain(bed: Testbed) -> None:
+    started = await bed.start(SCENARIO.replace("heal: 500 ms", "heal: 2500 ms"))
+    await bed.phase("flood")
+    bed.initiator.frozen = True
+    result = await bed.result(started.run)
+    assert (result.verdict, result.exit_code) == ("deadlocked", 1), result.sentence
+    heal = result.phases[-1]
+    assert heal.end_ns - heal.start_ns > 7_000_000_000
+
+
+async def test_a_late_acknowledgement_voids_the_run(bed: Testbed) -> None:
+    bed.initiator.answer_delay_s = 3.0
+    started = await bed.start()
+    result = await bed.result(started.run)
+    assert (result.verdict, result.exit_code) == ("inconclusive", 5)
+    assert "initiator-1: no acknowledgement" in result.sentence
+
+
+async def test_an_acknowledged_error_voids_the_run(bed: Testbed) -> None:
+    import msgspec
+
+    bed.target.answers = lambda honest: msgspec.structs.replace(honest, error="nbdkit does not start: no space")
+    started = await bed.start()
+    result = await bed.result(started.run)
+    assert (result.verdict, result.exit_code) == ("inconclusive", 5)
+    assert "target-1 cannot be what was asked: nbdkit does not start: no space" in result.sentence
+
+
+async def test_another_value_in_force_voids_the_run(bed: Testbed) -> None:
+    import msgspec
+
+    def forgets(honest):  # type: ignore[no-untyped-def]
+        machine = msgspec.structs.replace(honest.spec.machine, min_free_pages=300)
+        return msgspec.structs.replace(honest, spec=msgspec.structs.replace(honest.spec, machine=machine))
+
+    bed.initiator.answers = forgets
+    started = await bed.start()
+    result = await bed.result(started.run)
+    assert result.verdict == "inconclusive"
+    assert "initiator-1: machine.min_free_pages is 300, 256 was asked for" in result.sentence
+
+
+async def test_a_node_that_dies_ends_the_run(bed: Testbed) -> None:
+    started = await bed.start()
+    await bed.phase("flood")
+    await bed.initiator.die()
+    result = await bed.result(started.run)
+    assert (result.verdict, result.exit_code) == ("inconclusive", 6)
+    assert "initiator-1 went offline" in result.sentence
+    assert bed.locust.state == "stopped"
+
+
+async def test_a_flood_that_locust_does_not_start_is_a_harness_fault(bed: Testbed) -> None:
+    bed.locust.deaf = True
+    started = await bed.start()
+    result = await bed.result(started.run)
+    assert (result.verdict, result.exit_code) == ("inconclusive", 6)
+    assert "Locust did not start in time" in result.sentence
+
+
+async def test_a_stopped_run_is_written_as_far_as_it_got(bed: Testbed) -> None:
+    started = await bed.start()
+    await bed.phase("flood")
+    await bed.operator.ask(StopRun())
+    result = await bed.result(started.run)
+    assert (result.verdict, result.exit_code) == ("inconclusive", 130)
+    assert "interrupted" in result.sentence
+    assert [phase.name for phase in result.phases] == ["warmup", "flood"]
+    assert bed.locust.state == "stopped"
+
+
+async def test_a_second_run_is_refused_while_one_goes_on(bed: Testbed) -> None:
+    started = await bed.start()
+    refusal = failed(await bed.ask_start())
+    assert refusal.exit_code == 2
+    assert started.run in refusal.message
+    await bed.operator.ask(StopRun())
+    await bed.result(started.run)
+
+
+async def test_too_few_nodes_are_named_with_the_remedy(bed: Testbed) -> None:
+    refusal = failed(await bed.ask_start(SCENARIO.replace("initiator: {count: 1", "initiator: {count: 2")))
+    assert refusal.exit_code == 3
+    assert "2 initiators, 1 online" in refusal.message
+    assert "--scale initiator=2" in refusal.message
+
+
+async def test_a_bad_scenario_is_refused_with_its_line(bed: Testbed) -> None:
+    refusal = failed(await bed.ask_start(SCENARIO.replace("policy:", "polciy:"), file="mine.yaml"))
+    assert refusal.exit_code == 2
+    assert "mine.yaml:" in refusal.message
+
+
+async def test_floods_at_once_are_refused(bed: Testbed) -> None:
+    two = SCENARIO.replace("phases:", "  - {kind: tcp, rate: 1 kpps}\nphases:")
+    refusal = failed(await bed.ask_start(two))
+    assert refusal.exit_code == 2
+    assert "overlap" in refusal.message
