@@ -12,6 +12,7 @@ import socket
 import struct
 from collections.abc import Iterable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -54,6 +55,10 @@ class Packet(NamedTuple):
     """Its real length, from the IP header (GSO: of the whole burst)."""
 
 
+_packet = partial(tuple.__new__, Packet)
+"""Packet(...) without the keyword handling of its constructor."""
+
+
 class Queue:
     """One NFQUEUE, bound to this process until `close`.
 
@@ -74,6 +79,8 @@ class Queue:
             raise
         self._buffer = bytearray(4096 + copy_bytes)
         self._view = memoryview(self._buffer)
+        # Where the last message's payload began: nearly always also the next one's, and checking is cheaper than walking.
+        self._payload_at = _NEXT_AT + 4
         self._messages = tuple(_verdict_message(_VERDICT, number, accept) for accept in (False, True))
         self._batches = tuple(_verdict_message(_VERDICT_BATCH, number, accept) for accept in (False, True))
 
@@ -93,8 +100,13 @@ class Queue:
             if _attribute(buffer, 4)[0] != _PACKET:
                 _check_error(buffer)
                 continue
-            start, end = _payload(buffer, size)
-            packets.append(Packet(_u32(buffer, _ID_AT)[0], bytes(view[start:end]), _u16(buffer, start + 2)[0]))
+            start = self._payload_at
+            length, kind = _attribute(buffer, start - 4)
+            end = start - 4 + length
+            if kind != _PAYLOAD or (end + 3) & ~3 != size:
+                start, end = _payload(buffer, size)
+                self._payload_at = start
+            packets.append(_packet((_u32(buffer, _ID_AT)[0], bytes(view[start:end]), _u16(buffer, start + 2)[0])))
         return packets
 
     def verdict(self, packet_id: int, accept: bool) -> None:
