@@ -100,9 +100,10 @@ class Evidence:
         return max(self.calm_ns(), self.standing.start_ns) + self.needed_ns(self.standing) - self.heal.start_ns
 
     def pressed_ns(self) -> int | None:
-        """When, in warmup, the first page had been swapped out."""
+        """When, in warmup, pages were swapped out and the application made progress: the first pass over its working set
+        fills memory and swaps, but is none (nodes/machine/workload.py)."""
         span = within(self.samples, self.warmup.start_ns, self.warmup.end_ns) if self.warmup else []
-        return next((sample.t_ns for sample in span if sample.swap_out_pages > 0), None)
+        return next((sample.t_ns for sample in span if sample.swap_out_pages > 0 and sample.progress_pages > 0), None)
 
     def warmup_rate(self) -> float | None:
         """Progress under pressure, pages per second: the only rate that the flood's can be compared with."""

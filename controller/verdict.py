@@ -128,14 +128,14 @@ def _silent(case: Evidence) -> Finding | None:
 def _unpressed(case: Evidence) -> Finding | None:
     assert case.warmup
     span = within(case.samples, case.warmup.start_ns, case.warmup.end_ns)
-    pressed_ns = case.pressed_ns()
-    if pressed_ns is None:
+    if not any(sample.swap_out_pages for sample in span):
         return _inconclusive("pressure not reached: no page was swapped out before the flood")
     if all(sample.free_pages > sample.high_pages for sample in span):
         return _inconclusive("pressure not reached: free memory never came down to the high watermark before the flood")
-    if case.warmup.end_ns - pressed_ns < WARMUP_PRESSED_NS:
-        needed = format_ns(WARMUP_PRESSED_NS)
-        return _inconclusive(f"pressure came less than {needed} before the flood: a longer warmup is needed")
+    pressed_ns = case.pressed_ns()
+    if pressed_ns is None or case.warmup.end_ns - pressed_ns < WARMUP_PRESSED_NS:
+        reason = f"less than {format_ns(WARMUP_PRESSED_NS)} of progress under pressure before the flood"
+        return _inconclusive(f"{reason}: a longer warmup is needed")
     return None if case.warmup_rate() else _inconclusive("no progress in warmup: there is nothing to compare with")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from controller.scenario.faults import Fault, SetMinFree, Storage, SwitchPolicy, check_marks
 from controller.scenario.model import Scenario
 from nodes.errors import UsageError
-from nodes.units import PAGE_BYTES, SECOND_NS, format_bytes, format_ns
+from nodes.units import PAGE_BYTES, format_bytes, format_ns
 from traffic.profiles import sinks_of
 
 Finding = tuple[str, str]
@@ -35,14 +35,6 @@ def _pressure(scenario: Scenario) -> Iterator[Finding]:
         yield (
             "nodes.initiator.working_set",
             f"working_set {_size(working_set)} fits into memory {_size(memory)}: nothing would ever be swapped",
-        )
-    touched = initiator.touch_pages_per_s * scenario.phases.warmup_ns // SECOND_NS
-    if initiator.touch_pages_per_s > 0 and touched <= memory < working_set:
-        needed_ns = (memory * SECOND_NS) // initiator.touch_pages_per_s + SECOND_NS
-        yield (
-            "phases.warmup",
-            f"warmup {format_ns(scenario.phases.warmup_ns)} at {initiator.touch_pages_per_s} pages/s touches {touched} of"
-            f" {memory} pages: the flood would begin before memory is full (at least {format_ns(needed_ns)} are needed)",
         )
 
 

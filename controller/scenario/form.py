@@ -9,24 +9,8 @@ from msgspec import structs
 
 from controller import expect
 from controller.scenario import faults
-from controller.scenario.fields import (
-    BAD,
-    Form,
-    Key,
-    Kind,
-    Many,
-    Named,
-    OneOf,
-    Table,
-    flag,
-    number,
-    quantity,
-    share,
-    text,
-    whole,
-    word,
-    words,
-)
+from controller.scenario.fields import BAD, Form, Key, Kind, Many, Named, OneOf, Table
+from controller.scenario.kinds import flag, number, quantity, share, text, whole, word, words
 from controller.scenario.located import Located, Problems
 from controller.scenario.model import Arm, Initiators, Links, Nodes, Phases, Scenario, Targets, Tier
 from nodes.config import OPEN_LINK, PolicySpec, Reader

@@ -74,19 +74,29 @@ class Problems:
 def read_yaml(text: str, problems: Problems) -> Located | None:
     """The document in `text`; None (and a problem noted) when there is none."""
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent) and event.start_mark:
-                problems.add(f"alias '*{event.anchor}' is not allowed: write it out", line=event.start_mark.line + 1)
-                return None
+        if refused := _refused(text):
+            problems.add(refused[1], line=refused[0])
+            return None
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if node is None:
             problems.add("the file is empty: a scenario begins with 'name: ...'")
             return None
-        return _located(node, node.start_mark.line + 1, "", problems, DEPTH_MAX)
+        return _located(node, node.start_mark.line + 1, "", problems)
     except yaml.YAMLError as error:
         _not_yaml(error, text, problems)
-    except RecursionError:
-        problems.add("the text is nested too deeply for a scenario", line=1)
+    return None
+
+
+def _refused(text: str) -> tuple[int, str] | None:
+    """What no scenario needs and what could make reading endless: the line, and what is wrong there."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 0
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH_MAX:
+            return line, "nested too deeply for a scenario"
+        if isinstance(event, yaml.AliasEvent):
+            return line, f"alias '*{event.anchor}' is not allowed: write it out"
     return None
 
 
@@ -98,20 +108,17 @@ def _not_yaml(error: yaml.YAMLError, text: str, problems: Problems) -> None:
     problems.add(f"not YAML: {' '.join(str(why).split())}", line=line)
 
 
-def _located(node: yaml.Node, line: int, path: str, problems: Problems, depth: int) -> Located:
-    if depth == 0:
-        problems.add("nested too deeply for a scenario", line=line, path=path)
-        return Located(None, line, path)
+def _located(node: yaml.Node, line: int, path: str, problems: Problems) -> Located:
     if isinstance(node, yaml.MappingNode):
-        return Located(_mapping(node, path, problems, depth - 1), line, path)
+        return Located(_mapping(node, path, problems), line, path)
     if isinstance(node, yaml.SequenceNode):
         items = enumerate(node.value)
-        children = [_located(n, n.start_mark.line + 1, f"{path}[{i}]", problems, depth - 1) for i, n in items]
+        children = [_located(n, n.start_mark.line + 1, f"{path}[{i}]", problems) for i, n in items]
         return Located(children, line, path)
     return Located(_scalar(node), line, path)
 
 
-def _mapping(node: yaml.MappingNode, path: str, problems: Problems, depth: int) -> dict[str, Located]:
+def _mapping(node: yaml.MappingNode, path: str, problems: Problems) -> dict[str, Located]:
     found: dict[str, Located] = {}
     for key_node, value_node in node.value:
         key, line = str(key_node.value), key_node.start_mark.line + 1
@@ -123,7 +130,7 @@ def _mapping(node: yaml.MappingNode, path: str, problems: Problems, depth: int) 
                 f"key '{key}' stands here a second time (first on line {found[key].line})", line=line, path=here
             )
         else:
-            found[key] = _located(value_node, line, here, problems, depth)
+            found[key] = _located(value_node, line, here, problems)
     return found
 
 

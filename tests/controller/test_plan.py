@@ -203,7 +203,7 @@ def test_the_plan_in_words() -> None:
         "initiator-1: policy memalloc, 64 MiB memory, 256 pages min, e1000e, working set 96 MiB on"
     )
     assert (
-        "5 s to 25 s: udp flood, 20000 pps x 1400 B to 4 sockets from port 9000, reader stalled, rcvbuf 4 MiB" in lines
+        "10 s to 30 s: udp flood, 20000 pps x 1400 B to 4 sockets from port 9000, reader stalled, rcvbuf 4 MiB" in lines
     )
     assert "arm bad: policy none must give deadlocked or starved" in lines
-    assert lines[-1] == "planned time: 40 s"
+    assert lines[-1] == "planned time: 45 s"

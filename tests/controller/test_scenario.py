@@ -205,12 +205,6 @@ BAD = [
         "s.yaml:4: nodes.initiator.working_set: working_set 64 MiB (16384 pages) fits into memory 64 MiB (16384 pages)",
     ),
     ("min_free: 1 MiB", "min_free: 42 MiB", "s.yaml:4: nodes.initiator.min_free: min 11232 < low 14040 < high 16848 <"),
-    (
-        "warmup: 6 s",
-        "warmup: 4 s",
-        "s.yaml:18: phases.warmup: warmup 4 s at 4000 pages/s touches 16000 of 16384 pages: the flood would begin before"
-        " memory is full (at least 5.1 s are needed)",
-    ),
     ("jitter: 50us", "jitter: 1 ms", "s.yaml:7: links.data.jitter: jitter 1 ms is more than delay 200 us"),
 ]
 
@@ -252,8 +246,8 @@ def test_a_key_twice_names_both_lines() -> None:
         ("a: \x00\n", "s.yaml:1: not YAML: special characters are not allowed"),
         ("just text\n", "s.yaml:1: keys are needed here (name, about,"),
         ("a: &x 1\nb: *x\n", "s.yaml:2: alias '*x' is not allowed: write it out"),
-        ("[" * 3000, "s.yaml:1: "),
-        ("name: " + "[" * 60 + "]" * 60, "s.yaml:1: name"),
+        ("[" * 100_000, "s.yaml:1: nested too deeply for a scenario"),
+        ("name:\n  - " + "[" * 60 + "]" * 60, "s.yaml:2: nested too deeply for a scenario"),
         ("? [a]\n: b\n", "s.yaml:1: a key must be a plain word"),
         ("name: !!python/object:os.system x\n", "s.yaml:1: key 'policy' is missing"),
     ],

@@ -137,6 +137,28 @@ CASES: dict[str, Case] = {
         "inconclusive",
         trace(stretch(4.5, 1000), stretch(0.5, 1000, swap_out_pages=900, verified_pages=9), stretch(20, 950), FINE),
     ),
+    "inconclusive: swapping, but still populating when the flood begins": Case(
+        "inconclusive",
+        trace(stretch(4.5, 0, swap_out_pages=900, verified_pages=9), stretch(0.5, 1000), stretch(20, 950), FINE),
+    ),
+    "healthy: populates first, then is measured": Case(
+        "healthy",
+        trace(stretch(3.5, 0, swap_out_pages=900, verified_pages=9), stretch(1.5, 1000), stretch(20, 510), FINE),
+    ),
+    "slow: populates first, then is measured": Case(
+        "slow",
+        trace(stretch(3.5, 0, swap_out_pages=900, verified_pages=9), stretch(1.5, 1000), stretch(20, 490), FINE),
+    ),
+    "inconclusive: progress ended before the flood": Case(
+        "inconclusive",
+        trace(
+            stretch(1, 0, swap_out_pages=900, verified_pages=9),
+            stretch(0.1, 10),
+            stretch(3.9, 0),
+            stretch(20, 10),
+            FINE,
+        ),
+    ),
     "inconclusive: no progress in warmup": Case(
         "inconclusive", trace(stretch(5, 0, swap_out_pages=100, verified_pages=9), stretch(20, 10), FINE)
     ),
