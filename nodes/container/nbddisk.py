@@ -238,11 +238,12 @@ class _Connection:
     def _notify(self, direction: int, notify: Callable[[], object]) -> None:
         # libnbd takes one reply a call; another call is cheaper than a round of the loop. Only when something has come:
         # told to read in vain, libnbd waits inside the reply and sends nothing more.
-        for _ in range(REPLIES_PER_ROUND):
-            if not self._handle.aio_get_direction() & direction:
-                return  # nothing to do in this direction, or dead
+        rounds = REPLIES_PER_ROUND if direction == nbd.AIO_DIRECTION_READ else 1
+        while rounds and self._handle.aio_get_direction() & direction:
             notify()
-            if direction == nbd.AIO_DIRECTION_WRITE or self._handle.aio_is_dead() or not _waiting_bytes(self._fd):
+            rounds -= 1
+            # Closed or dead, it has no direction, and no descriptor to ask either.
+            if rounds and self._handle.aio_get_direction() and not _waiting_bytes(self._fd):
                 return
 
     def _fail(self, reason: str) -> None:

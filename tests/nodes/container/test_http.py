@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ REQUESTS = GET + POST + GET
 @given(st.lists(st.integers(1, len(REQUESTS) - 1), max_size=20))
 def test_requests_are_answered_however_they_are_cut(cuts: list[int]) -> None:
     exchange, edges = Exchange(), [0, *sorted(set(cuts)), len(REQUESTS)]
-    answers = b"".join(exchange.feed(REQUESTS[a:b]) for a, b in zip(edges, edges[1:], strict=False))
+    answers = b"".join(exchange.feed(REQUESTS[a:b]) for a, b in pairwise(edges))
     assert answers == RESPONSE * 3
     assert exchange.requests == 3 and not exchange.closed
 

@@ -1,0 +1,223 @@
+"""The whole initiator in a namespace of its own, with a real target and real packets at the other end of a cable."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pytest
+from armremote import serve_arm
+from netspaces import LEFT, RIGHT, Remote, pair, run_in
+
+from nodes.config import InitiatorSpec, MachineConfig, PolicySpec, Shape, Sink
+from nodes.messages import Desired, Event, Reported, Sample
+from nodes.units import MS_NS
+
+pytestmark = [pytest.mark.net_admin, pytest.mark.usefixtures("libnbd")]
+
+NBD_PORT = 10_809
+MACHINE = MachineConfig(memory_pages=2048, min_free_pages=64, working_set_pages=3072, touch_pages_per_s=3000)
+SINK = Sink(kind="udp", port=9000, reader="stalled", rcvbuf_bytes=212_992)
+SPEC = InitiatorSpec(machine=MACHINE, policy=PolicySpec(name="none"), sinks=(SINK,), target=f"{RIGHT}:{NBD_PORT}")
+
+
+@dataclass
+class Lab:
+    """An arm on the left, a target on the right."""
+
+    arm: Remote
+    right: str
+    target: Any
+    seq: int = 0
+
+    def apply(self, spec: InitiatorSpec = SPEC, run: str = "a", shape: Shape | None = None) -> Reported:
+        self.seq += 1
+        desired = Desired(seq=self.seq, run=run, spec=spec)
+        answer: Reported = self.arm.ask(
+            ("apply", desired if shape is None else msgspec.structs.replace(desired, shape=shape))
+        )
+        assert (answer.seq, answer.run) == (self.seq, run)
+        return answer
+
+    def sample(self) -> Sample:
+        sample: Sample = self.arm.ask(("sample",))
+        return sample
+
+    def events(self) -> list[Event]:
+        events: list[Event] = self.arm.ask(("events",))
+        return events
+
+    def told(self, *kinds: str, deadline_s: float = 5) -> list[Event]:
+        """All events until one of the last of `kinds` has come, without those of other kinds."""
+        end, events = time.monotonic() + deadline_s, self.events()
+        while kinds[-1] not in [event.kind for event in events]:
+            assert time.monotonic() < end, f"no {kinds[-1]} within {deadline_s} s: {events}"
+            time.sleep(0.02)
+            events += self.events()
+        return [event for event in events if event.kind in kinds]
+
+    def until(self, condition: Callable[[Sample], object], deadline_s: float = 20) -> Sample:
+        end = time.monotonic() + deadline_s
+        while not condition(sample := self.sample()):
+            assert time.monotonic() < end, f"not within {deadline_s} s: {sample}"
+            time.sleep(0.02)
+        return sample
+
+    def flood(self, packets: int, port: int = SINK.port, size: int = 1400) -> None:
+        run_in(self.right, send_datagrams, packets, port, size)
+
+
+def send_datagrams(packets: int, port: int, size: int) -> int:
+    """Bounded: at most 10 000 a second."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for sent in range(packets):
+            sock.sendto(bytes(size), (LEFT, port))
+            if sent % 100 == 99:
+                time.sleep(0.01)
+    return packets
+
+
+@pytest.fixture
+def lab(serve: Callable[..., Any]) -> Iterator[Lab]:
+    with pair() as (left, right):
+        target = serve("memory", "64M", address=RIGHT, port=NBD_PORT, space=right)
+        run_in(right, wait_for_target)
+        with Remote(left, serve_arm) as arm:
+            yield Lab(arm, right, target)
+            arm.ask(("close",))
+
+
+def wait_for_target() -> bool:
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        with socket.socket() as sock:
+            if sock.connect_ex((RIGHT, NBD_PORT)) == 0:
+                return True
+        time.sleep(0.01)
+    raise TimeoutError("no target")
+
+
+def test_before_any_wish_it_is_idle_and_able(lab: Lab) -> None:
+    status = lab.arm.ask(("status",))
+    assert (status.state, status.reason, status.address) == ("online", "", LEFT)
+    assert lab.sample().state == "idle"
+
+
+def test_it_swaps_under_pressure_and_every_page_comes_back_whole(lab: Lab) -> None:
+    answer = lab.apply()
+    assert answer.error == "" and answer.spec == SPEC, "all values read back are those asked for"
+    sample = lab.until(lambda now: now.verified_pages > 2000)
+    assert sample.corrupt_pages == 0 and sample.pump_drops == 0
+    assert sample.swap_out_pages > 2000 and sample.rx_packets > sample.swap_out_pages
+    assert sample.free_pages < MACHINE.memory_pages // 8, "pressure was reached"
+    assert lab.events() == []
+
+
+def test_resident_memory_stays_close_to_the_modelled_pool(lab: Lab) -> None:
+    lab.apply()
+    sample = lab.until(lambda now: now.verified_pages > 500)
+    above = sample.rss_bytes - (MACHINE.memory_pages - sample.free_pages) * 4096
+    assert above < 48 << 20
+
+
+def test_a_flood_fills_its_buffer_is_dropped_and_leaves_the_block_connection_alone(lab: Lab) -> None:
+    lab.apply()
+    lab.until(lambda now: now.verified_pages > 100)
+    lab.flood(2000)
+    sample = lab.until(lambda now: now.rcvbuf_drops > 1000)
+    assert sample.junk_held_bytes >= 2 * SINK.rcvbuf_bytes
+    assert sample.block_drops == 0
+    lab.until(lambda now: now.verified_pages > sample.verified_pages + 500)
+    assert lab.sample().corrupt_pages == 0
+
+
+def test_an_application_that_runs_reads_its_junk(lab: Lab) -> None:
+    lab.apply(msgspec.structs.replace(SPEC, sinks=(msgspec.structs.replace(SINK, reader="app"),)))
+    lab.until(lambda now: now.progress_pages)
+    lab.flood(1000)
+    lab.until(lambda now: now.junk_packets >= 1000 and now.junk_held_bytes == 0)
+
+
+def test_a_policy_is_changed_live_and_read_back(lab: Lab) -> None:
+    before = lab.apply()
+    connected = lab.until(lambda now: now.verified_pages)
+    changed = msgspec.structs.replace(
+        SPEC, policy=PolicySpec(name="memalloc"), machine=msgspec.structs.replace(MACHINE, min_free_pages=80)
+    )
+    answer = lab.apply(changed)
+    assert (before.error, answer.error) == ("", "") and answer.spec == changed
+    sample = lab.until(lambda now: now.policy == "memalloc" and now.verified_pages > connected.verified_pages)
+    assert sample.min_pages > connected.min_pages + 16, "the policy's own reserve stands on the new watermark"
+    assert [(event.kind, event.detail["policy"]) for event in lab.events()] == [("policy", "memalloc")]
+
+
+def test_what_cannot_change_in_a_run_is_refused_and_all_stays(lab: Lab) -> None:
+    lab.apply()
+    bigger = msgspec.structs.replace(SPEC, machine=msgspec.structs.replace(MACHINE, memory_pages=4096))
+    answer = lab.apply(bigger)
+    assert answer.error == "a running machine keeps its machine (but min_free): start a new run"
+    assert answer.spec == SPEC
+    answer = lab.apply(msgspec.structs.replace(SPEC, policy=PolicySpec(name="memaloc")))
+    assert "did you mean 'memalloc'?" in answer.error and answer.spec == SPEC
+    assert lab.apply(bigger, run="b").spec == bigger
+
+
+def test_a_sink_is_added_live(lab: Lab) -> None:
+    lab.apply()
+    both = msgspec.structs.replace(SPEC, sinks=(SINK, msgspec.structs.replace(SINK, port=9001, reader="fast")))
+    assert lab.apply(both).spec == both
+    lab.flood(50, port=9001)
+    lab.until(lambda now: now.junk_packets >= 50 and now.junk_held_bytes == 0)
+
+
+def test_a_delay_is_held_and_measured(lab: Lab) -> None:
+    lab.apply()
+    answer = lab.apply(shape=Shape(delay_ns=20 * MS_NS))
+    assert answer.error == "" and answer.shape.delay_ns == 20 * MS_NS
+    assert 20 * MS_NS <= answer.measured["rtt_ns_p50"] < 60 * MS_NS
+    before = lab.sample()
+    lab.until(lambda now: now.verified_pages > before.verified_pages)
+
+
+def test_a_pulled_cable_stalls_and_the_plugged_one_recovers(lab: Lab) -> None:
+    lab.apply()
+    lab.until(lambda now: now.verified_pages > 100)
+    assert lab.apply(shape=Shape(cut=True)).shape.cut is True
+    lab.until(lambda now: now.progress_age_ns > 1200 * MS_NS)
+    assert lab.apply(shape=Shape(cut=False)).shape.cut is False
+    lab.until(lambda now: now.progress_age_ns < 100 * MS_NS)
+    stall, recovered = lab.told("stall", "recovered")
+    assert stall.detail["waits"] and stall.detail["stalled_ns"] > 1000 * MS_NS
+    assert recovered.detail["stalled_ns"] >= stall.detail["stalled_ns"]
+    assert lab.sample().corrupt_pages == 0
+
+
+def test_a_target_that_restarts_is_connected_again_and_lost_pages_are_told(lab: Lab) -> None:
+    lab.apply()
+    lab.until(lambda now: now.verified_pages > 100)
+    lab.target.kill()
+    lab.until(lambda now: now.progress_age_ns > 200 * MS_NS)
+    lab.target.start()  # a new, empty memory disk: what was swapped out is gone
+    lab.until(lambda now: now.corrupt_pages > 0)
+    events = lab.events()
+    assert [event.detail["state"] for event in events if event.kind == "reconnect"] == ["lost", "connected"]
+    assert any(event.kind == "corrupt" and event.detail["pages"] for event in events)
+
+
+def test_no_target_is_one_line_and_the_next_wish_may_be_met(lab: Lab) -> None:
+    answer = lab.apply(msgspec.structs.replace(SPEC, target=f"{RIGHT}:9"))
+    assert answer.error == f"storage target {RIGHT}:9 cannot be reached: Connection refused"
+    assert answer.spec is None and lab.sample().state == "idle"
+    assert lab.apply().spec == SPEC
+
+
+def test_without_a_target_the_machine_idles_and_packets_are_judged(lab: Lab) -> None:
+    idle = msgspec.structs.replace(SPEC, target="")
+    assert lab.apply(idle).spec == idle
+    lab.flood(20)
+    sample = lab.until(lambda now: now.rx_packets >= 20)
+    assert (sample.state, sample.progress_pages) == ("idle", 0)
