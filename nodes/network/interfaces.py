@@ -110,21 +110,26 @@ def _reverse_query(address: str, number: int) -> bytes:
 
 def _first_name(answer: bytes, query: bytes) -> str:
     """The name in the first record of `answer` to `query`; empty when it is no such answer (RFC 1035, section 4.1)."""
-    header = answer[:2] == query[:2] and len(answer) > len(query) + 12
-    if not header or not struct.unpack_from(">H", answer, 6)[0]:
+    try:
+        if answer[:2] != query[:2] or not struct.unpack_from(">H", answer, 6)[0]:
+            return ""
+        _, at = _name(answer, len(query))  # the owner: Docker spells it out, others point to the question
+        kind = struct.unpack_from(">H", answer, at)[0]
+        return _name(answer, at + 10)[0] if kind == _PTR else ""
+    except (IndexError, struct.error):  # cut short
         return ""
-    kind = struct.unpack_from(">H", answer, len(query) + 2)[0]
-    return _labels(answer, len(query) + 12) if kind == _PTR else ""
 
 
-def _labels(message: bytes, at: int) -> str:
-    names: list[str] = []
-    for _ in range(64):  # bounds a message whose pointers go in a circle
-        if at >= len(message) or not message[at]:
+def _name(message: bytes, at: int) -> tuple[str, int]:
+    """The name at `at`, and where what follows it begins. Raises IndexError or struct.error past the end."""
+    labels: list[str] = []
+    end = 0
+    for _ in range(128):  # bounds a message whose pointers go in a circle
+        if not (length := message[at]):
             break
-        if message[at] >= 0xC0:
-            at = struct.unpack_from(">H", message, at)[0] & 0x3FFF if at + 1 < len(message) else len(message)
+        if length >= 0xC0:
+            end, at = end or at + 2, struct.unpack_from(">H", message, at)[0] & 0x3FFF
             continue
-        names.append(message[at + 1 : at + 1 + message[at]].decode("ascii", "replace"))
-        at += 1 + message[at]
-    return ".".join(names)
+        labels.append(message[at + 1 : at + 1 + length].decode("ascii", "replace"))
+        at += 1 + length
+    return ".".join(labels), end or at + 1

@@ -74,7 +74,7 @@ class Link:
         contradict each other and LackingError for what this kernel cannot do; `shape` then still tells what is in force."""
         wanted = merge(self._asked, request)
         check(wanted)
-        await self._apply_qdisc(msgspec.structs.replace(wanted, cut=False))
+        await self._apply_qdisc(wanted)
         self._held = _without(wanted, self._answer.shape)
         self.hold.set(self._held)
         await self._apply_relay()
@@ -91,9 +91,15 @@ class Link:
         await self.apply(OPEN_LINK)
 
     async def _apply_qdisc(self, wanted: Shape) -> None:
-        if wanted != self._ordered:
+        if self._kernels_part(wanted) != self._ordered:
             self._answer = await shaper.order(Order(interface=self.interface, shape=wanted, netem=self._answer.netem))
-            self._ordered = wanted
+            self._ordered = self._kernels_part(wanted)
+
+    def _kernels_part(self, wanted: Shape) -> Shape:
+        """What of `wanted` concerns a qdisc: a change of anything else need not start the shaping program."""
+        if self._answer.netem is False:
+            return merge(OPEN_LINK, Shape(rate_bps=wanted.rate_bps, duplicate_ratio=wanted.duplicate_ratio))
+        return msgspec.structs.replace(wanted, cut=False)
 
     async def _apply_relay(self) -> None:
         if self._relay_number is not None and self.hold.active and self._relay is None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import socket
-import struct
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -56,14 +55,19 @@ def test_a_resolver_that_is_not_there_leaves_the_name_open(monkeypatch: pytest.M
     assert interfaces.own_name("198.18.1.2") == socket.gethostname()
 
 
-def test_an_answer_names_the_asked_address() -> None:
-    query = interfaces._reverse_query("198.18.1.2", 77)
-    # As Docker's resolver answers: the question repeated, the owner a pointer to it, the name in full.
-    name = b"\x16netreserve-initiator-1\x0fnetreserve_data\0"
-    record = b"\xc0\x0c" + struct.pack(">2HIH", 12, 1, 600, len(name)) + name
-    answer = query[:2] + struct.pack(">5H", 0x8180, 1, 1, 0, 0) + query[12:] + record
-    assert interfaces._first_name(answer, query) == "netreserve-initiator-1.netreserve_data"
-    assert interfaces._first_name(b"\0\0" + answer[2:], query) == ""
+QUESTION = b"\x012\x0277\x0218\x03198\x07in-addr\x04arpa\0"
+
+
+@pytest.mark.parametrize("owner", [QUESTION, b"\xc0\x0c"], ids=["as recorded from Docker", "as others compress it"])
+def test_an_answer_names_the_asked_address(owner: bytes) -> None:
+    query = interfaces._reverse_query("198.18.77.2", 7)
+    name = b"\x13netpart-initiator-1\x0cnetpart_data\0"
+    record = owner + b"\0\x0c\0\x01\0\0\x02X\0\x22" + name
+    answer = b"\0\x07\x81\x80\0\x01\0\x01\0\0\0\0" + QUESTION + b"\0\x0c\0\x01" + record
+    assert interfaces._first_name(answer, query) == "netpart-initiator-1.netpart_data"
+    assert interfaces._first_name(b"\0\x08" + answer[2:], query) == ""
+    for cut in range(len(answer) - len(name)):
+        assert interfaces._first_name(answer[:cut], query) == ""
 
 
 @given(st.binary(max_size=200))
