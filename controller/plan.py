@@ -284,4 +284,4 @@ def _flood(item: PlannedFlood) -> str:
 
 
 def _span(start_ns: int, end_ns: int) -> str:
-    return f"{format_ns(start_ns)} to {format_ns(end_ns)}"
+    return f"{format_ns(start_ns) if start_ns else '0 s'} to {format_ns(end_ns)}"
