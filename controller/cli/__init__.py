@@ -1,0 +1,1 @@
+"""The command line: one verb a file, composed by main.py. Typer and Rich are imported here alone."""

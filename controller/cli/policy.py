@@ -10,7 +10,7 @@ from rich.table import Table
 
 from controller.api import SetPolicy, Show, State
 from controller.cli.console import Json, console, print_json
-from controller.cli.ps import policy_of
+from controller.cli.ps import policy_of, present
 from controller.cli.session import ask
 from nodes.config import InitiatorSpec, PolicySpec
 from nodes.machine.allocators import ALLOCATORS
@@ -50,10 +50,10 @@ def _print(state: State, *, json: bool) -> None:
         print_json(state)
         return
     table = Table("initiator", "policy (allocator)", "remark", box=None, pad_edge=False)
-    for node in state.nodes:
+    for node in present(state):
         if node.status.role == "initiator":
             reported = node.reported
             known = reported is not None and isinstance(reported.spec, InitiatorSpec)
             remark = reported.error if reported else "has not reported yet"
             table.add_row(node.status.node, policy_of(node) if known else "unknown", escape(remark))
-    console().print(table if table.row_count else "no initiator has reported yet")
+    console().print(table if table.row_count else "no initiator is online")

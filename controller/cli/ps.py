@@ -37,6 +37,11 @@ def print_state(state: State) -> None:
     out.print(f"run: {escape(state.run or 'none')}   flood: {escape(state.flood or 'stopped')}")
 
 
+def present(state: State) -> list[NodeState]:
+    """The nodes that are there: settings of a node that left (only `ps` lists those) are nobody's."""
+    return [node for node in state.nodes if node.status.state != "offline"]
+
+
 def policy_of(node: NodeState) -> str:
     """The policy in force at `node` with its allocator, `-` where there is none."""
     spec = node.reported.spec if node.reported else None

@@ -13,6 +13,7 @@ from rich.table import Table
 from controller.api import NodeState, SetShape, Show, State
 from controller.cli.console import Json, console, print_json
 from controller.cli.options import given
+from controller.cli.ps import present
 from controller.cli.session import ask
 from nodes.config import Shape
 from nodes.errors import UsageError
@@ -72,9 +73,9 @@ def _print(state: State, *, json: bool) -> None:
         return
     names = ("rate", "delay", "jitter", "loss", "reorder", "duplicate", "link")
     table = Table("node", *names, "done by", "remark", box=None, pad_edge=False)
-    for node in state.nodes:
+    for node in present(state):
         table.add_row(*map(escape, _cells(node)))
-    console().print(table if state.nodes else "no node has reported yet")
+    console().print(table if table.row_count else "no node is online")
 
 
 def _cells(node: NodeState) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from clirunner import netreserve
 from scriptedcontroller import ScriptedController
@@ -56,6 +57,18 @@ def test_shape_set_changes_only_what_it_is_given(controller: ScriptedController,
     assert " ".join(in_force.split()) == (
         "target-1 100 Mbit 10 ms 0 ns 0.5 % 0 % 0 % up rate: tbf, delay: nfqueue hold"
     )
+
+
+def test_settings_of_a_node_that_left_are_not_shown(controller: ScriptedController, capsys: Capture) -> None:
+    initiator, target = controller.state.nodes
+    gone = msgspec.structs.replace(initiator, status=msgspec.structs.replace(initiator.status, state="offline"))
+    controller.state = msgspec.structs.replace(controller.state, nodes=(gone, target))
+    assert carry_out(["policy", "show"]) == 0
+    assert capsys.readouterr().out == "no initiator is online\n"
+    assert carry_out(["shape", "show"]) == 0
+    assert "initiator-1" not in capsys.readouterr().out
+    assert carry_out(["ps"]) == 0
+    assert "initiator-1  offline" in capsys.readouterr().out
 
 
 def test_flood_start_and_stop(controller: ScriptedController, capsys: Capture) -> None:
