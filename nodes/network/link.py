@@ -45,6 +45,8 @@ class Link:
         self.hold: DelayLine[Any] = DelayLine(random)
         self._relay_number = relay_number
         self._relay: Relay | None = None
+        self._lost = 0
+        """By relays that have ended."""
         self._asked = OPEN_LINK
         self._ordered: Shape | None = None
         """What `_answer` answers; None before the first time."""
@@ -75,16 +77,14 @@ class Link:
         wanted = merge(self._asked, request)
         check(wanted)
         await self._apply_qdisc(wanted)
-        self._held = _without(wanted, self._answer.shape)
-        self.hold.set(self._held)
-        await self._apply_relay()
+        await self._apply_hold(_without(wanted, self._answer.shape))
         await self._apply_cut(bool(wanted.cut))
         self._asked = wanted
         return self.shape, self.means
 
     def dropped(self) -> int:
         """Packets the link itself lost because its queue was full: harness loss."""
-        return self._relay.dropped() if self._relay else 0
+        return self._lost + (self._relay.dropped() if self._relay else 0)
 
     async def close(self) -> None:
         """Makes the interface as it was found."""
@@ -101,11 +101,22 @@ class Link:
             return merge(OPEN_LINK, Shape(rate_bps=wanted.rate_bps, duplicate_ratio=wanted.duplicate_ratio))
         return msgspec.structs.replace(wanted, cut=False)
 
+    async def _apply_hold(self, wanted: Shape) -> None:
+        self.hold.set(wanted)
+        try:
+            await self._apply_relay()
+        except BaseException:
+            self.hold.set(OPEN_LINK)
+            self._held = OPEN_LINK
+            raise
+        self._held = wanted
+
     async def _apply_relay(self) -> None:
         if self._relay_number is not None and self.hold.active and self._relay is None:
             self._relay = await Relay.start(self.interface, self._relay_number, self.hold)
         elif self._relay is not None and not self.hold.active:
             relay, self._relay = self._relay, None
+            self._lost += relay.dropped()
             await relay.stop()
 
     async def _apply_cut(self, cut: bool) -> None:

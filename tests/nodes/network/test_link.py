@@ -20,9 +20,11 @@ from nodes.config import OPEN_LINK, Shape
 from nodes.errors import HarnessError, LackingError, NetreserveError, UsageError
 from nodes.network import steer
 from nodes.network.link import Link, check, merge
+from nodes.network.nfqueue import Queue
 from nodes.network.probe import rtt_ns_p50
 
 PORT = 9100
+RELAY = 11
 MS = 1_000_000
 
 
@@ -44,7 +46,7 @@ def test_a_request_changes_only_what_it_names() -> None:
 
 
 def serve(connection: Connection, interface: str) -> None:
-    asyncio.run(_serve(connection, Link(interface, Random(1), relay_number=11)))
+    asyncio.run(_serve(connection, Link(interface, Random(1), relay_number=RELAY)))
 
 
 async def _serve(connection: Connection, link: Link) -> None:
@@ -207,3 +209,27 @@ def test_what_the_kernel_cannot_do_is_refused_and_nothing_changes(nodes: tuple[R
         return
     assert answer == (LackingError, "duplicate needs netem, which this kernel lacks (CONFIG_NET_SCH_NETEM)")
     assert one.ask("state")[:2] == before
+
+
+def take_the_relays_queue(connection: Connection) -> None:
+    with Queue(RELAY):
+        connection.send("taken")
+        connection.recv()
+
+
+@pytest.mark.net_admin
+def test_a_delay_that_cannot_be_held_is_not_said_to_be_in_force() -> None:
+    with (
+        netspaces.pair() as (left, _),
+        Remote(left, take_the_relays_queue) as holder,
+        Remote(left, lambda connection: serve(connection, "left")) as node,
+    ):
+        assert holder.answer() == "taken"
+        answer = node.ask(Shape(delay_ns=MS))
+        if answer[1] == {"delay": "netem"}:
+            return
+        assert answer == (
+            LackingError,
+            "NFQUEUE 11 is already bound by another process: stop it or choose another number",
+        )
+        assert node.ask("state") == (OPEN_LINK, {}, 0)
