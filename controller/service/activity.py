@@ -38,6 +38,8 @@ class Activity:
         self.message = "setting up"
         """What it waits for; empty while a phase goes on as planned."""
         self.notes: list[str] = []
+        self.held = 0
+        """How many changes by hand are under way: until they are acknowledged or failed, the run does not end by itself."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         parts.nodes.listeners.append(self._hear)
 

@@ -70,7 +70,7 @@ class AdHoc(Activity):
         if self.ended.done() or phases[-1].end_ns - phases[0].start_ns > timing.adhoc_max_ns:
             return True
         healed_ns = phases[-1].end_ns - phases[-1].start_ns
-        if self.recording.phase != "heal" or healed_ns < timing.adhoc_heal_ns:
+        if self.held or self.recording.phase != "heal" or healed_ns < timing.adhoc_heal_ns:
             return False
         needed_ns = self._needed_ns()
         return not needed_ns or healed_ns >= min(needed_ns + SAMPLES_LAG_NS, timing.heal_max_ns)

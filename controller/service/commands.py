@@ -142,12 +142,18 @@ class Commands:
 
     async def _change(self, nodes: list[Node], change: Change) -> None:
         """A live change; one that is not in force voids the present run."""
+        current, deadline_s = self._conductor.current, self._parts.timing.ack_deadline_s
+        if current is not None:
+            current.held += 1
         try:
-            await self._parts.nodes.change([node.name for node in nodes], change, self._parts.timing.ack_deadline_s)
+            await self._parts.nodes.change([node.name for node in nodes], change, deadline_s)
         except InconclusiveError as error:
-            if self._conductor.current is not None:
-                self._conductor.current.void(str(error))
+            if current is not None:
+                current.void(str(error))
             raise
+        finally:
+            if current is not None:
+                current.held -= 1
 
     def _named(self, name: str, role: str) -> list[Node]:
         """The online nodes of `role` (empty: of any), or the one called `name`."""

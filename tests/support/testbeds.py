@@ -21,6 +21,7 @@ from controller.record import Result
 from controller.service.daemon import Config, serve
 from controller.service.parts import Timing
 from controller.store.archive import Archive, RunRecord
+from nodes.errors import LackingError
 
 SECOND_NS = 1_000_000_000
 QUICK = Timing(
@@ -114,12 +115,14 @@ class Testbed:
         await until(lambda: self.initiator.progress_pages > 300)
 
     async def _listen(self) -> None:
-        async for progress in self.operator.progress():
-            self.progress.append(progress)
+        while True:
+            with contextlib.suppress(LackingError):  # a controller that goes away may come back
+                async for progress in self.operator.progress():
+                    self.progress.append(progress)
 
 
 @contextlib.asynccontextmanager
-async def testbed(broker: Broker, runs: Path, *, daemon: bool = True) -> AsyncIterator[Testbed]:
+async def whole_bed(broker: Broker, runs: Path, *, daemon: bool = True) -> AsyncIterator[Testbed]:
     """Everything up, default settings in force; with `daemon` False the test brings the controller itself."""
     with StandInLocust() as locust:
         bed = Testbed(broker, locust, runs)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from brokers import Broker
-from testbeds import Testbed, testbed
+from testbeds import Testbed, whole_bed
 
 
 @pytest.fixture
@@ -17,5 +17,5 @@ def broker() -> Iterator[Broker]:
 
 @pytest.fixture
 async def bed(broker: Broker, tmp_path: Path) -> AsyncIterator[Testbed]:
-    async with testbed(broker, tmp_path / "runs") as bed:
+    async with whole_bed(broker, tmp_path / "runs") as bed:
         yield bed

@@ -9,14 +9,14 @@ import sys
 from pathlib import Path
 
 from brokers import Broker, until
-from testbeds import SCENARIO, serving, testbed
+from testbeds import SCENARIO, serving, whole_bed
 
 from controller.store.database import Database
 
 
 async def test_a_killed_controllers_run_is_marked_and_keeps_its_samples(broker: Broker, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    async with testbed(broker, runs, daemon=False) as bed:
+    async with whole_bed(broker, runs, daemon=False) as bed:
         config = bed.config
         env = os.environ | {
             "NETRESERVE_BROKER": str(config.broker),

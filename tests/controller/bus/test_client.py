@@ -1,0 +1,188 @@
+"""An operator's connection: what it is told when something is not there."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from brokers import Broker, free_port, until
+
+from controller.api import (
+    CONTROLLER_STATUS,
+    PROGRESS,
+    REQUESTS,
+    ControllerStatus,
+    Progress,
+    Reply,
+    Request,
+    Show,
+    State,
+)
+from controller.bus.access import Broker as Address
+from controller.bus.access import Credentials, load_credentials, parse_broker
+from controller.bus.client import Client
+from controller.bus.mqtt import Bus
+from nodes.errors import LackingError, UsageError
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    broker = Broker()
+    yield broker
+    broker.remove()
+
+
+def operator(broker: Broker) -> Client:
+    return Client(f"127.0.0.1:{broker.port}", load_credentials(broker.folder / "runs" / ".operator.json"))
+
+
+@pytest.fixture
+async def controller(broker: Broker) -> AsyncIterator[Bus]:
+    """A controller that answers every request with an empty State."""
+    status = ControllerStatus(state="online")
+    bus = Bus(
+        Address("127.0.0.1", broker.port),
+        load_credentials(broker.folder / "controller" / "credentials.json"),
+        "controller",
+        hello=(CONTROLLER_STATUS, lambda: status),
+        will=(CONTROLLER_STATUS, msgspec.structs.replace(status, state="offline")),
+    )
+    answers: set[asyncio.Task[None]] = set()
+
+    def answer(where: str, request: Request) -> None:
+        reply = Reply(id=request.id, answer=State(nodes=()))
+        answers.add(asyncio.create_task(bus.publish(f"netreserve/controller/reply/{request.client}", reply)))
+
+    bus.route(REQUESTS, Request, answer)
+    async with bus:
+        yield bus
+
+
+async def test_a_question_is_answered(broker: Broker, controller: Bus) -> None:
+    async with operator(broker) as client:
+        assert await client.ask(Show()) == State(nodes=())
+
+
+async def test_progress_arrives_in_order(broker: Broker, controller: Bus) -> None:
+    async with operator(broker) as client:
+        task = asyncio.create_task(_first(client, 5))
+        await client.ask(Show())
+        for number in range(5):
+            progress = Progress(run="r", scenario="s", phase="warmup", elapsed_ns=number, expected_ns=9)
+            await controller.publish(PROGRESS, progress)
+        assert await asyncio.wait_for(task, 10) == [0, 1, 2, 3, 4]
+
+
+async def _first(client: Client, count: int) -> list[int]:
+    progress = client.progress()
+    return [(await anext(progress)).elapsed_ns for _ in range(count)]
+
+
+async def test_no_broker_is_told_in_one_line() -> None:
+    port = free_port()
+    with pytest.raises(LackingError, match=rf"^no broker answers at 127\.0\.0\.1:{port}: is the testbed up\?.*$"):
+        async with Client(f"127.0.0.1:{port}", None):
+            pass
+
+
+@pytest.mark.parametrize("credentials", [None, Credentials(username="operator", password="wrong", source="a file")])
+async def test_wrong_credentials_are_told(broker: Broker, credentials: Credentials | None) -> None:
+    with pytest.raises(LackingError, match="refuses the credentials"):
+        async with Client(f"127.0.0.1:{broker.port}", credentials):
+            pass
+
+
+async def test_a_broker_without_a_controller_is_told(broker: Broker) -> None:
+    async with operator(broker) as client:
+        with pytest.raises(LackingError, match="no controller is known"):
+            await client.ask(Show())
+
+
+async def test_a_controller_that_went_offline_is_told(broker: Broker, controller: Bus) -> None:
+    await controller.__aexit__(None, None, None)
+    async with operator(broker) as client:
+        with pytest.raises(LackingError, match="the controller is offline"):
+            await client.ask(Show())
+
+
+async def test_a_controller_that_does_not_answer_is_told(broker: Broker, controller: Bus) -> None:
+    controller._routes.clear()
+    async with operator(broker) as client:
+        with pytest.raises(LackingError, match=r"did not answer within 0\.3 s"):
+            await client.ask(Show(), deadline_s=0.3)
+
+
+async def test_a_message_published_while_the_broker_is_away_arrives_after_its_restart(
+    broker: Broker, controller: Bus
+) -> None:
+    async with operator(broker) as client:
+        await client.ask(Show())
+        broker.stop()
+        await until(lambda: not controller._connected.is_set())
+        late = asyncio.create_task(controller.publish(CONTROLLER_STATUS, ControllerStatus(state="late"), retain=True))
+        broker.start()
+        await asyncio.wait_for(late, 10)
+        await until(lambda: client.controller is not None and client.controller.state == "late")
+        assert await asyncio.wait_for(_answered(client), 10)
+
+
+async def _answered(client: Client) -> bool:
+    while True:
+        assert client.controller is not None
+        client.controller = ControllerStatus(state="online", t_ns=time.time_ns())
+        try:
+            await client.ask(Show(), deadline_s=0.5)
+            return True
+        except LackingError:
+            continue
+
+
+async def test_a_patient_bus_waits_for_its_broker(broker: Broker) -> None:
+    broker.stop()
+    bus = Bus(
+        Address("127.0.0.1", broker.port),
+        load_credentials(broker.folder / "controller" / "credentials.json"),
+        "controller",
+        patient=True,
+    )
+    entering = asyncio.create_task(bus.__aenter__())
+    done, _ = await asyncio.wait({entering}, timeout=0.3)
+    assert not done
+    broker.start()
+    await asyncio.wait_for(entering, 10)
+    await bus.__aexit__(None, None, None)
+
+
+def test_a_broken_message_is_told_and_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    async def check() -> None:
+        bus = Bus(Address("127.0.0.1", 1), None, "x")
+        heard: list[ControllerStatus] = []
+        bus.route(CONTROLLER_STATUS, ControllerStatus, lambda where, status: heard.append(status))
+        handler = bus._routes[0][3]
+        handler(CONTROLLER_STATUS, b'{"state": 7}')
+        handler(CONTROLLER_STATUS, b"\xff")
+        handler(CONTROLLER_STATUS, b'{"state": "online"}')
+        assert heard == [ControllerStatus(state="online")]
+
+    asyncio.run(check())
+    assert capsys.readouterr().err.count("is no ControllerStatus") == 2
+
+
+def test_broker_addresses() -> None:
+    assert parse_broker("broker") == Address("broker", 1883)
+    assert str(parse_broker("10.0.0.1:99")) == "10.0.0.1:99"
+    for bad in ("", ":1883", "broker:x", "broker:0", "broker:70000"):
+        with pytest.raises(UsageError, match="is no broker address"):
+            parse_broker(bad)
+
+
+def test_credentials_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(LackingError, match="is the testbed up"):
+        load_credentials(tmp_path / "missing.json")
+    (tmp_path / "bad.json").write_text('["x"]')
+    with pytest.raises(LackingError, match="holds no credentials"):
+        load_credentials(tmp_path / "bad.json")

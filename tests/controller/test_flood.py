@@ -1,0 +1,55 @@
+"""Locust's web API, against a server that answers as it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from brokers import free_port
+from standinlocust import StandInLocust
+
+from controller.flood import Locust
+from nodes.errors import HarnessError, LackingError
+from traffic.profiles import Flood, parse_form
+
+FLOOD = Flood(kind="udp", rate_pps=20_000, size_bytes=1400, sockets=4)
+
+
+@pytest.fixture
+def server() -> Iterator[StandInLocust]:
+    with StandInLocust() as server:
+        yield server
+
+
+async def test_a_flood_starts_and_stops(server: StandInLocust) -> None:
+    async with Locust(server.url) as locust:
+        assert not (await locust.state()).going
+        await locust.start(FLOOD, ("198.18.1.11",), 30, 9000)
+        state = await locust.state()
+        assert (state.going, state.user_count, state.workers) == (True, 2, 2)
+        await locust.stop()
+        assert not (await locust.state()).going
+    swarm = parse_form(server.swarms[0])
+    assert (swarm.rate_pps, swarm.seconds, swarm.targets, swarm.port) == (20_000, 30, ("198.18.1.11",), 9000)
+    assert server.resets == 1
+
+
+async def test_a_refusal_carries_locusts_reason(server: StandInLocust) -> None:
+    server.refusal = "a flood is going on"
+    async with Locust(server.url) as locust:
+        with pytest.raises(HarnessError, match="a flood is going on"):
+            await locust.start(FLOOD, ("198.18.1.11",), 30)
+
+
+async def test_nobody_there_is_told_in_one_line() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    async with Locust(url) as locust:
+        with pytest.raises(LackingError, match=f"^Locust does not answer at {url}: .+$"):
+            await locust.state()
+
+
+async def test_another_program_at_the_port_is_told(server: StandInLocust) -> None:
+    server._stats = lambda: {"hello": "world"}  # type: ignore[method-assign]
+    async with Locust(server.url) as locust:
+        with pytest.raises(HarnessError, match="is it another program"):
+            await locust.state()
