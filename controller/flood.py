@@ -59,7 +59,7 @@ class Locust:
 
     async def stop(self) -> None:
         """Stops whatever goes on; junk that was sent may still arrive."""
-        await self._ask("GET", "/stop")
+        await self._ask("POST", "/stop")
 
     async def reset(self) -> None:
         """Sets all statistics to zero."""

@@ -46,8 +46,9 @@ class Engine:
 
     def containers(self) -> dict[str, Container]:
         """All containers of the project by node name, stopped ones too."""
-        label = f"com.docker.compose.project={self.project}"
-        listed = self._call("containers", all=True, filters={"label": [label]})
+        # images carry compose's project and service labels too: only the number says that compose made the container
+        labels = [f"com.docker.compose.project={self.project}", "com.docker.compose.container-number"]
+        listed = self._call("containers", all=True, filters={"label": labels})
         found = [self._container(entry["Id"]) for entry in listed]
         return {container.node: container for container in found}
 
@@ -79,15 +80,16 @@ class Engine:
 
     def logs(self, node: str, since_s: int = 0) -> bytes:
         """What the container wrote to stdout and stderr since Unix time `since_s`."""
-        logs = self._call("logs", self.container(node).id, stdout=True, stderr=True, timestamps=True, since=since_s)
+        logs = self._call(
+            "logs", self.container(node).id, stdout=True, stderr=True, timestamps=True, since=since_s or None
+        )
         return bytes(logs)
 
     def _container(self, container_id: str) -> Container:
         found = self._call("inspect_container", container_id)
         labels, state, host = found["Config"]["Labels"], found["State"], found["HostConfig"]
-        number = labels.get("com.docker.compose.container-number", "1")
         return Container(
-            node=f"{labels.get('com.docker.compose.service', found['Name'].strip('/'))}-{number}",
+            node=f"{labels['com.docker.compose.service']}-{labels['com.docker.compose.container-number']}",
             id=container_id,
             hostname=found["Config"]["Hostname"],
             running=state["Running"],

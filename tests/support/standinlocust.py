@@ -42,7 +42,7 @@ class StandInLocust:
         match (method, path):
             case ("POST", "/swarm"):
                 return self._swarm(form)
-            case ("GET", "/stop"):
+            case ("POST", "/stop"):
                 self.end()
                 return {"success": True, "message": "Test stopped"}
             case ("POST", "/stats/reset"):
