@@ -156,9 +156,13 @@ class InitiatorArm:
 
     async def _open_pump(self) -> Pump:
         if self._pump is None:
-            self._queue = nfqueue.Queue(QUEUE_NUMBER)
-            self._pump = Pump(self._queue, self._link.hold)
-            await steer.install(steer.queue_rule(self._data.name, QUEUE_NUMBER))
+            queue = nfqueue.Queue(QUEUE_NUMBER)
+            try:
+                await steer.install(steer.queue_rule(self._data.name, QUEUE_NUMBER))
+            except BaseException:
+                queue.close()
+                raise
+            self._queue, self._pump = queue, Pump(queue, self._link.hold)
         return self._pump
 
     async def _begin(self, desired: Desired, spec: InitiatorSpec, pump: Pump) -> None:

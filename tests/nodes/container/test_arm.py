@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from typing import Any
 
 import msgspec
@@ -13,7 +15,7 @@ import pytest
 from armremote import serve_arm
 from netspaces import LEFT, RIGHT, Remote, pair, run_in
 
-from nodes.config import InitiatorSpec, MachineConfig, PolicySpec, Shape, Sink
+from nodes.config import InitiatorSpec, MachineConfig, PolicySpec, Reader, Shape, Sink
 from nodes.messages import Desired, Event, Reported, Sample
 from nodes.units import MS_NS
 
@@ -79,6 +81,35 @@ def send_datagrams(packets: int, port: int, size: int) -> int:
             if sent % 100 == 99:
                 time.sleep(0.01)
     return packets
+
+
+def send_stream(port: int, size: int) -> None:
+    with socket.create_connection((LEFT, port), timeout=10) as sock:
+        sock.sendall(bytes(size))
+        sock.shutdown(socket.SHUT_WR)
+        assert sock.recv(1) == b"", "the sink read to the end and hung up"
+
+
+def send_until_stuck(port: int) -> int:
+    with socket.create_connection((LEFT, port), timeout=1) as sock:
+        sent = 0
+        try:
+            while sent < 8_000_000:
+                sent += sock.send(bytes(16_384))
+        except TimeoutError:
+            pass
+        return sent
+
+
+def ask_http(port: int, requests: int) -> int:
+    """How many of `requests` on one connection were answered 200."""
+    with closing(HTTPConnection(LEFT, port, timeout=10)) as connection:
+        answered = 0
+        for _ in range(requests):
+            connection.request("POST", "/", body=bytes(3000))
+            answer = connection.getresponse()
+            answered += answer.status == 200 and answer.read() == b"ok\n"
+        return answered
 
 
 @pytest.fixture
@@ -172,6 +203,25 @@ def test_a_sink_is_added_live(lab: Lab) -> None:
     assert lab.apply(both).spec == both
     lab.flood(50, port=9001)
     lab.until(lambda now: now.junk_packets >= 50 and now.junk_held_bytes == 0)
+
+
+@pytest.mark.parametrize("reader", ["app", "fast"])
+def test_streams_and_requests_pass_the_machine_and_are_read(lab: Lab, reader: Reader) -> None:
+    sinks = (Sink(kind="tcp", port=9010, reader=reader), Sink(kind="http", port=9020, reader=reader))
+    lab.apply(msgspec.structs.replace(SPEC, sinks=sinks))
+    run_in(lab.right, send_stream, 9010, 500_000)
+    assert run_in(lab.right, ask_http, 9020, 20) == 20
+    sample = lab.until(lambda now: now.junk_held_bytes == 0)
+    assert sample.junk_packets > 500_000 / 1448 and sample.corrupt_pages == 0
+
+
+def test_a_stalled_stream_stops_its_sender(lab: Lab) -> None:
+    lab.apply(
+        msgspec.structs.replace(SPEC, sinks=(Sink(kind="tcp", port=9010, reader="stalled", rcvbuf_bytes=65_536),))
+    )
+    sent = run_in(lab.right, send_until_stuck, 9010)
+    assert 0 < sent < 8_000_000
+    assert 0 < lab.sample().junk_held_bytes < 400_000
 
 
 def test_a_delay_is_held_and_measured(lab: Lab) -> None:
