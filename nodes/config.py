@@ -113,8 +113,8 @@ class InitiatorSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class TargetSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="target"):
-    """All that a storage target is to be. Size, latency and another share of errors (not: errors on or off) cost a reconnect;
-    everything else changes without one."""
+    """All that a storage target is to be. Size, latency and another share of errors (not errors on or off) cost a
+    reconnect; everything else changes without one."""
 
     size_bytes: int = 256 << 20
     latency_ns: int = 0
