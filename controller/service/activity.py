@@ -21,9 +21,9 @@ from controller.service.parts import Parts
 from controller.service.recorder import Recording
 from controller.service.settings import settings
 from controller.verdict import void
-from nodes.errors import LackingError, NetreserveError
+from nodes.errors import NetreserveError
 from nodes.messages import Event, Sample, Status
-from nodes.units import SECOND_NS
+from nodes.units import SECOND_NS, format_bytes
 
 SAMPLES_LAG_NS = 500_000_000
 """The record of a phase reaches so far behind its end: a few samples and their way (own)."""
@@ -38,6 +38,7 @@ class Activity:
         self.message = "setting up"
         """What it waits for; empty while a phase goes on as planned."""
         self.notes: list[str] = []
+        self._autopsies: set[asyncio.Task[None]] = set()
         self.held = 0
         """How many changes by hand are under way: until they are acknowledged or failed, the run does not end by itself."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -104,10 +105,22 @@ class Activity:
 
     def died(self, node: Node, status: Status) -> None:
         """A node went away. Nothing that it could say counts any more."""
+        task = asyncio.create_task(self._autopsy(node, status))
+        self._autopsies.add(task)
+        task.add_done_callback(self._autopsies.discard)
+
+    async def _autopsy(self, node: Node, status: Status) -> None:
+        """At once: a container that is started again forgets what it died of."""
+        phase = self.recording.phase or "setup"
         reason = f": {status.reason}" if status.reason else ""
-        self.void(
-            f"{node.name} went {status.state} in the {self.recording.phase or 'setup'} phase{reason}", harness=True
-        )
+        try:
+            found = await asyncio.to_thread(self.parts.engine.container, node.name) if self.parts.engine else None
+        except NetreserveError as error:
+            found, reason = None, f"{reason} ({error})"
+        if found is not None and found.oom_killed:
+            self.parts.recorder.note("oom", {"by": "cgroup", "limit_bytes": found.memory_limit_bytes}, node.name)
+            reason = f": its container's memory limit of {format_bytes(found.memory_limit_bytes)} killed it"
+        self.void(f"{node.name} went {status.state} in the {phase} phase{reason}", harness=True)
 
     def _write_extras(self, environment: dict[str, object]) -> None:
         self.recording.folder.write_json("env.json", environment)
@@ -127,7 +140,7 @@ class Activity:
             self.recording.folder.write(f"nodes/{node.name}.log", log)
 
     async def _environment(self) -> dict[str, object]:
-        """Where this ran; also tells a container that its own memory limit killed."""
+        """Where this ran, and the containers as they are now."""
         found: dict[str, object] = {
             "netreserve": version("netreserve"),
             "python": platform.python_version(),
@@ -139,12 +152,8 @@ class Activity:
             return found | {"docker": "not configured: memory limits were neither set nor read back"}
         try:
             containers = await asyncio.to_thread(self.parts.engine.containers)
-        except (LackingError, NetreserveError) as error:
+        except NetreserveError as error:
             return found | {"docker": str(error)}
-        for node in self.nodes:
-            container = containers.get(node.name)
-            if container is not None and container.oom_killed:
-                self.parts.recorder.note("oom", {"by": "cgroup", "restarts": container.restarts}, node.name)
         return found | {"containers": {name: msgspec.to_builtins(item) for name, item in containers.items()}}
 
 

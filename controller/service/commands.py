@@ -88,10 +88,10 @@ class Commands:
         return self.state()
 
     def state(self) -> State:
-        """All nodes that ever said something, and what goes on."""
+        """All nodes that were there since this controller began, and what goes on."""
         current = self._conductor.current
         return State(
-            nodes=tuple(_state(node) for node in self._parts.nodes if node.status is not None),
+            nodes=tuple(_state(node) for node in self._parts.nodes if node.seen),
             run=current.recording.run if current else "",
             flood=str(self._watch),
         )

@@ -28,6 +28,8 @@ class Node:
     def __init__(self, role: Role, name: str) -> None:
         self.role, self.name = role, name
         self.status: Status | None = None
+        self.seen = False
+        """Whether it was there since this controller began: brokers remember nodes that are long gone."""
         self.desired: Desired | None = None
         self.reported: Reported | None = None
         self.samples: deque[Sample] = deque(maxlen=RATE_SAMPLES)
@@ -176,6 +178,7 @@ class Nodes:
     def _hear_status(self, where: str, status: Status) -> None:
         node = self._node(where)
         before, node.status = node.status, status
+        node.seen = node.seen or status.state != "offline"
         if before is None or before.state != status.state:
             self._tell(node, status)
         self._look()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
+import locusts
 import pytest
 from brokers import free_port
 from standinlocust import StandInLocust
@@ -32,6 +34,26 @@ async def test_a_flood_starts_and_stops(server: StandInLocust) -> None:
     swarm = parse_form(server.swarms[0])
     assert (swarm.rate_pps, swarm.seconds, swarm.targets, swarm.port) == (20_000, 30, ("198.18.1.11",), 9000)
     assert server.resets == 1
+
+
+async def test_the_real_locust_starts_stops_and_refuses() -> None:
+    slow = Flood(kind="udp", rate_pps=100, size_bytes=64, sockets=1)
+    with locusts.web() as url:
+        async with Locust(url) as locust:
+            await locust.start(slow, ("127.0.0.1",), 10, free_port())
+            with pytest.raises(HarnessError, match="a flood is going on"):
+                await locust.start(slow, ("127.0.0.1",), 10, free_port())
+            await _until(locust, going=True)
+            await locust.stop()
+            await _until(locust, going=False)
+            with pytest.raises(HarnessError, match="targets"):
+                await locust.start(slow, (), 10)
+
+
+async def _until(locust: Locust, *, going: bool) -> None:
+    async with asyncio.timeout(10):  # Locust caches its state for 2 s
+        while (await locust.state()).going != going:
+            await asyncio.sleep(0.05)
 
 
 async def test_a_refusal_carries_locusts_reason(server: StandInLocust) -> None:

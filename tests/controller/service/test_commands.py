@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from brokers import until
+from scriptednode import ScriptedNode
 from testbeds import Testbed, failed
 
 from controller.api import SetPolicy, SetShape, StartFlood, StopRun
 from controller.service.commands import sinks_for
 from nodes.config import PolicySpec, Shape
 from nodes.errors import UsageError
+from nodes.messages import Status, encode, topic
 from traffic.profiles import Flood
 
 
@@ -20,6 +23,16 @@ async def test_the_state_shows_nodes_and_what_is_in_force(bed: Testbed) -> None:
     }
     assert all(node.reported is not None for node in state.nodes)
     assert (state.run, state.flood) == ("", "stopped")
+
+
+async def test_nodes_of_another_time_are_not_shown(bed: Testbed) -> None:
+    gone = Status(node="initiator-7", role="initiator", state="offline")
+    async with bed.broker.client("initiator", "initiator-7") as client:
+        await client.publish(topic("initiator", "initiator-7", "status"), encode(gone), qos=1, retain=True)
+    async with ScriptedNode(bed.broker, "initiator", "initiator-8", "198.18.1.18") as late:
+        await until(lambda: late.desired)  # the controller knows it, and so what was said before
+        state = await bed.state()
+    assert {node.status.node for node in state.nodes} == {"initiator-1", "initiator-8", "target-1"}
 
 
 async def test_a_shape_changes_only_what_it_names(bed: Testbed) -> None:
