@@ -1,0 +1,178 @@
+"""The reference pages have everything that the code has, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from typing import get_args
+
+import pytest
+from docpages import DOCS, ROOT, prose_of, section, slugs, table, words
+
+from controller import api, evidence, expect, record, trace, verdict
+from controller.store.tables import SAMPLE_FIELDS
+from nodes import messages
+from nodes.machine.allocators import ALLOCATORS
+from nodes.machine.nic import NICS
+from nodes.machine.policies import POLICIES
+from nodes.machine.policies.memalloc import RX_RESERVE_PAGES, TX_RESERVE_PAGES
+from nodes.units import format_ns
+
+# ---- policies, cards, verdicts
+
+
+def test_every_policy_has_its_section_and_row() -> None:
+    assert {title for title in slugs(DOCS / "reference" / "policies.md") if title in POLICIES} == set(POLICIES)
+    assert list(table("policies", "Policies")) == list(POLICIES)
+    for name in POLICIES:
+        text = section("policies", name)
+        assert all(part in text for part in ("**Decides**", "**Source**", "**Loses**")), name
+
+
+def test_what_policies_do_is_as_documented() -> None:
+    for name, cells in table("policies", "Policies").items():
+        policy = POLICIES[name]
+        assert cells[2] == f"{policy.reserve_pages} pages"
+        assert cells[5] == ("local disk" if policy.local_disk else "network")
+        assert ("dropped" in cells[3]) is not policy.on_demux(False), name
+        assert ("dropped" in cells[4]) is not policy.on_icmp(), name
+        assert cells[1].startswith("no") is not policy.on_rx_head_shortage(NICS["e1000e"]), name
+    memalloc = section("policies", "memalloc")
+    assert f"{RX_RESERVE_PAGES} pages" in memalloc and f"{TX_RESERVE_PAGES} for sending" in memalloc
+
+
+def test_every_allocator_is_documented() -> None:
+    assert set(ALLOCATORS) <= words(section("policies", "Packet allocators"))
+
+
+def test_the_table_of_who_hangs_is_the_tested_one() -> None:
+    golden = (ROOT / "tests" / "golden" / "machine.txt").read_text().splitlines()[1:]
+    told = table("policies", "Which policy hangs on which card")
+    columns = dict(zip(("none", "mainline", "memalloc"), range(3), strict=True))
+    for nic, policy, end, *rest in (line.split() for line in golden if line.strip()):
+        cell = told[nic][columns[policy]]
+        assert cell.startswith(end), (nic, policy)
+        assert end == "lives" or cell.partition(": ")[2] in " ".join(rest), (nic, policy, rest)
+
+
+def test_every_card_is_documented_as_it_is() -> None:
+    told = table("nics")
+    assert list(told) == list(NICS)
+    for name, cells in told.items():
+        nic = NICS[name]
+        yes = {True: "yes", False: "no"}
+        watchdog = format_ns(nic.watchdog_ns) if nic.watchdog_ns else "none"
+        batch, copybreak = str(nic.refill_batch), str(nic.copybreak_bytes)
+        flags = [yes[nic.heads_in_ring], yes[nic.reserve_always]]
+        assert cells == [f"`{nic.refill}`", batch, copybreak, *flags, watchdog], name
+        assert (nic.ring_slots, nic.data_bytes) == (256, 2048), "the page says so of all"
+
+
+def test_every_verdict_has_its_section() -> None:
+    titles = re.findall(r"^## (\w+)$", prose_of(DOCS / "reference" / "verdicts.md"), re.MULTILINE)
+    assert set(titles) - {"Figures", "Data"} == set(get_args(record.VerdictName))
+
+
+def test_the_figures_of_the_verdicts_are_those_of_the_code() -> None:
+    for name, cells in table("verdicts", "Figures").items():
+        value = next(getattr(module, name) for module in (verdict, trace, evidence) if hasattr(module, name))
+        assert cells[0] == (format_ns(value) if name.endswith("_NS") else f"{value:.0%}".replace("%", " %")), name
+
+
+# ---- records
+
+
+def test_every_field_of_a_sample_is_documented_in_its_order() -> None:
+    told = table("samples")
+    assert tuple(told) == SAMPLE_FIELDS
+    for name, cells in told.items():
+        unit = re.search(r"_(ns|bytes|pages)$", name)
+        assert unit is None or cells[0].startswith(unit[1]), name
+
+
+@pytest.mark.parametrize(
+    ("page", "heading", "kind"),
+    [
+        ("run-folder", "result.json", record.Result),
+        ("run-folder", "phase", record.Phase),
+        ("run-folder", "node", record.NodeVerdict),
+        ("run-folder", "edge", record.CycleEdge),
+        ("run-folder", "check", record.Check),
+        ("run-folder", "setting", record.Setting),
+        ("messages", "Desired", messages.Desired),
+        ("messages", "Reported", messages.Reported),
+        ("messages", "Status", messages.Status),
+    ],
+)
+def test_every_field_of_a_record_is_documented(page: str, heading: str, kind: type) -> None:
+    assert tuple(table(page, heading)) == kind.__struct_fields__
+
+
+def test_every_metric_is_documented() -> None:
+    assert list(table("run-folder", "Metrics")) == list(expect.METRICS)
+
+
+def test_every_file_of_a_run_is_documented() -> None:
+    assert record.__doc__
+    named = set(re.findall(r"\b\w+\.(?:yaml|jsonl?|csv|html|xml)\b", record.__doc__)) | {"nodes/<name>.log"}
+    assert set(table("run-folder", "The run folder")) == named
+
+
+def test_every_leaf_and_command_is_documented() -> None:
+    assert set(table("messages", "Nodes")) == set(get_args(messages.Leaf))
+    commands = table("messages", "A person's commands")
+    topics = {name for name in commands if name.startswith("netreserve/")}
+    assert {name.replace("<client>", "+") for name in topics} >= {api.REQUESTS, api.PROGRESS, api.CONTROLLER_STATUS}
+    assert set(commands) - topics == {kind.__name__ for kind in get_args(api.Command)}
+
+
+# ---- events
+
+
+def told_events() -> Iterator[tuple[str, set[str]]]:
+    """Kind and (where it is written out) detail keys of every event that the code tells, found in its source."""
+    for path in [*(ROOT / "nodes").rglob("*.py"), *(ROOT / "controller").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and (kind := _kind_told(node)):
+                keys = {
+                    key.value
+                    for part in ast.walk(node)
+                    if isinstance(part, ast.Dict)
+                    for key in part.keys
+                    if isinstance(key, ast.Constant)
+                }
+                yield kind, keys
+
+
+def _kind_told(call: ast.Call) -> str:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if name == "Event":
+        found = next((word.value for word in call.keywords if word.arg == "kind"), None)
+    else:
+        found = call.args[0] if name in ("note", "_tell", "_emit", "Notice") and call.args else None
+    return found.value if isinstance(found, ast.Constant) else ""
+
+
+def test_every_kind_of_event_is_documented() -> None:
+    assert messages.Event.__doc__
+    declared = words(messages.Event.__doc__.partition("Kinds:")[2].partition(". ")[0].replace("\n", " "))
+    assert set(table("events")) == declared
+    assert {kind for kind, _ in told_events()} <= declared
+
+
+def test_every_detail_of_an_event_is_documented() -> None:
+    for kind, keys in told_events():
+        assert keys <= words(" ".join(table("events")[kind])), kind
+
+
+# ---- environment
+
+
+def test_every_environment_variable_is_documented_and_no_other() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    sources = [name for name in listed.split() if not name.endswith(".md") and name != "uv.lock"]
+    text = "\n".join((ROOT / name).read_text(errors="replace") for name in sources if (ROOT / name).is_file())
+    used = {name for name in re.findall(r"\bNETRESERVE_[A-Z_]+[A-Z]\b", text)}
+    assert {name for name in table("environment") if name.startswith("NETRESERVE_")} == used

@@ -1,0 +1,96 @@
+"""docs/reference/scenario.md has every key of a scenario file, with the words, bounds and defaults of the code."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from docpages import DOCS, section, table, words
+
+from controller.scenario import form, schema
+from controller.scenario.fields import Kind, Table
+from controller.scenario.model import Initiators, Phases, Scenario, Targets
+from nodes import units
+from nodes.config import OPEN_LINK, PolicySpec
+from traffic.profiles import Flood
+
+SCENARIO = Scenario(name="any", policy=PolicySpec(name="none"), expect=())
+FAULTS = {"cut": "cut", "shape": "shape", "target": "target", "policy": "policy fault", "min_free": "min_free"}
+"""Kind of fault -> its heading (policy has one of its own already)."""
+TABLES: dict[str, tuple[Table, Any]] = {
+    "scenario": (form.SCENARIO, SCENARIO),
+    "nodes": (form.NODES, None),
+    "nodes.initiator": (form.INITIATOR, Initiators()),
+    "nodes.target": (form.TARGET, Targets()),
+    "links": (form.LINKS, None),
+    "links.data": (form.LINK, OPEN_LINK),
+    "policy": (form.PolicyForm.table, PolicySpec(name="none")),
+    "floods": (form.FLOOD, Flood(kind="udp")),
+    "phases": (form.PHASES, Phases()),
+    "arms": (form.ARM, None),
+    **{FAULTS[kind]: (table, None) for kind, (_, table) in form.FAULT.tables.items()},
+    **{kind: (table, None) for kind, (_, table) in form.EXPECT.tables.items()},
+}
+"""Heading -> the table in the code, and a record with its defaults."""
+KEYS = [(heading, key) for heading, (code, _) in TABLES.items() for key in code.keys]
+
+
+@pytest.mark.parametrize("heading", TABLES)
+def test_every_key_is_documented_and_no_other(heading: str) -> None:
+    assert list(table("scenario", heading)) == [key.name for key in TABLES[heading][0].keys]
+
+
+def test_every_kind_of_fault_and_expectation_has_its_heading() -> None:
+    assert set(FAULTS) == set(form.FAULT.tables)
+    kinds = words(section("scenario", "expect"))
+    assert set(form.EXPECT.tables) <= kinds
+
+
+@pytest.mark.parametrize(("heading", "key"), KEYS, ids=lambda item: getattr(item, "name", item))
+def test_required_keys_are_called_so(heading: str, key: Any) -> None:
+    assert ("*required*" in " ".join(table("scenario", heading)[key.name])) is key.required
+
+
+@pytest.mark.parametrize(("heading", "key"), KEYS, ids=lambda item: getattr(item, "name", item))
+def test_words_and_bounds_are_those_of_the_code(heading: str, key: Any) -> None:
+    row = " | ".join(table("scenario", heading)[key.name])
+    described = key.form.schema()
+    known = described.get("enum") or (described.get("anyOf") or [{}])[0].get("enum") or []
+    if "policy](" not in row and "as in [" not in row and key.name != "tier":
+        assert set(known) <= words(row)
+    if described.get("type") == "integer":
+        assert f"{described['minimum']} to {described['maximum']}" in row
+
+
+@pytest.mark.parametrize(("heading", "key"), KEYS, ids=lambda item: getattr(item, "name", item))
+def test_defaults_are_those_of_the_code(heading: str, key: Any) -> None:
+    cell = table("scenario", heading)[key.name][-1]
+    record = TABLES[heading][1]
+    default = getattr(record, key.attribute) if record is not None else None
+    if cell == "-" or not isinstance(key.form, Kind):
+        assert cell in ("-", "`[]`")
+        assert key.required or default in (None, "", {}, ()) or not isinstance(key.form, Kind)
+        return
+    written = yaml.safe_load(cell.strip("`"))
+    found = default if record is not None else _fault_default(heading, key.attribute)
+    assert key.form.parse(written) == found
+
+
+def _fault_default(heading: str, attribute: str) -> object:
+    kinds = {FAULTS[kind]: record for kind, (record, _) in form.FAULT.tables.items()}
+    if heading == "data":
+        return form.EXPECT.tables["data"][0]().data
+    fields = kinds[heading].__struct_fields__
+    return dict(zip(reversed(fields), reversed(kinds[heading].__struct_defaults__), strict=False))[attribute]
+
+
+def test_every_unit_is_named() -> None:
+    named = words(section("scenario", "The scenario file"))
+    for kind in ("SIZE", "TIME", "BIT", "PACKET", "PAGE", "RATIO"):
+        assert set(getattr(units, f"{kind}_UNITS")) <= named, kind
+
+
+def test_the_schema_for_editors_is_that_of_the_code() -> None:
+    assert json.loads((DOCS / "reference" / "scenario.schema.json").read_text()) == schema()
