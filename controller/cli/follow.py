@@ -49,7 +49,8 @@ async def _listen(client: Client, heard: asyncio.Queue[Progress | Exception]) ->
 async def _until_result(run: str, heard: asyncio.Queue[Progress | Exception], view: View) -> Progress:
     while True:
         try:
-            progress = await asyncio.wait_for(heard.get(), SILENCE_S)
+            async with asyncio.timeout(SILENCE_S):  # wait_for may swallow the cancellation of a second Ctrl-C
+                progress = await heard.get()
         except TimeoutError:
             raise HarnessError(
                 f"the controller said nothing for {SILENCE_S:.0f} s: `netreserve runs show {run}` tells what it kept"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from controller.api import Progress, StartRun
 from controller.cli.console import Json, print_json, say
 from controller.cli.follow import Ended, follow
 from controller.cli.runs import Runs
-from controller.cli.session import client, own_testbed, runs_folder
+from controller.cli.session import client, converse, own_testbed, runs_folder
 from controller.cli.summary import print_summary
 from controller.cli.up import bring_up, heard
 from controller.cli.views import view_for
@@ -50,7 +49,7 @@ def run(
         _prepare(experiment)
     command = StartRun(scenario=scenario.read_text(), file=str(scenario), policy=policy, seed=seed)
     try:
-        ended = asyncio.run(_conduct(command, runs, json=json))
+        ended = converse(_conduct(command, runs, json=json))
         _tell(ended.last, runs, json=json)
     finally:
         if not keep and own_testbed():

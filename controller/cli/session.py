@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 from controller import testbed
 from controller.api import Command, Failed, RunStarted, State
 from controller.bus.access import load_credentials
 from controller.bus.client import Client
+from controller.cli.console import debugging
 from nodes.errors import HarnessError, InconclusiveError, LackingError, NetreserveError, UsageError
 
+T = TypeVar("T")
 CREDENTIALS = ".operator.json"
 """In the runs folder, written by the testbed's credentials service for the owner of that folder."""
 
@@ -46,7 +51,20 @@ def client(runs: Path | None = None) -> Client:
 
 def ask(command: Command) -> State:
     """The controller's answer to anything but StartRun. Raises what `Failed` stands for."""
-    return asyncio.run(_ask(command))
+    return converse(_ask(command))
+
+
+def converse(work: Coroutine[Any, Any, T]) -> T:
+    """Runs `work` in an event loop that keeps what breaks inside the MQTT library to itself: when a broker goes, the
+    library's own callbacks fail, while we reconnect and tell of it ourselves. --debug shows it all."""
+
+    async def quietly() -> T:
+        if not debugging():
+            asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+            logging.getLogger("mqtt").setLevel(logging.CRITICAL)
+        return await work
+
+    return asyncio.run(quietly())
 
 
 async def _ask(command: Command) -> State:

@@ -53,7 +53,14 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running_broker(folder: Path) -> Iterator[int]:
-    """A mosquitto of our own that lets everybody in; yields its port."""
+    """As `broker_process`, its port alone."""
+    with broker_process(folder) as (port, _):
+        yield port
+
+
+@contextlib.contextmanager
+def broker_process(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """A mosquitto of our own that lets everybody in; yields its port and its process."""
     program = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
     require(program is not None, "mosquitto is not installed")
     port = free_port()
@@ -62,7 +69,7 @@ def running_broker(folder: Path) -> Iterator[int]:
     process = subprocess.Popen([str(program), "-c", str(configuration)], stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: _listens(port), "mosquitto to listen")
-        yield port
+        yield port, process
     finally:
         process.terminate()
         process.wait(DEADLINE_S)
@@ -108,13 +115,14 @@ class ScriptedController:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._loop.call_soon_threadsafe(self._task.cancel)
+        with contextlib.suppress(RuntimeError):  # it ended with its broker
+            self._loop.call_soon_threadsafe(self._task.cancel)
         self._thread.join(DEADLINE_S)
 
     async def _work(self) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         assert self._task is not None
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError, aiomqtt.MqttError):  # the broker may go before us
             async with aiomqtt.Client("127.0.0.1", self.port, protocol=aiomqtt.ProtocolVersion.V5) as client:
                 await client.subscribe(REQUESTS, qos=1)
                 await client.publish(CONTROLLER_STATUS, encode(ControllerStatus(state="online")), qos=1, retain=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from clirunner import COMMAND, ROOT, SCENARIO, environment, netreserve
-from scriptedcontroller import RUN, ScriptedController, deadlocked, wait_until
+from clirunner import COMMAND, ROOT, SCENARIO, environment, netreserve, operator
+from scriptedcontroller import RUN, ScriptedController, broker_process, deadlocked, wait_until
 
 from controller.api import Failed, Progress, ProgressRow, StartRun, StopRun
 from controller.record import Result
@@ -146,3 +146,19 @@ def test_ctrl_c_twice_leaves(controller: ScriptedController, person: dict[str, s
     assert process.returncode == 130, err
     assert "leaving: the controller goes on alone" in out and "Traceback" not in err
     assert time.monotonic() - began < 10
+
+
+def test_a_broker_that_goes_in_mid_run_leaves_no_traceback(tmp_path: Path, scenario: Path) -> None:
+    with broker_process(tmp_path) as (port, broker), ScriptedController(port) as controller:
+        process = _started(controller, operator(tmp_path, port), scenario)
+        broker.terminate()
+        assert process.stderr is not None
+        told = process.stderr.readline()
+        assert told.startswith(f"netreserve: no broker answers at 127.0.0.1:{port}"), told
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        assert any("stopping" in line for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in err
