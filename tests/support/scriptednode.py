@@ -12,6 +12,7 @@ import aiomqtt
 import msgspec
 from brokers import Broker
 
+from controller.bus.ending import end
 from nodes.config import InitiatorSpec
 from nodes.messages import Desired, Event, Reported, Role, Sample, Status, decode, encode, topic
 
@@ -133,6 +134,4 @@ class ScriptedNode:
         await self._client.publish(self._topic(leaf), encode(message), qos=qos, retain=retain)
 
     async def _end_tasks(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
