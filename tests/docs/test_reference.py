@@ -174,5 +174,5 @@ def test_every_environment_variable_is_documented_and_no_other() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     sources = [name for name in listed.split() if not name.endswith(".md") and name != "uv.lock"]
     text = "\n".join((ROOT / name).read_text(errors="replace") for name in sources if (ROOT / name).is_file())
-    used = {name for name in re.findall(r"\bNETRESERVE_[A-Z_]+[A-Z]\b", text)}
+    used = set(re.findall(r"\bNETRESERVE_[A-Z_]+[A-Z]\b", text))
     assert {name for name in table("environment") if name.startswith("NETRESERVE_")} == used

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -40,13 +41,14 @@ def prose_of(page: Path) -> str:
 
 
 def blocks(*languages: str, pages: list[Path] = PAGES) -> list[Block]:
-    """All fenced blocks in one of `languages`."""
-    found = []
-    for page in pages:
-        for match in _FENCE.finditer(text_of(page)):
-            if match[1] in languages:
-                found.append(Block(page, text_of(page).count("\n", 0, match.start()) + 1, match[1], match[2]))
-    return found
+    """All fenced blocks in one of `languages`, in the order of their pages."""
+    return [block for page in pages for block in _blocks(page) if block.language in languages]
+
+
+def _blocks(page: Path) -> Iterator[Block]:
+    text = text_of(page)
+    for match in _FENCE.finditer(text):
+        yield Block(page, text.count("\n", 0, match.start()) + 1, match[1], match[2])
 
 
 def links(page: Path) -> list[str]:

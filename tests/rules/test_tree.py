@@ -1,0 +1,125 @@
+"""Tests mirror the tree: a module's test stands at the module's place, or the exception has its reason here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("nodes", "controller", "traffic")
+
+TESTED_BY = {
+    # records and protocols: nothing happens in them that their users' tests do not see
+    "nodes/arm.py": "nodes/agent/test_loop.py",
+    "nodes/config.py": "controller/test_scenario.py",
+    "nodes/errors.py": "controller/cli/test_reference.py",
+    "nodes/messages.py": "nodes/agent/test_loop.py",
+    "nodes/container/disk.py": "nodes/container/test_driver.py",
+    "nodes/machine/allocators/base.py": "nodes/machine/allocators/test_slab.py",
+    "nodes/machine/events.py": "nodes/machine/test_machine.py",
+    "controller/api.py": "controller/cli/test_live.py",
+    "controller/record.py": "controller/store/test_store.py",
+    "controller/service/parts.py": "controller/service/test_runner.py",
+    # seen whole, through the only thing that uses them
+    "nodes/registry.py": "controller/test_scenario.py",
+    "nodes/units.py": "controller/test_scenario_forms.py",
+    "nodes/network/relay.py": "nodes/network/test_link.py",
+    "nodes/network/shaper.py": "nodes/network/test_shaping.py",
+    "controller/bus/access.py": "controller/bus/test_client.py",
+    "controller/bus/ending.py": "controller/bus/test_client.py",
+    "controller/bus/mqtt.py": "controller/bus/test_client.py",
+    "controller/evidence.py": "controller/test_verdict.py",
+    "controller/kernelfacts.py": "controller/test_doctor.py",
+    "controller/kvm.py": "controller/test_doctor.py",
+    "controller/tiers.py": "controller/cli/test_main.py",
+    "controller/trace.py": "controller/test_verdict.py",
+    "controller/report/charts.py": "controller/report/test_page.py",
+    "controller/report/figures.py": "controller/report/test_page.py",
+    "controller/report/words.py": "controller/report/test_page.py",
+    "controller/store/archive.py": "controller/store/test_store.py",
+    "controller/store/database.py": "controller/store/test_store.py",
+    "controller/store/folder.py": "controller/store/test_store.py",
+    "controller/store/tables.py": "controller/store/test_store.py",
+    "traffic/counting.py": "traffic/test_locustfile.py",
+    "traffic/users.py": "traffic/test_locustfile.py",
+    # entry points
+    "controller/__main__.py": "compose/test_testbed.py",
+    "controller/scenario/__main__.py": "docs/test_scenario_reference.py",
+    "controller/service/daemon.py": "controller/service/test_runner.py",
+} | {
+    # parts of one thing, which its test drives as one
+    **dict.fromkeys(
+        (
+            *(f"nodes/machine/{name}.py" for name in ("block", "checks", "nic", "reclaim", "waits", "workload")),
+            *(f"nodes/machine/policies/{name}.py" for name in ("base", "local", "mainline", "memalloc", "none")),
+        ),
+        "nodes/machine/test_machine.py",
+    ),
+    **dict.fromkeys(
+        (f"controller/scenario/{name}.py" for name in ("checks", "faults", "fields", "form", "kinds", "located", "model")),
+        "controller/test_scenario_forms.py",
+    ),
+    **dict.fromkeys(
+        (
+            f"controller/service/{name}.py"
+            for name in (
+                "activity", "compare", "conclude", "conductor", "floodwatch", "nodes", "recorder", "settings", "standing",
+            )
+        ),
+        "controller/service/test_runner.py",
+    ),
+    **dict.fromkeys(
+        (f"controller/cli/{name}.py" for name in ("flood", "follow", "policy", "ps", "session", "shape", "summary")),
+        "controller/cli/test_live.py",
+    ),
+    **dict.fromkeys(
+        (
+            f"controller/cli/{name}.py"
+            for name in ("console", "doctor", "down", "options", "report", "serve", "up", "validate")
+        ),
+        "controller/cli/test_reference.py",
+    ),
+}  # fmt: skip
+"""Module -> the test that covers it, for modules without one of their own."""
+
+
+def modules() -> dict[str, str]:
+    """Every module that holds code, and where its own test would stand."""
+    found = {}
+    for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+        if path.name != "__init__.py":
+            module = path.relative_to(ROOT)
+            found[module.as_posix()] = (module.parent / f"test_{module.stem.strip('_')}.py").as_posix()
+    return found
+
+
+def present_tests() -> set[str]:
+    """Every test file, as its path below tests/."""
+    return {path.relative_to(ROOT / "tests").as_posix() for path in (ROOT / "tests").rglob("test_*.py")}
+
+
+def test_every_module_has_its_test() -> None:
+    known = present_tests()
+    assert not [name for name, own in modules().items() if own not in known and name not in TESTED_BY]
+
+
+def test_no_exception_is_out_of_date() -> None:
+    known, present = present_tests(), modules()
+    assert not [name for name in TESTED_BY if name not in present], "these modules are gone"
+    assert not [name for name in TESTED_BY if present[name] in known], "these have a test of their own now"
+    assert not [test for test in TESTED_BY.values() if test not in known], "these tests are gone"
+
+
+def test_every_test_tests_something_that_is_there() -> None:
+    """Packages too: controller/scenario is tested by controller/test_scenario.py, compose by tests/compose."""
+    own = {*modules().values(), *TESTED_BY.values()}
+    packages = {
+        (path.parent.relative_to(ROOT).parent / f"test_{path.parent.name}.py").as_posix()
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("__init__.py")
+    }
+    outside = ("docs/", "rules/", "compose/", "bench/", *EXTRA)
+    assert not [test for test in present_tests() - own - packages if not test.startswith(outside)]
+
+
+EXTRA = ("controller/cli/test_reference.py", "nodes/agent/test_rights.py")
+"""The command line against its page; the broker's access list against every role."""
