@@ -123,7 +123,7 @@ class Sample(Struct, frozen=True, kw_only=True):
     rss_bytes: int = 0
     cpu_ns: int = 0
     requests_served: int = 0
-    """A target's: requests answered."""
+    """A target's: pages read and written for its initiators (a request may carry several)."""
 
 
 class Event(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from nodes.machine.events import Completed
@@ -17,9 +17,11 @@ class Disk(Protocol):
     on_ready: Callable[[], None]
     """Called (never from inside a `submit_*`) when `take` has something."""
 
-    def submit_write(self, request: int, offset_bytes: int, view: memoryview) -> None: ...
+    def submit_write(self, requests: Sequence[int], offset_bytes: int, view: memoryview) -> None:
+        """Sends `view`, a page for each of the machine's `requests`; they complete together."""
 
-    def submit_read(self, request: int, offset_bytes: int, view: memoryview) -> None: ...
+    def submit_read(self, requests: Sequence[int], offset_bytes: int, view: memoryview) -> None:
+        """Fills `view`, a page for each of the machine's `requests`; they complete together."""
 
     def take(self) -> list[Completed]:
         """Answers since the last call, in order."""

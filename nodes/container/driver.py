@@ -7,17 +7,16 @@ import time
 from collections.abc import Callable
 
 from nodes.container.disk import Disk
+from nodes.container.merge import Transfer, merged
 from nodes.container.pages import Pages
 from nodes.machine.events import (
     Completed,
     Discard,
     MachineEvent,
     Notice,
-    ReadIn,
     Reconnected,
     Retransmit,
     Touch,
-    WriteOut,
 )
 from nodes.machine.machine import Machine
 from nodes.network.timer import PreciseTimer
@@ -37,7 +36,8 @@ class Driver:
         self.before_poll: Callable[[int], None] = lambda now_ns: None
         self._machine, self._pages, self._disk = machine, pages, disk
         self._offset_bytes, self._emit = offset_bytes, emit
-        self._reading: dict[int, ReadIn] = {}
+        self._reading: dict[int, tuple[int, int]] = {}
+        """Page and generation by the number of its read."""
         self._loop = asyncio.get_running_loop()
         self._timer = PreciseTimer(self._loop, self.step)
         self._scheduled = False
@@ -63,7 +63,7 @@ class Driver:
         now_ns = time.monotonic_ns()
         self._feed(now_ns)
         self.before_poll(now_ns)
-        for decision in self._machine.poll(now_ns):
+        for decision in merged(self._machine.poll(now_ns)):
             self._carry_out(decision)
         self._timer.arm(self._machine.next_deadline_ns())
 
@@ -83,19 +83,17 @@ class Driver:
 
     def _check(self, completed: Completed) -> None:
         read = self._reading.pop(completed.request, None)
-        if not completed.error and read is not None and not self._pages.verify(read.page, read.generation):
-            self._emit("corrupt", {"pages": [read.page], "generation": read.generation})
+        if not completed.error and read is not None and not self._pages.verify(*read):
+            page, generation = read
+            self._emit("corrupt", {"pages": [page], "generation": generation})
 
     def _carry_out(self, decision: object) -> None:
         pages = self._pages
         match decision:
             case Touch(page, generation):
                 pages.write(page, generation)
-            case WriteOut(request, page):
-                self._disk.submit_write(request, self._place(page), pages.view(page))
-            case ReadIn(request, page):
-                self._reading[request] = decision
-                self._disk.submit_read(request, self._place(page), pages.view(page))
+            case Transfer():
+                self._transfer(decision)
             case Discard(page):
                 pages.discard(page)
             case Notice(kind, detail):
@@ -104,6 +102,15 @@ class Driver:
                 pass  # real TCP has a timer of its own
             case _:
                 raise AssertionError(f"the machine decided something unknown: {decision!r}")
+
+    def _transfer(self, transfer: Transfer) -> None:
+        place, view = self._place(transfer.first), self._pages.view(transfer.first, transfer.pages)
+        if transfer.is_write:
+            self._disk.submit_write(transfer.requests, place, view)
+            return
+        for index, request in enumerate(transfer.requests):
+            self._reading[request] = (transfer.first + index, transfer.generations[index])
+        self._disk.submit_read(transfer.requests, place, view)
 
     def _place(self, page: int) -> int:
         return self._offset_bytes + page * PAGE_BYTES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nodes.errors import LackingError
@@ -28,11 +28,11 @@ class FileDisk:
         except OSError as error:
             raise LackingError(f"no local swap file {path}: {error.strerror}; mount a volume there") from None
 
-    def submit_write(self, request: int, offset_bytes: int, view: memoryview) -> None:
-        self._answer(request, view, lambda: os.pwrite(self._fd, view, offset_bytes))
+    def submit_write(self, requests: Sequence[int], offset_bytes: int, view: memoryview) -> None:
+        self._answer(requests, view, lambda: os.pwrite(self._fd, view, offset_bytes))
 
-    def submit_read(self, request: int, offset_bytes: int, view: memoryview) -> None:
-        self._answer(request, view, lambda: os.preadv(self._fd, [view], offset_bytes))
+    def submit_read(self, requests: Sequence[int], offset_bytes: int, view: memoryview) -> None:
+        self._answer(requests, view, lambda: os.preadv(self._fd, [view], offset_bytes))
 
     def take(self) -> list[Completed]:
         done, self._done = self._done, []
@@ -45,11 +45,11 @@ class FileDisk:
         os.close(self._fd)
         self._path.unlink(missing_ok=True)
 
-    def _answer(self, request: int, view: memoryview, transfer: Callable[[], int]) -> None:
+    def _answer(self, requests: Sequence[int], view: memoryview, transfer: Callable[[], int]) -> None:
         try:
             error = 0 if transfer() == len(view) else 5  # EIO: a short transfer on a file of full size
         except OSError as failure:
             error = failure.errno or 5
         if not self._done:
             asyncio.get_running_loop().call_soon(self.on_ready)
-        self._done.append(Completed(request, error))
+        self._done.extend(Completed(request, error) for request in requests)

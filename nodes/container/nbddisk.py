@@ -12,14 +12,14 @@ import os
 import socket
 import struct
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from nodes.container.acks import AckCounter
 from nodes.container.blocksocket import marked_socket
 from nodes.container.classify import endpoints
 from nodes.errors import LackingError, NetreserveError, UsageError
-from nodes.machine.events import Completed
-from nodes.units import format_bytes
+from nodes.machine.events import WRITE_HEADER_BYTES, Completed
+from nodes.units import PAGE_BYTES, format_bytes
 
 try:
     import nbd
@@ -70,13 +70,16 @@ class NbdDisk:
             )
         self._connection = connection
 
-    def submit_write(self, request: int, offset_bytes: int, view: memoryview) -> None:
+    def submit_write(self, requests: Sequence[int], offset_bytes: int, view: memoryview) -> None:
         if self._connection is not None:
-            self._connection.write(request, offset_bytes, view)
+            each = WRITE_HEADER_BYTES + PAGE_BYTES
+            self._acks.sent(WRITE_HEADER_BYTES + len(view), each * len(requests))
+            self._connection.write(requests, offset_bytes, view)
 
-    def submit_read(self, request: int, offset_bytes: int, view: memoryview) -> None:
+    def submit_read(self, requests: Sequence[int], offset_bytes: int, view: memoryview) -> None:
         if self._connection is not None:
-            self._connection.read(request, offset_bytes, view)
+            self._acks.sent(WRITE_HEADER_BYTES, WRITE_HEADER_BYTES * len(requests))
+            self._connection.read(requests, offset_bytes, view)
 
     def take(self) -> list[Completed]:
         return [] if self._connection is None else self._connection.take()
@@ -172,11 +175,11 @@ class _Connection:
     def size_bytes(self) -> int:
         return int(self._handle.get_size())
 
-    def write(self, request: int, offset_bytes: int, view: memoryview) -> None:
-        self._submit(self._handle.aio_pwrite, request, offset_bytes, view)
+    def write(self, requests: Sequence[int], offset_bytes: int, view: memoryview) -> None:
+        self._submit(self._handle.aio_pwrite, requests, offset_bytes, view)
 
-    def read(self, request: int, offset_bytes: int, view: memoryview) -> None:
-        self._submit(self._handle.aio_pread, request, offset_bytes, view)
+    def read(self, requests: Sequence[int], offset_bytes: int, view: memoryview) -> None:
+        self._submit(self._handle.aio_pread, requests, offset_bytes, view)
 
     def take(self) -> list[Completed]:
         taken = self._done[:]
@@ -193,12 +196,15 @@ class _Connection:
             self._handle = None  # libnbd closes the socket with its last reference; it has no call for it
         self.negotiated.cancel()
 
-    def _submit(self, issue: Callable[..., object], request: int, offset_bytes: int, view: memoryview) -> None:
+    def _submit(
+        self, issue: Callable[..., object], requests: Sequence[int], offset_bytes: int, view: memoryview
+    ) -> None:
         done = self._done
 
         def completed(error: object) -> int:
             # libnbd holds its lock here: nothing may be asked of it, only noted.
-            done.append(Completed(request, getattr(error, "value", error)))  # type: ignore[arg-type]
+            number = int(getattr(error, "value", error))  # type: ignore[call-overload]
+            done.extend(Completed(request, number) for request in requests)
             return 1
 
         try:

@@ -40,11 +40,11 @@ class Pages:
         start = page * PAGE_BYTES
         self._arena[start : start + PAGE_BYTES] = pattern(page, generation)
 
-    def view(self, page: int) -> memoryview:
-        """The bytes of `page` for I/O without a copy. The page counts as resident: I/O fills it."""
-        self._occupy(page)
-        start = page * PAGE_BYTES
-        return self._view[start : start + PAGE_BYTES]
+    def view(self, first: int, pages: int = 1) -> memoryview:
+        """The bytes of `pages` pages from `first`, for I/O without a copy. They count as resident: I/O fills them."""
+        for page in range(first, first + pages):
+            self._occupy(page)
+        return self._view[first * PAGE_BYTES : (first + pages) * PAGE_BYTES]
 
     def discard(self, page: int) -> None:
         """Gives the frame of `page` back; its content is gone."""

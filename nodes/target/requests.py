@@ -1,4 +1,5 @@
-"""How many requests a target has served, measured without asking the client or nbdkit (which tells only when it ends).
+"""How many pages a target has read and written for its initiators, measured without asking them, or nbdkit (which tells
+only when it ends).
 
 Writes are counted where they end: nbdkit's `file` plugin writes each page with one pwrite, and it sends replies with send,
 not write; so the process's `wchar` (/proc/PID/io) is 4096 bytes for each page written, and a byte or two beside.
@@ -9,7 +10,8 @@ on its way does not count. (nbdkit runs without structured replies, whose header
 
 The remainder is small and bounded. Too many: 20 bytes of libnbd's handshake stay uncounted for (one read per 205
 connections), and 257 requests answered with an injected error look like one read. Too few: what a connection carried
-between the last look and its end (100 ms at most, since each sample looks).
+between the last look and its end (100 ms at most, since each sample looks), and, since a request may carry several pages,
+one read page for 257 pages written together at most.
 """
 
 from __future__ import annotations

@@ -85,6 +85,7 @@ def test_block_packets_carry_their_acknowledgements_and_an_old_connection_is_a_s
     flows.set_block(endpoints(CLIENT, SERVER), first)
     flows.judge(tcp(ACK, ack=1000), 0)
     first.start()
+    first.sent(4124, 4124)
     flows.judge(tcp(ACK, 16, ack=5124), 0)
     assert first.bytes == 4124
     flows.set_block(endpoints((CLIENT[0], 1), SERVER), second)

@@ -54,13 +54,13 @@ async def test_pages_go_out_and_come_back(serve: Serve) -> None:
     await client.disk.open(1000 * PAGE_BYTES)
     for page in range(1000):  # far more than the socket takes at once: libnbd must wait for room, and read meanwhile
         pages.write(page, 1)
-        client.disk.submit_write(page, page * PAGE_BYTES, pages.view(page))
+        client.disk.submit_write([page], page * PAGE_BYTES, pages.view(page))
     await client.until(lambda: len(client.answers) == 1000)
     assert {answer.error for answer in client.answers} == {0}
     client.answers.clear()
     for page in range(1000):
         pages.discard(page)
-        client.disk.submit_read(page, page * PAGE_BYTES, pages.view(page))
+        client.disk.submit_read([page], page * PAGE_BYTES, pages.view(page))
     await client.until(lambda: len(client.answers) == 1000)
     assert all(pages.verify(answer.request, 1) for answer in client.answers)
     await client.disk.close()
@@ -69,7 +69,7 @@ async def test_pages_go_out_and_come_back(serve: Serve) -> None:
 async def test_an_error_of_the_target_is_the_requests(serve: Serve) -> None:
     client = Client(serve("--filter=error", "memory", "1M", "error=EIO", "error-pwrite-rate=100%").port)
     await client.disk.open(PAGE_BYTES)
-    client.disk.submit_write(7, 0, memoryview(bytearray(PAGE_BYTES)))
+    client.disk.submit_write([7], 0, memoryview(bytearray(PAGE_BYTES)))
     await client.until(lambda: client.answers)
     assert client.answers == [Completed(7, 5)]
     await client.disk.close()
@@ -80,15 +80,15 @@ async def test_a_lost_connection_comes_back_and_its_answers_are_not_made_up(serv
     client, lost = Client(server.port), list[str]()
     client.disk.on_lost = lost.append
     await client.disk.open(PAGE_BYTES)
-    client.disk.submit_read(1, 0, memoryview(bytearray(PAGE_BYTES)))
+    client.disk.submit_read([1], 0, memoryview(bytearray(PAGE_BYTES)))
     server.kill()
     await client.until(lambda: lost)
-    client.disk.submit_read(2, 0, memoryview(bytearray(PAGE_BYTES)))
+    client.disk.submit_read([2], 0, memoryview(bytearray(PAGE_BYTES)))
     assert client.answers == [] and client.reconnects == 0
     server.start()
     await client.until(lambda: client.reconnects)
     assert client.answers == [], "what was in flight is the machine's to send again"
-    client.disk.submit_write(3, 0, memoryview(bytearray(PAGE_BYTES)))
+    client.disk.submit_write([3], 0, memoryview(bytearray(PAGE_BYTES)))
     await client.until(lambda: client.answers)
     assert client.answers == [Completed(3, 0)]
     assert len(set(client.flows)) >= 2, "the new connection's endpoints were told"
