@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import sys
 from collections.abc import Callable
 from types import TracebackType
@@ -137,6 +138,8 @@ class Bus:
             keepalive=KEEPALIVE_S,
             timeout=CONNECT_TIMEOUT_S,
             max_queued_outgoing_messages=QUEUED_OUTGOING_MAX,
+            # else a message waits 40 ms for the acknowledgement of the one before (Nagle against delayed ACK)
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
 
     async def _begin(self, client: aiomqtt.Client) -> None:
