@@ -69,7 +69,7 @@ def said(*arguments: str) -> str:
 
 
 def adhoc_runs() -> set[Path]:
-    return {path.parent for path in RUNS.glob("adhoc/*/scenario.yaml") if not path.parent.is_symlink()}
+    return {path for path in RUNS.glob("adhoc/*") if path.is_dir() and not path.is_symlink()}
 
 
 def post(url: str, fields: dict[str, str]) -> dict[str, Any]:
