@@ -263,16 +263,15 @@ def _tells_who(node: NodeVerdict, case: Evidence) -> bool:
 
 
 def _story(node: NodeVerdict, case: Evidence) -> str:
-    last = case.samples[-1]
-    state = f"free {last.free_pages} pages (min {last.min_pages}), {last.in_flight} requests in flight"
     if not node.cycle:
+        last = case.samples[-1]
+        state = f"free {last.free_pages} pages (min {last.min_pages}), {last.in_flight} requests in flight"
         return f"{state}; no wait-for cycle was recorded."
-    return f"{'; '.join(_step(edge) for edge in node.cycle)}; {state}."
+    return f"{'; '.join(_step(edge) for edge in node.cycle)}, which only {node.cycle[0].waiter} can free."
 
 
 def _step(edge: CycleEdge) -> str:
-    there = f" ({edge.have} there)" if edge.have else ""
-    return edge.why.rstrip(".") + there
+    return f"{edge.waiter} waits for {edge.resource} ({edge.have} there, {edge.need} needed)"
 
 
 def _in_flood(case: Evidence, t_ns: int) -> str:
