@@ -18,6 +18,9 @@ from nodes.config import TargetSpec
 from nodes.errors import HarnessError, LackingError, UsageError
 from nodes.units import MS_NS, format_bytes
 
+BURST_S = 0.1
+"""What the rate filter's bucket holds, in seconds of its rate. Its default of 2 s would let a disk that was idle take a whole
+flood's worth of pages at once."""
 THREADS = 64
 """Requests of one connection worked on at once; what is beyond waits in TCP (own: with 16 initiators 1000 threads)."""
 START_S = 5.0
@@ -123,7 +126,7 @@ class Server:
         filters = [f"--filter={name}" for name in ("pause", "error", "delay", "rate")]
         faults = ["error=EIO", f"error-rate={spec.error_ratio or 1.0!r}", f"error-file={self._error}"]
         delays = [f"{which}={_delay(spec.latency_ns)}" for which in ("rdelay", "wdelay")]
-        control = [f"pause-control={self._pause}", f"rate-file={self._rate}"]
+        control = [f"pause-control={self._pause}", f"rate-file={self._rate}", f"burstiness={BURST_S}"]
         return [*server, *filters, "file", f"file={self._disk}", *faults, *delays, *control]
 
     def _prepare_disk(self, size_bytes: int) -> None:
