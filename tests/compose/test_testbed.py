@@ -78,7 +78,8 @@ def test_nobody_has_a_right_he_does_not_need(there: dict[str, dict[str, Any]]) -
         host = container["HostConfig"]
         added = {right.removeprefix("CAP_") for right in host["CapAdd"] or []}
         assert (host["CapDrop"], added) == (["ALL"], ADDED_RIGHTS.get(service_of(name), set())), name
-        assert not host["Privileged"] and host["ReadonlyRootfs"], name
+        assert not host["Privileged"], name
+        assert host["ReadonlyRootfs"] is (service_of(name) != "initiator"), name  # its layer holds its local disk
         assert "no-new-privileges:true" in host["SecurityOpt"], name
 
 
@@ -90,6 +91,12 @@ def test_everything_is_limited(there: dict[str, dict[str, Any]]) -> None:
         assert host["LogConfig"]["Config"]["max-size"], name
     tight = there["initiator-1"]["HostConfig"]["Memory"]
     assert all(there[name]["HostConfig"]["Memory"] >= tight for name in ("broker-1", "controller-1", "target-1"))
+
+
+def test_no_volume_is_without_a_name(there: dict[str, dict[str, Any]]) -> None:
+    """`down -v` and `--scale` would leave it behind."""
+    volumes = {mount["Name"] for container in there.values() for mount in container["Mounts"] if "Name" in mount}
+    assert volumes and all(volume.startswith("netreserve_") for volume in volumes), volumes
 
 
 def test_only_the_proxy_holds_the_engines_socket(there: dict[str, dict[str, Any]]) -> None:
