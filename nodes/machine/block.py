@@ -62,6 +62,11 @@ class BlockInitiator:
         """Swap goes to a local disk: nothing is sent, nothing acknowledged."""
         self._tx_floor = 0
 
+    @property
+    def sent(self) -> int:
+        """Requests that travel to the target or back; 0 with a local disk, whose answers need no packet."""
+        return 0 if self.local else len(self.requests) - len(self.unsent)
+
     def set_policy(self, policy: Policy) -> None:
         """Takes over the policy's transmit rights, and whether the disk is local."""
         self.local = policy.local_disk

@@ -128,7 +128,7 @@ class Receiver:
     def packet(self, number: int, size_bytes: int, segments: int, now_ns: int) -> Verdict:
         """Judges one inbound packet of `segments` wire packets. See the theory of operation."""
         self.rx_packets += segments
-        if self.free_slots() < segments or self.napi_off:
+        if len(self.ring) + self.fixed_slots < segments or self.napi_off:
             return self._lost(number, segments, now_ns)
         if number == BLOCK_SOCKET and self._block_always:
             # Copied or not: a small reply finds a copy or takes the ring's own buffer, and either is free again at once.
@@ -169,6 +169,13 @@ class Receiver:
 
     def _copied(self, number: int, size_bytes: int, segments: int, now_ns: int) -> Verdict:
         """Small frames and `fixed` cards: a fresh skb, and the ring buffer is used again."""
+        socket = self.sockets.get(number)
+        if self.pool.free > self.pool.marks.low_pages + 2 * segments:
+            # With so much room the skb would be had, unmarked, without waking kswapd; nobody to keep it gives it back.
+            if socket is None:
+                return Verdict.ACCEPT
+            if socket.held_bytes >= socket.rcvbuf_bytes:
+                return self._buffer_full(segments)
         slots: list[Slot] = []
         floor = self.pool.marks.atomic_floor
         length = COPY_BYTES if size_bytes <= COPY_BYTES else self.nic.data_bytes
@@ -193,7 +200,7 @@ class Receiver:
     def _deliver(self, number: int, slots: list[Slot]) -> Verdict:
         """Demux, early drop and receive buffer; `slots` are out of the ring."""
         socket = self.sockets.get(number)
-        if any(_is_marked(slot) for slot in slots) and not self._may_have_marked(number):
+        if self.allocator.marked_pages and any(map(_is_marked, slots)) and not self._may_have_marked(number):
             self.early_drops += len(slots)
             return self._drop(slots)
         if socket is None:

@@ -13,6 +13,9 @@ from nodes.machine.workload import TaskState, Workload
 
 APPLICATION, KSWAPD, REPLY = "application", "kswapd", "storage reply"
 REFILL, WORKER, COPY, HEAD = "ring refill", "refill worker", "packet copy", "packet head"
+TRANSMIT = "block transmit"
+TX_PAGES = 2
+"""What a write may need to be sent: a page for the copy of its data and one for its head."""
 
 
 def waits(workload: Workload, reclaim: Reclaim, block: BlockInitiator, receiver: Receiver) -> tuple[Wait, ...]:
@@ -71,6 +74,8 @@ def _application(workload: Workload) -> list[Wait]:
 def _kswapd(workload: Workload, reclaim: Reclaim, block: BlockInitiator) -> list[Wait]:
     if not reclaim.awake or not block.writes:
         return []
+    if block.unsent and not block.sent:
+        return _transmit(workload, block)
     why = f"kswapd frees a page only when one of {block.writes} writes under way is answered"
     if block.blocked_on == "bio":
         why += "; no further write can start, both spare bios are in use"
@@ -83,8 +88,19 @@ def _kswapd(workload: Workload, reclaim: Reclaim, block: BlockInitiator) -> list
     return [Wait(KSWAPD, "writes answered", 1, 0, REPLY, why, "physics.md section 1 steps 2-7, 12")]
 
 
+def _transmit(workload: Workload, block: BlockInitiator) -> list[Wait]:
+    """Requests are there and none could be sent: the receive side has taken what the send side needed."""
+    pool, waiting = workload.pool, len(block.unsent)
+    return [
+        Wait(KSWAPD, "writes sent", 1, 0, TRANSMIT, f"{waiting} request(s) have a bio and cannot be sent",
+             "physics.md section 1 step 5"),
+        Wait(TRANSMIT, "free pages", TX_PAGES, pool.free, KSWAPD, f"a write takes up to {TX_PAGES} pages: copy and head",
+             "physics.md section 1 step 5"),
+    ]  # fmt: skip
+
+
 def _reply(block: BlockInitiator, receiver: Receiver) -> list[Wait]:
-    missing = receiver.missing() if block.requests and not block.local else ""
+    missing = receiver.missing() if block.sent else ""
     if not missing:
         return []
     marks, free = receiver.pool.marks, receiver.pool.free

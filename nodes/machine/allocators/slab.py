@@ -100,6 +100,8 @@ class SlabAllocator:
         return self._data_cache(size_bytes).take(floor_pages, reserve_pages_max)
 
     def _data_cache(self, size_bytes: int) -> Cache:
+        if size_bytes in self._data:
+            return self._data[size_bytes]
         for size in SIZES_BYTES:
             if size_bytes <= size:
                 return self._data[size]

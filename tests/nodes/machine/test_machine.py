@@ -229,3 +229,13 @@ def test_every_step_of_a_flooded_run_keeps_the_invariants(nic: str) -> None:
     driver = VirtualDriver(msgspec.structs.replace(SMALL, nic=nic), "none", checked=True)
     driver.flood(4000, 1400, 2, 1 << 20, SECOND_NS // 10, SECOND_NS // 4)
     driver.run(SECOND_NS // 2)
+
+
+def test_switching_to_memalloc_revives_a_machine_that_hangs() -> None:
+    driver = VirtualDriver(MachineConfig(memory_pages=4096, working_set_pages=6144), "none", service_ns=164_000)
+    driver.flood(20_000, 1400, 4, 1 << 20, 2500 * MS_NS, 8000 * MS_NS)
+    driver.run(5 * SECOND_NS)
+    assert driver.machine.cycle(), "hung before the switch"
+    driver.machine.handle(PolicyChanged(PolicySpec(name="memalloc")), driver.now_ns)
+    driver.run(12 * SECOND_NS)
+    assert driver.machine.app_running(driver.now_ns) and not driver.machine.cycle()
