@@ -17,8 +17,8 @@ LINES_MAX = 350
 REGISTRIES = [
     ".".join(parts)
     for parts in (
-        ("pypi", "org"), ("pythonhosted", "org"), ("registry-1", "docker", "io"), ("ghcr", "io"), ("quay", "io"), ("npmjs", "org"),
-        ("proxy", "golang", "org"), ("crates", "io"), ("deb", "debian", "org"),
+        ("pypi", "org"), ("pythonhosted", "org"), ("registry-1", "docker", "io"), ("ghcr", "io"), ("quay", "io"),
+        ("npmjs", "org"), ("proxy", "golang", "org"), ("crates", "io"), ("deb", "debian", "org"),
     )
 ]  # fmt: skip
 """Whoever builds this has mirrors of his own; addresses belong into his configuration. (Put together, so that this file
