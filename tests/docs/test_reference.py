@@ -10,6 +10,7 @@ from typing import get_args
 
 import pytest
 from docpages import DOCS, ROOT, prose_of, section, slugs, table, words
+from msgspec import Struct
 
 from controller import api, evidence, expect, record, trace, verdict
 from controller.store.tables import SAMPLE_FIELDS
@@ -106,7 +107,7 @@ def test_every_field_of_a_sample_is_documented_in_its_order() -> None:
         ("messages", "Status", messages.Status),
     ],
 )
-def test_every_field_of_a_record_is_documented(page: str, heading: str, kind: type) -> None:
+def test_every_field_of_a_record_is_documented(page: str, heading: str, kind: type[Struct]) -> None:
     assert tuple(table(page, heading)) == kind.__struct_fields__
 
 
@@ -141,7 +142,7 @@ def told_events() -> Iterator[tuple[str, set[str]]]:
                     for part in ast.walk(node)
                     if isinstance(part, ast.Dict)
                     for key in part.keys
-                    if isinstance(key, ast.Constant)
+                    if isinstance(key, ast.Constant) and isinstance(key.value, str)
                 }
                 yield kind, keys
 
@@ -152,7 +153,7 @@ def _kind_told(call: ast.Call) -> str:
         found = next((word.value for word in call.keywords if word.arg == "kind"), None)
     else:
         found = call.args[0] if name in ("note", "_tell", "_emit", "Notice") and call.args else None
-    return found.value if isinstance(found, ast.Constant) else ""
+    return found.value if isinstance(found, ast.Constant) and isinstance(found.value, str) else ""
 
 
 def test_every_kind_of_event_is_documented() -> None:

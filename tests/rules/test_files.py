@@ -63,10 +63,8 @@ def undocumented(path: Path) -> Iterator[str]:
     tree = ast.parse(path.read_text())
     if path.name != "__init__.py" and not ast.get_docstring(tree):
         yield "the module"
-    for node in tree.body:
-        public = isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.name[0] != "_"
-        if public and not ast.get_docstring(node):
-            yield node.name
+    things = [node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)]
+    yield from (node.name for node in things if node.name[0] != "_" and not ast.get_docstring(node))
 
 
 WITHOUT = {

@@ -79,7 +79,7 @@ TESTED_BY = {
         "controller/cli/test_reference.py",
     ),
 }  # fmt: skip
-"""Module -> the test that covers it, for modules without one of their own."""
+"""Module -> the test that covers it where the module has none of its own; one that gets its own may go from here."""
 
 
 def modules() -> dict[str, str]:
@@ -105,7 +105,6 @@ def test_every_module_has_its_test() -> None:
 def test_no_exception_is_out_of_date() -> None:
     known, present = present_tests(), modules()
     assert not [name for name in TESTED_BY if name not in present], "these modules are gone"
-    assert not [name for name in TESTED_BY if present[name] in known], "these have a test of their own now"
     assert not [test for test in TESTED_BY.values() if test not in known], "these tests are gone"
 
 
