@@ -38,7 +38,8 @@ class Reclaim:
             self._kswapd(now_ns, out)
         hopeless = False
         for task in self.workload.tasks:
-            hopeless |= self._direct(task, now_ns, out)
+            if task.state is TaskState.NEEDS_FRAME and now_ns >= task.retry_ns and not self.workload.dead:
+                hopeless |= self._direct(task, now_ns, out)
         return hopeless
 
     def _kswapd(self, now_ns: int, out: list[Decision]) -> None:
@@ -51,8 +52,6 @@ class Reclaim:
 
     def _direct(self, task: Task, now_ns: int, out: list[Decision]) -> bool:
         """One round of direct reclaim, for a task that needs a frame."""
-        if task.state is not TaskState.NEEDS_FRAME or now_ns < task.retry_ns or self.workload.dead:
-            return False
         task.retry_ns = now_ns + WRITEBACK_SLEEP_NS
         self.awake = True
         # Pages under writeback count as reclaimable, so a stuck disk means endless retry and no kill (physics.md section 2).

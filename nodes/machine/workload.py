@@ -74,6 +74,8 @@ class Workload:
         self.frames = 0
         """Frames held: resident, under writeback and being read."""
         self.tasks = [Task() for _ in range(min(tasks, pages))]
+        self._awaited: set[int] = set()
+        """Pages under writeback that a task waits for."""
         self.cursor = 0
         self.next_ns = now_ns
         """When the next touch is due."""
@@ -86,9 +88,11 @@ class Workload:
         """Lets every task that can run work until it blocks or its pace says wait."""
         if self.dead:
             return
-        budget = BURST_TOUCHES_MAX
+        budget, floor = BURST_TOUCHES_MAX, self.pool.marks.kernel_floor
         for task in self.tasks:
-            if task.state is TaskState.NEEDS_FRAME and self.pool.free > self.pool.marks.kernel_floor:
+            if task.state is TaskState.READING:
+                continue
+            if task.state is TaskState.NEEDS_FRAME and self.pool.free > floor:
                 task.state, task.rounds = TaskState.RUNNING, 0
             elif task.state is TaskState.NEEDS_BIO:
                 self._read(task, now_ns, out)
@@ -107,6 +111,7 @@ class Workload:
             self._touch(task, page, now_ns, out)
         elif state == PageState.WRITEBACK:
             task.state = TaskState.WRITEBACK
+            self._awaited.add(page)
         elif not self.pool.take(self.pool.marks.kernel_floor):
             task.state, task.retry_ns, task.rounds = TaskState.NEEDS_FRAME, now_ns, 0
         elif state == PageState.ABSENT:
@@ -157,6 +162,9 @@ class Workload:
         self._wake_writeback(page)
 
     def _wake_writeback(self, page: int) -> None:
+        if page not in self._awaited:
+            return
+        self._awaited.remove(page)
         for task in self.tasks:
             if task.state is TaskState.WRITEBACK and task.page == page:
                 task.state = TaskState.RUNNING
@@ -193,7 +201,10 @@ class Workload:
         """When the next running task is due, or the next round of direct reclaim."""
         if self.dead:
             return None
-        due = [task.retry_ns for task in self.tasks if task.state is TaskState.NEEDS_FRAME]
-        if any(task.state is TaskState.RUNNING for task in self.tasks):
-            due.append(self.next_ns)
+        due = []
+        for task in self.tasks:
+            if task.state is TaskState.NEEDS_FRAME:
+                due.append(task.retry_ns)
+            elif task.state is TaskState.RUNNING:
+                due.append(self.next_ns)
         return min(due, default=None)
