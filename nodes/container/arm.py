@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable
 from random import Random
@@ -192,6 +193,8 @@ class InitiatorArm:
         if self._life is not None:
             life, self._life = self._life, None
             await life.close()
+            del life
+            gc.collect()  # a machine is full of cycles, and the next one must not grow beside what is left of it
 
     async def _apply_shape(self, shape: Shape, spec: InitiatorSpec) -> None:
         if shape == self._shape:
