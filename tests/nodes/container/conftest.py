@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import socket
 import subprocess
 import sys
@@ -12,30 +11,15 @@ from pathlib import Path
 
 import pytest
 from requirements import require, require_programs
-
-from nodes.container import nbddisk
-
-SYSTEM_PACKAGES = Path("/usr/lib/python3/dist-packages")
+from systemlibnbd import usable
 
 
 @pytest.fixture(scope="session")
 def libnbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Makes Debian's python3-libnbd importable here. It is not on PyPI, and the system's whole package folder must not get
-    into the environment: so its two files are linked into a folder of their own. Its C part is built for the system's
-    Python; another minor version cannot load it, which counts as missing."""
-    folder = tmp_path_factory.mktemp("libnbd")
-    for file in [*SYSTEM_PACKAGES.glob("nbd.py"), *SYSTEM_PACKAGES.glob("libnbdmod*.so")]:
-        (folder / file.name).symlink_to(file)
-    sys.path.append(str(folder))
-    try:
-        module = importlib.import_module("nbd")
-    except ImportError:
-        module = None
-    require(module, f"needs python3-libnbd for Python {sys.version_info.major}.{sys.version_info.minor}")
-    before, nbddisk.nbd = nbddisk.nbd, module
-    yield
-    nbddisk.nbd = before
-    sys.path.remove(str(folder))
+    """Makes Debian's python3-libnbd importable here."""
+    with usable(tmp_path_factory.mktemp("libnbd")) as found:
+        require(found, f"needs python3-libnbd for Python {sys.version_info.major}.{sys.version_info.minor}")
+        yield
 
 
 class Server:

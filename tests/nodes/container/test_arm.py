@@ -149,10 +149,12 @@ def test_it_swaps_under_pressure_and_every_page_comes_back_whole(lab: Lab) -> No
 
 
 def test_resident_memory_stays_close_to_the_modelled_pool(lab: Lab) -> None:
+    before = lab.sample()  # this process is a copy of pytest's, with all that it holds
     lab.apply()
     sample = lab.until(lambda now: now.verified_pages > 500)
-    above = sample.rss_bytes - (MACHINE.memory_pages - sample.free_pages) * 4096
-    assert above < 48 << 20
+    grown = sample.rss_bytes - before.rss_bytes
+    above = grown - (MACHINE.memory_pages - sample.free_pages) * 4096
+    assert grown > MACHINE.memory_pages * 4096 // 2 and above < 8 << 20
 
 
 def test_a_flood_fills_its_buffer_is_dropped_and_leaves_the_block_connection_alone(lab: Lab) -> None:
