@@ -14,7 +14,8 @@ import msgspec
 from controller.api import Progress, ProgressRow
 from controller.expect import Expectation
 from controller.record import Result
-from controller.service.conclude import INTERRUPTED, conclude, write_report
+from controller.service.conclude import INTERRUPTED, conclude
+from controller.service.drawing import write_report
 from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Node
 from controller.service.parts import Parts

@@ -3,18 +3,15 @@ one that an earlier controller left behind."""
 
 from __future__ import annotations
 
-import asyncio
-import sys
 import time
 from collections.abc import Sequence
 
 import msgspec
 
-from controller import expect, report
+from controller import expect
 from controller.expect import Expectation
 from controller.record import Phase, Result, Setting
 from controller.store.database import RunRow
-from controller.store.folder import RunFolder
 from controller.verdict import judge
 from nodes.messages import Event, Sample
 
@@ -63,15 +60,6 @@ def conclude(
     interrupted = any(event.kind == "harness" and event.detail.get("void") == INTERRUPTED for event in events)
     exit_code = EXIT_INTERRUPTED if interrupted else expect.exit_code(result)
     return msgspec.structs.replace(result, exit_code=exit_code)
-
-
-async def write_report(folder: RunFolder, result: Result, samples: Sequence[Sample], events: Sequence[Event]) -> None:
-    """report.html and junit.xml. What goes wrong here is told on stderr: the result stands without them."""
-    try:
-        await asyncio.to_thread(folder.write, "junit.xml", report.junit(result))
-        await asyncio.to_thread(report.write, folder.path, result, samples, events)
-    except Exception as error:  # a drawing that fails must not take the daemon, nor the result, with it
-        print(f"netreserve: no report for {result.run}: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 def by_node(samples: Sequence[Sample], initiators: Sequence[str]) -> dict[str, list[Sample]]:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from controller.record import Phase, Result
-from controller.service.conclude import conclude, write_report
+from controller.service.conclude import conclude
+from controller.service.drawing import write_report
 from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder
 from controller.verdict import void
