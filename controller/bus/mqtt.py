@@ -25,7 +25,10 @@ from nodes.messages import decode, encode
 
 KEEPALIVE_S = 5
 """A silent peer is noticed after 1.5 of these (MQTT's rule)."""
-CONNECT_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 3.0
+FIRST_ATTEMPTS = 3
+"""A first connection that a broker took and did not answer is tried again: aiomqtt 2.5 changes the loop's selector from
+the thread that connects, and now and then loses the reader that the answer would come to. A refusal counts at once."""
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.2, 3.0
 """A broker's restart takes about a second (own)."""
 GOODBYE_S = 1.0
@@ -101,8 +104,9 @@ class Bus:
                 await asyncio.sleep(BACKOFF_FIRST_S)
 
     async def _stay_connected(self, first: asyncio.Future[None]) -> None:
-        backoff_s, told = BACKOFF_FIRST_S, ""
+        backoff_s, told, attempts = BACKOFF_FIRST_S, "", 0
         while True:
+            attempts += 1
             try:
                 async with self._connect() as client:
                     backoff_s, told = BACKOFF_FIRST_S, ""
@@ -112,7 +116,8 @@ class Bus:
                     await self._dispatch(client)
             except (aiomqtt.MqttError, OSError) as error:
                 reason = explain(error, self.broker, self._credentials)
-                if not first.done() and (not self._patient or refused(error)):
+                unheard = "timed out" in str(error) and attempts < FIRST_ATTEMPTS
+                if not first.done() and (refused(error) or not (self._patient or unheard)):
                     first.set_exception(reason)
                     return
                 if str(reason) != told:
