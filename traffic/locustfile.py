@@ -12,6 +12,7 @@ import os
 from typing import Any
 
 import gevent
+import locust.web
 from flask import jsonify, request
 from gevent.pool import Group
 from locust import events
@@ -25,6 +26,8 @@ from traffic.users import USERS_OF, HttpUser, TcpStreamUser, UdpUser, swarm_of
 __all__ = ["HttpUser", "TcpStreamUser", "UdpUser"]  # Locust looks for its users here
 
 timers = Group()
+locust.web.DEFAULT_CACHE_TIME = 0.2
+"""How long the web interface repeats its last statistics, seconds. The controller dates floods started by hand by them."""
 GRACE_S = 0.5
 """Users stop by themselves at the flood's end; the runner follows this much later (own)."""
 
