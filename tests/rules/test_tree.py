@@ -62,7 +62,8 @@ TESTED_BY = {
         (
             f"controller/service/{name}.py"
             for name in (
-                "activity", "compare", "conclude", "conductor", "drawing", "floodwatch", "nodes", "recorder", "settings", "standing",
+                "activity", "compare", "conclude", "conductor", "drawing", "floodwatch", "nodes", "recorder", "settings",
+                "standing",
             )
         ),
         "controller/service/test_runner.py",
