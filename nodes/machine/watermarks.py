@@ -6,6 +6,7 @@ Source: physics.md section 2 (mm/page_alloc.c of Linux 6.1.192 and 6.12.117, whi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import isqrt
 
 from nodes.errors import UsageError
@@ -23,7 +24,7 @@ def min_free_pages_default(memory_pages: int) -> int:
     return min(max(kib, MIN_FREE_KIB_LEAST), MIN_FREE_KIB_MOST) * 1024 // PAGE_BYTES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Watermarks:
     """Marks of one zone, in pages. A request of a class succeeds while free pages are *above* its floor."""
 
@@ -51,12 +52,12 @@ class Watermarks:
         """GFP_KERNEL, GFP_NOIO, GFP_HIGHUSER, GFP_NOWAIT: min."""
         return self.min_pages
 
-    @property
+    @cached_property
     def half_floor(self) -> int:
         """__GFP_HIGH that may sleep, GFP_ATOMIC with __GFP_NOMEMALLOC, and the throttle of direct reclaim: 1/2 min."""
         return self.min_pages - self.min_pages // 2
 
-    @property
+    @cached_property
     def atomic_floor(self) -> int:
         """GFP_ATOMIC: half, then a quarter of the rest off: 3/8 min."""
         return self.half_floor - self.half_floor // 4
