@@ -19,7 +19,7 @@ from nodes.errors import LackingError
 from nodes.units import format_bytes
 
 MEMORY_BYTES_NEEDED = 2 << 30
-"""A small testbed (target 448 MiB, initiator 128 MiB, controller, broker, Locust), doubled (own)."""
+"""A small testbed (target 448 MiB, initiator 160 MiB, controller, broker, Locust), doubled (own)."""
 DISK_BYTES_NEEDED = 3 << 30
 """All images (below 900 MB), the build's cache as much again, and runs (own)."""
 

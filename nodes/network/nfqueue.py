@@ -22,8 +22,11 @@ from nodes.errors import HarnessError, LackingError
 COUNTERS = Path("/proc/net/netfilter/nfnetlink_queue")
 PROBE_NUMBER = 65_535
 """Queue that `probe` opens: the last one, which nobody else is likely to use (own)."""
-RCVBUF_BYTES = 8 << 20
-"""Room for 4096 waiting messages of about 1 KiB of kernel memory each, doubled (own)."""
+RCVBUF_BYTES = 16 << 20
+"""Room for 8192 waiting messages of about 1 KiB of kernel memory each, doubled (own)."""
+
+QUEUE_PACKETS = 8192
+"""Packets that may wait for a verdict: 0.4 s of a flood of 20 kpps, longer than a busy computer holds a process up (own)."""
 
 _NETLINK_NETFILTER, _SOL_NETLINK, _NO_ENOBUFS, _SO_RCVBUFFORCE = 12, 270, 5, 33
 _PACKET, _VERDICT, _CONFIG, _VERDICT_BATCH = 0x300, 0x301, 0x302, 0x303
@@ -67,7 +70,7 @@ class Queue:
     NFQUEUE, the process no NET_ADMIN, or the number is taken.
     """
 
-    def __init__(self, number: int, copy_bytes: int = 128, length: int = 4096, gso: bool = True) -> None:
+    def __init__(self, number: int, copy_bytes: int = 128, length: int = QUEUE_PACKETS, gso: bool = True) -> None:
         assert 0 <= number <= PROBE_NUMBER and copy_bytes >= 20 and length > 0
         self.number = number
         self._socket = _open_socket()

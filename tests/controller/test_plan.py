@@ -70,7 +70,7 @@ def test_nodes_are_what_the_scenario_says() -> None:
     ]
     assert target.spec == TargetSpec(size_bytes=400 * MIB, latency_ns=200 * US_NS)
     assert first.shape == target.shape
-    assert (first.memory_limit_bytes, target.memory_limit_bytes) == (128 * MIB, 464 * MIB)
+    assert (first.memory_limit_bytes, target.memory_limit_bytes) == (160 * MIB, 464 * MIB)
 
 
 def test_initiators_take_turns_on_targets_and_never_overlap() -> None:
