@@ -200,7 +200,7 @@ def test_a_fault_that_changes_nothing_is_not_planned() -> None:
 def test_the_plan_in_words() -> None:
     lines = list(plan(load(CLASSIC)).describe())
     assert lines[0].startswith(
-        "initiator-1: policy memalloc, 64 MiB memory, 256 pages min, e1000e, working set 96 MiB on"
+        "initiator-1: policy memalloc, 64 MiB memory, 1024 pages min, e1000e, working set 96 MiB on"
     )
     assert (
         "10 s to 30 s: udp flood, 20000 pps x 1400 B to 4 sockets from port 9000, reader stalled, rcvbuf 4 MiB" in lines
