@@ -73,6 +73,13 @@ DEFAULT_SINKS = (
     Sink(kind="http", port=SINK_PORT_FIRST + 200),
 )
 """What an initiator opens when no scenario says otherwise, so that a flood started by hand meets somebody."""
+
+
+def default_sink(kind: FloodKind) -> Sink:
+    """The one of DEFAULT_SINKS that takes junk of `kind`."""
+    return next(sink for sink in DEFAULT_SINKS if sink.kind == kind)
+
+
 USERS = {"udp": 2, "tcp": 2, "http": 2, "mix": 6}
 """Locust users of a flood: one per worker of the compose file and kind. The rate is divided among them (own)."""
 USERS_MAX = 64
@@ -97,7 +104,7 @@ class Swarm(Struct, frozen=True, kw_only=True):
 
     def flood(self, kind: FloodKind) -> tuple[Flood, int]:
         """What the users of `kind` send, and to which first port. The rate is that of all kinds together."""
-        sink = next(sink for sink in DEFAULT_SINKS if sink.kind == kind)
+        sink = default_sink(kind)
         flood = Flood(
             kind=kind, rate_pps=self.rate_pps, size_bytes=self.size_bytes, sockets=self.sockets or sink.sockets
         )

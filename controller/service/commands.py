@@ -37,8 +37,8 @@ from nodes.errors import InconclusiveError, LackingError, NetreserveError, Usage
 from nodes.machine.policies import POLICIES
 from nodes.messages import ROOT
 from nodes.registry import did_you_mean
-from nodes.units import SECOND_NS
-from traffic.profiles import DEFAULT_SINKS, DURATION_NS_MAX, Flood
+from nodes.units import SECOND_NS, format_bytes
+from traffic.profiles import DURATION_NS_MAX, Flood
 
 Answer = RunStarted | State
 
@@ -132,12 +132,9 @@ class Commands:
         if not 0 < command.duration_ns <= DURATION_NS_MAX:
             raise UsageError(f"duration is {command.duration_ns} ns: more than 0 and at most 1 hour are possible")
         nodes = self._named("", "initiator")
-        sinks = sinks_for(command.flood)
-        if any(node.initiator is not None and node.initiator.sinks != sinks for node in nodes):
-            await self._change(nodes, lambda spec, shape: (_with_sinks(spec, sinks), shape))
-        port = next(sink.port for sink in sinks if sink.kind == command.flood.kind)
+        ports = {_open_sink(node, command.flood).port for node in nodes}
         addresses = tuple(node.address for node in nodes)
-        await self._watch.start(command.flood, addresses, math.ceil(command.duration_ns / SECOND_NS), port)
+        await self._watch.start(command.flood, addresses, math.ceil(command.duration_ns / SECOND_NS), min(ports))
         await self._watch.confirmed()
 
     async def _change(self, nodes: list[Node], change: Change) -> None:
@@ -169,23 +166,22 @@ class Commands:
         return found
 
 
-def sinks_for(flood: Flood) -> tuple[Sink, ...]:
-    """The default sinks, with that of the flood's kind as the flood needs it. Raises UsageError when it takes more ports
-    than there are before the next."""
-    ports = sorted(sink.port for sink in DEFAULT_SINKS)
-    port = next(sink.port for sink in DEFAULT_SINKS if sink.kind == flood.kind)
-    room = min((other - port for other in ports if other > port), default=flood.sockets)
-    if flood.sockets > room:
+def _open_sink(node: Node, flood: Flood) -> Sink:
+    """What `flood` meets at `node`. Raises LackingError while nothing of its kind is open there, UsageError when that is
+    not what the flood asks for: a running machine keeps the sockets that it has."""
+    sinks = node.initiator.sinks if node.initiator else ()
+    sink = next((sink for sink in sinks if sink.kind == flood.kind), None)
+    if sink is None:
+        raise LackingError(f"{node.name} has no {flood.kind} socket open just now: try again in a few seconds")
+    same = flood.sockets <= sink.sockets and (flood.reader, flood.rcvbuf_bytes) == (sink.reader, sink.rcvbuf_bytes)
+    if not same:
+        sockets = f"1 to {sink.sockets} sockets" if sink.sockets > 1 else "1 socket"
         raise UsageError(
-            f"sockets is {flood.sockets}: outside a scenario 1 to {room} {flood.kind} sockets are possible"
+            f"{flood.kind} junk meets {sink.sockets} x {format_bytes(sink.rcvbuf_bytes)}, reader '{sink.reader}', at"
+            f" {node.name}, not {flood.sockets} x {format_bytes(flood.rcvbuf_bytes)}, reader '{flood.reader}':"
+            f" {sockets} as they are there can be flooded, others need a scenario"
         )
-    own = Sink(kind=flood.kind, port=port, sockets=flood.sockets, reader=flood.reader, rcvbuf_bytes=flood.rcvbuf_bytes)
-    return tuple(own if sink.kind == flood.kind else sink for sink in DEFAULT_SINKS)
-
-
-def _with_sinks(spec: Spec, sinks: tuple[Sink, ...]) -> Spec:
-    assert isinstance(spec, InitiatorSpec)
-    return msgspec.structs.replace(spec, sinks=sinks)
+    return sink
 
 
 def _state(node: Node) -> NodeState:

@@ -11,8 +11,9 @@ from scriptedcontroller import ScriptedController
 
 from controller.api import Failed, SetPolicy, SetShape, Show, StartFlood, State, StopFlood
 from controller.cli.main import carry_out
-from nodes.config import PolicySpec, Shape
+from nodes.config import PolicySpec, Shape, Sink
 from nodes.messages import decode
+from traffic.profiles import DEFAULT_SINKS
 
 Capture = pytest.CaptureFixture[str]
 
@@ -79,6 +80,16 @@ def test_flood_start_and_stop(controller: ScriptedController, capsys: Capture) -
     assert isinstance(stop, StopFlood)
     assert (start.flood.rate_pps, start.flood.size_bytes, start.duration_ns) == (5000, 1024, 20_000_000_000)
     assert capsys.readouterr().out == "flood: running (5000 pps udp)\nflood: stopped\n"
+
+
+@pytest.mark.parametrize("sink", DEFAULT_SINKS, ids=lambda sink: sink.kind)
+def test_a_flood_asks_for_what_is_open_unless_told_otherwise(controller: ScriptedController, sink: Sink) -> None:
+    assert carry_out(["flood", "start", "--kind", sink.kind]) == 0
+    told = ["--sockets", "2", "--reader", "fast", "--rcvbuf", "1 MiB"]
+    assert carry_out(["flood", "start", "--kind", sink.kind, *told]) == 0
+    plain, other = (command.flood for command in controller.commands if isinstance(command, StartFlood))
+    assert (plain.sockets, plain.reader, plain.rcvbuf_bytes) == (sink.sockets, sink.reader, sink.rcvbuf_bytes)
+    assert (other.sockets, other.reader, other.rcvbuf_bytes) == (2, "fast", 1 << 20)
 
 
 @pytest.mark.parametrize("code", [2, 3, 5, 6])

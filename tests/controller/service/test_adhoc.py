@@ -5,9 +5,8 @@ from __future__ import annotations
 from brokers import until
 from testbeds import SCENARIO, Testbed, failed
 
-from controller.api import Failed, SetPolicy, StartFlood, State, StopFlood, StopRun
-from nodes.config import InitiatorSpec, PolicySpec
-from traffic.profiles import Flood
+from controller.api import Failed, SetPolicy, State, StopRun
+from nodes.config import PolicySpec
 
 
 async def test_a_flood_started_by_hand_is_recorded_and_judged(bed: Testbed) -> None:
@@ -68,19 +67,6 @@ async def test_a_policy_that_is_not_acknowledged_fails_and_voids_the_run(bed: Te
     assert isinstance(answer, Failed)
     assert answer.exit_code == 5
     assert "initiator-1: no acknowledgement" in (await bed.result()).sentence
-
-
-async def test_a_flood_through_the_controller_gets_the_sinks_it_needs(bed: Testbed) -> None:
-    flood = Flood(kind="udp", rate_pps=500, sockets=8, reader="fast", rcvbuf_bytes=1 << 20)
-    answer = await bed.operator.ask(StartFlood(flood=flood, duration_ns=5_000_000_000))
-    assert isinstance(answer, State)
-    assert answer.flood.startswith("running")
-    spec = bed.initiator.desired[-1].spec
-    assert isinstance(spec, InitiatorSpec)
-    assert (spec.sinks[0].sockets, spec.sinks[0].reader, spec.sinks[0].port) == (8, "fast", 9000)
-    assert bed.locust.swarms[0]["sockets"] == "8"
-    await bed.operator.ask(StopFlood())
-    assert bed.locust.state == "stopped"
 
 
 async def test_a_scenario_is_refused_while_an_adhoc_run_records(bed: Testbed) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from brokers import until
 from scriptednode import ScriptedNode
 from testbeds import Testbed, failed
 
-from controller.api import SetPolicy, SetShape, StartFlood, StopRun
-from controller.service.commands import sinks_for
+from controller.api import SetPolicy, SetShape, StartFlood, State, StopFlood, StopRun
 from nodes.config import PolicySpec, Shape
-from nodes.errors import UsageError
 from nodes.messages import Status, encode, topic
 from traffic.profiles import Flood
+
+AS_OPEN = Flood(kind="udp", sockets=4, reader="stalled", rcvbuf_bytes=4 << 20)
+"""What meets the default sink."""
 
 
 async def test_the_state_shows_nodes_and_what_is_in_force(bed: Testbed) -> None:
@@ -61,20 +63,28 @@ async def test_stopping_nothing_is_refused(bed: Testbed) -> None:
 
 async def test_locusts_reason_reaches_the_operator(bed: Testbed) -> None:
     bed.locust.refusal = "rate: '1 kbit' is no rate"
-    refusal = failed(await bed.operator.ask(StartFlood(flood=Flood(kind="udp"), duration_ns=1_000_000_000)))
+    refusal = failed(await bed.operator.ask(StartFlood(flood=AS_OPEN, duration_ns=1_000_000_000)))
     assert refusal.exit_code == 6
     assert "rate: '1 kbit' is no rate" in refusal.message
 
 
-def test_sinks_are_the_default_ones_but_for_the_floods_kind() -> None:
-    sinks = sinks_for(Flood(kind="tcp", sockets=2, reader="stalled"))
-    assert [(sink.kind, sink.port, sink.sockets) for sink in sinks] == [
-        ("udp", 9000, 4),
-        ("tcp", 9100, 2),
-        ("http", 9200, 1),
-    ]
+async def test_a_flood_through_the_controller_goes_to_the_sockets_that_are_open(bed: Testbed) -> None:
+    asked_before = len(bed.initiator.desired)
+    two = msgspec.structs.replace(AS_OPEN, sockets=2)
+    answer = await bed.operator.ask(StartFlood(flood=two, duration_ns=5_000_000_000))
+    assert isinstance(answer, State), answer
+    assert answer.flood.startswith("running")
+    assert (bed.locust.swarms[0]["sockets"], bed.locust.swarms[0]["port"]) == ("2", "9000")
+    assert len(bed.initiator.desired) == asked_before  # a running machine keeps its sinks
+    await bed.operator.ask(StopFlood())
+    assert bed.locust.state == "stopped"
 
 
-def test_more_sockets_than_ports_are_refused() -> None:
-    with pytest.raises(UsageError, match="1 to 100 udp sockets"):
-        sinks_for(Flood(kind="udp", sockets=101))
+@pytest.mark.parametrize("changes", [{"sockets": 5}, {"reader": "app"}, {"rcvbuf_bytes": 212_992}], ids=str)
+async def test_a_flood_for_other_sockets_is_told_what_is_open(bed: Testbed, changes: dict[str, object]) -> None:
+    other = msgspec.structs.replace(AS_OPEN, **changes)
+    refusal = failed(await bed.operator.ask(StartFlood(flood=other, duration_ns=1_000_000_000)))
+    assert refusal.exit_code == 2
+    assert refusal.message.startswith("udp junk meets 4 x 4 MiB, reader 'stalled', at initiator-1, not ")
+    assert refusal.message.endswith("1 to 4 sockets as they are there can be flooded, others need a scenario")
+    assert not bed.locust.swarms
