@@ -101,8 +101,6 @@ class Commands:
         POLICIES[policy.name]
         nodes = self._named(command.node, "initiator")
         await self._conductor.adhoc()
-        for node in nodes:
-            self._standing.policies[node.name] = policy
 
         def switch(spec: Spec, shape: Shape) -> tuple[Spec, Shape]:
             assert isinstance(spec, InitiatorSpec)
@@ -111,6 +109,7 @@ class Commands:
         before = {node.name: spec.policy.name for node in nodes if (spec := node.initiator)}
         await self._change(nodes, switch)
         for node in nodes:
+            self._standing.policies[node.name] = policy
             detail: dict[str, object] = {
                 "policy": policy.name,
                 "allocator": policy.allocator,

@@ -101,29 +101,26 @@ class Nodes:
 
     async def change(self, names: Iterable[str], change: Change, deadline_s: float) -> dict[str, Reported]:
         """Changes what the named nodes are, live: the same run goes on. Raises as `apply` does, and InconclusiveError for
-        a node that was never set up."""
-        wanted = {}
-        for name in names:
-            desired = self._known[name].desired
-            if desired is None:
-                raise InconclusiveError(f"{name} was not set up yet: there is nothing to change")
-            spec, shape = change(desired.spec, desired.shape)
-            wanted[name] = Wanted(run=desired.run, spec=spec, shape=shape)
-        return await self.apply(wanted, deadline_s)
+        a node that was never set up. A change that is not in force at one of them is taken back at all: else brokers
+        would go on asking for it, and the next change too."""
+        async with self._changing:
+            before = {name: self._wanted_of(name) for name in names}
+            wanted = {}
+            for name, want in before.items():
+                spec, shape = change(want.spec, want.shape)
+                wanted[name] = Wanted(run=want.run, spec=spec, shape=shape)
+            try:
+                return await self._apply(wanted, deadline_s)
+            except InconclusiveError:
+                for name, want in before.items():
+                    await self._ask(name, want)
+                raise
 
     async def apply(self, wanted: Mapping[str, Wanted], deadline_s: float) -> dict[str, Reported]:
         """Asks each named node to be what is `wanted` and waits until all have answered. Raises InconclusiveError, naming
         node, setting, asked and found, when one does not answer in time, cannot, or has other values in force."""
         async with self._changing:
-            asked = {name: await self._ask(name, want) for name, want in wanted.items()}
-            try:
-                await self.wait_for(lambda: all(self._answered(name, seq) for name, seq in asked.items()), deadline_s)
-            except TimeoutError:
-                late = [name for name, seq in asked.items() if not self._answered(name, seq)]
-                raise InconclusiveError(
-                    f"{', '.join(late)}: no acknowledgement of setting {asked[late[0]]} within {deadline_s:g} s"
-                ) from None
-            return {name: self._checked(name, wanted[name]) for name in asked}
+            return await self._apply(wanted, deadline_s)
 
     async def wait_for(self, condition: Callable[[], bool], deadline_s: float) -> None:
         """Until `condition` holds, looked at whenever a node says something. Raises TimeoutError."""
@@ -136,6 +133,23 @@ class Nodes:
                 await waiter[1]
         finally:
             self._waiters.remove(waiter)
+
+    async def _apply(self, wanted: Mapping[str, Wanted], deadline_s: float) -> dict[str, Reported]:
+        asked = {name: await self._ask(name, want) for name, want in wanted.items()}
+        try:
+            await self.wait_for(lambda: all(self._answered(name, seq) for name, seq in asked.items()), deadline_s)
+        except TimeoutError:
+            late = [name for name, seq in asked.items() if not self._answered(name, seq)]
+            raise InconclusiveError(
+                f"{', '.join(late)}: no acknowledgement of setting {asked[late[0]]} within {deadline_s:g} s"
+            ) from None
+        return {name: self._checked(name, wanted[name]) for name in asked}
+
+    def _wanted_of(self, name: str) -> Wanted:
+        desired = self._known[name].desired
+        if desired is None:
+            raise InconclusiveError(f"{name} was not set up yet: there is nothing to change")
+        return Wanted(run=desired.run, spec=desired.spec, shape=desired.shape)
 
     async def _ask(self, name: str, want: Wanted) -> int:
         node = self._known[name]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from brokers import until
+from brokers import Ear, until
 from scriptednode import ScriptedNode
 from testbeds import Testbed, failed
 
 from controller.api import SetPolicy, SetShape, StartFlood, State, StopFlood, StopRun
-from nodes.config import PolicySpec, Shape
-from nodes.messages import Status, encode, topic
+from nodes.config import OPEN_LINK, InitiatorSpec, PolicySpec, Shape
+from nodes.messages import Desired, Reported, Status, encode, topic
 from traffic.profiles import Flood
 
 AS_OPEN = Flood(kind="udp", sockets=4, reader="stalled", rcvbuf_bytes=4 << 20)
@@ -88,3 +88,49 @@ async def test_a_flood_for_other_sockets_is_told_what_is_open(bed: Testbed, chan
     assert refusal.message.startswith("udp junk meets 4 x 4 MiB, reader 'stalled', at initiator-1, not ")
     assert refusal.message.endswith("1 to 4 sockets as they are there can be flooded, others need a scenario")
     assert not bed.locust.swarms
+
+
+async def retained(bed: Testbed, role: str, name: str) -> Desired:
+    """What the broker would tell `name` if it were started anew."""
+    async with Ear(bed.broker.client("controller", "fixes-ear"), topic(role, name, "desired")) as ear:
+        await until(lambda: ear.heard)
+        return msgspec.convert(ear.heard[0][1], Desired)
+
+
+async def test_a_refused_change_is_taken_back_at_every_node_and_spoils_no_later_one(bed: Testbed) -> None:
+    def without_netem(honest: Reported) -> Reported:
+        if not honest.shape.duplicate_ratio:
+            return honest
+        return msgspec.structs.replace(honest, shape=OPEN_LINK, error="duplicate needs netem")
+
+    bed.initiator.answers = without_netem
+    refusal = failed(await bed.operator.ask(SetShape(shape=Shape(duplicate_ratio=0.01))))
+    assert "initiator-1 cannot be what was asked: duplicate needs netem" in refusal.message
+    await until(lambda: [bed.initiator.desired[-1].shape, bed.target.desired[-1].shape] == [OPEN_LINK, OPEN_LINK])
+    assert (await retained(bed, "initiator", "initiator-1")).shape == OPEN_LINK
+    assert isinstance(await bed.operator.ask(SetShape(shape=Shape(delay_ns=1_000_000))), State)
+
+
+async def test_a_refused_policy_is_neither_retained_nor_given_after_the_next_run(bed: Testbed) -> None:
+    def keeps_its_disk(honest: Reported) -> Reported:
+        assert isinstance(honest.spec, InitiatorSpec)
+        refused = honest.spec.policy.name == "local"
+        return msgspec.structs.replace(honest, error="its disk is another one") if refused else honest
+
+    bed.initiator.answers = keeps_its_disk
+    failed(await bed.operator.ask(SetPolicy(policy=PolicySpec(name="local"))))
+    await until(lambda: bed.initiator.policy == "none")
+    spec = (await retained(bed, "initiator", "initiator-1")).spec
+    assert isinstance(spec, InitiatorSpec) and spec.policy.name == "none"
+    await bed.result()
+    bed.progress.clear()
+    started = await bed.start()
+    await bed.result(started.run)
+    await until(lambda: bed.initiator.run.startswith("idle-"))
+    assert bed.initiator.policy == "none"
+
+
+async def test_a_change_that_nobody_acknowledged_is_taken_back(bed: Testbed) -> None:
+    bed.initiator.answers = lambda honest: None
+    failed(await bed.operator.ask(SetShape(shape=Shape(delay_ns=1_000_000))))
+    await until(lambda: bed.initiator.desired[-1].shape == OPEN_LINK)
