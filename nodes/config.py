@@ -35,7 +35,7 @@ class MachineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     touch_pages_per_s: int = 2000
     """How fast the application touches pages; 0 means as fast as it can."""
     tasks: int = 4
-    """Threads of the application, each with an equal part of the working set."""
+    """Threads of the application; they share one loop over the working set."""
     queue_depth: int = 128
     """Block requests in flight at most (nbd's default: physics.md section 1, step 4)."""
 

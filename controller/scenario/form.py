@@ -116,7 +116,7 @@ INITIATOR = Table(
         Key("nic", "nic", word("nic", lambda: NICS), "model of its network card"),
         Key("working_set", "working_set_pages", PAGES, "what the application dirties in a loop; more than memory"),
         Key("touch_rate", "touch_pages_per_s", PAGE_RATE, "how fast, e.g. 2000 pages/s; 0 pages/s: as fast as it can"),
-        Key("tasks", "tasks", whole(1, 1024), "threads of the application, each with an equal part of the working set"),
+        Key("tasks", "tasks", whole(1, 1024), "threads of the application; they share one loop over the working set"),
         Key("queue_depth", "queue_depth", whole(1, 1024), "block requests in flight at most"),
     ),
 )
