@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from controller.scenario.faults import Fault, SetMinFree, Storage, SwitchPolicy, check_marks
+from controller.scenario.faults import Fault, Reshape, SetMinFree, Storage, SwitchPolicy, check_marks
 from controller.scenario.model import Scenario
 from nodes.errors import UsageError
 from nodes.units import PAGE_BYTES, format_bytes, format_ns
@@ -12,6 +12,7 @@ from traffic.profiles import sinks_of
 
 Finding = tuple[str, str]
 """The key path, and what is wrong there."""
+NEEDS_DELAY = "reorder needs a delay, for example 'delay: 1 ms': a reordered packet is one that skips it"
 
 
 def _memory(scenario: Scenario) -> Iterator[Finding]:
@@ -65,6 +66,22 @@ def _floods(scenario: Scenario) -> Iterator[Finding]:
             yield f"floods[{index}].rcvbuf", str(error).replace("rcvbuf_bytes", "rcvbuf")
 
 
+def _one_at_a_time(scenario: Scenario) -> Iterator[Finding]:
+    """Locust sends one flood at a time."""
+    floods, last_ns = scenario.floods, scenario.phases.flood_ns
+    ends_ns = [flood.start_ns + flood.duration_ns if flood.duration_ns else last_ns for flood in floods]
+    order = sorted(range(len(floods)), key=lambda index: floods[index].start_ns)
+    for place, index in enumerate(order):
+        start_ns = floods[index].start_ns
+        earlier = max(order[:place], key=lambda other: ends_ns[other], default=index)
+        if earlier != index and ends_ns[earlier] > start_ns:
+            yield (
+                f"floods[{index}]",
+                f"it starts at {format_ns(start_ns)}, while floods[{earlier}] goes on until {format_ns(ends_ns[earlier])}:"
+                " one flood goes at a time, so one must end before the other starts",
+            )
+
+
 def _expectations(scenario: Scenario) -> Iterator[Finding]:
     names = _all_names(scenario)
     for index, expectation in enumerate(scenario.expect):
@@ -87,6 +104,8 @@ def _faults(scenario: Scenario) -> Iterator[Finding]:
             yield path, "it changes nothing: name at least one of its settings"
         yield from ((path, problem) for problem in _overlaps(scenario.faults[:index], fault))
         yield from ((f"{path}.min_free", problem) for problem in _marks(scenario, fault))
+        if _reorders_at_once(scenario, fault):
+            yield f"{path}.reorder", NEEDS_DELAY
 
 
 def _links(scenario: Scenario) -> Iterator[Finding]:
@@ -97,6 +116,8 @@ def _links(scenario: Scenario) -> Iterator[Finding]:
             f"jitter {format_ns(shape.jitter_ns or 0)} is more than delay {format_ns(shape.delay_ns or 0)}:"
             " no packet can arrive before it was sent",
         )
+    if shape.reorder_ratio and not shape.delay_ns:
+        yield "links.data.reorder", NEEDS_DELAY
 
 
 CHECKS: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
@@ -104,6 +125,7 @@ CHECKS: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
     _pressure,
     _disk,
     _floods,
+    _one_at_a_time,
     _faults,
     _expectations,
     _links,
@@ -158,6 +180,19 @@ def _overlaps(earlier: tuple[Fault, ...], fault: Fault) -> Iterator[str]:
             continue
         if other.at_ns < fault.end_ns and fault.at_ns < other.end_ns:
             yield f"it overlaps faults[{index}], which is of the same kind at the same node"
+
+
+def _reorders_at_once(scenario: Scenario, fault: Fault) -> bool:
+    """Whether `fault` makes a link reorder that has no delay, after all that other faults have changed for good."""
+    if not isinstance(fault, Reshape) or (fault.reorder_ratio is None and fault.delay_ns is None):
+        return False
+    shape = scenario.links.data
+    for other in sorted(scenario.faults, key=lambda other: other.at_ns):
+        same_place = other.concerns(fault.node) or fault.concerns(other.node)
+        if isinstance(other, Reshape) and same_place and other.end_ns is None and other.at_ns <= fault.at_ns:
+            shape = other.changed(shape)
+    shape = fault.changed(shape)
+    return bool(shape.reorder_ratio) and not shape.delay_ns
 
 
 def _marks(scenario: Scenario, fault: Fault) -> Iterator[str]:

@@ -56,8 +56,12 @@ class Reshape(Fault, frozen=True, kw_only=True):
     duplicate_ratio: float | None = None
 
     def apply(self, spec: Spec, shape: Shape) -> tuple[Spec, Shape]:
+        return spec, self.changed(shape)
+
+    def changed(self, shape: Shape) -> Shape:
+        """What `shape` becomes."""
         named = {name: getattr(self, name) for name in Shape.__struct_fields__ if name != "cut"}
-        return spec, structs.replace(shape, **{name: value for name, value in named.items() if value is not None})
+        return structs.replace(shape, **{name: value for name, value in named.items() if value is not None})
 
 
 class Storage(Fault, frozen=True, kw_only=True):

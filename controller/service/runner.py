@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from itertools import pairwise
 
 import msgspec
 
 from controller.bus.ending import end
-from controller.plan import Plan, PlannedFlood, PlannedNode, plan
+from controller.plan import Plan, PlannedNode, plan
 from controller.record import Result
 from controller.runtime.docker import Container
 from controller.scenario import Scenario, dump
@@ -213,7 +212,6 @@ def _enough(parts: Parts, role: Role, count: int) -> list[str]:
 
 
 async def _check(parts: Parts, watch: FloodWatch, work: Plan) -> None:
-    _check_one_at_a_time(work.floods)
     if watch.going:
         raise UsageError("a flood is going on: stop it first (`netreserve flood stop`)")
     if work.floods:
@@ -225,16 +223,6 @@ async def _check(parts: Parts, watch: FloodWatch, work: Plan) -> None:
         missing = [node.name for node in work.nodes if node.name not in containers]
         if missing:
             raise LackingError(f"Docker knows no container for {', '.join(missing)}: there are {', '.join(containers)}")
-
-
-def _check_one_at_a_time(floods: tuple[PlannedFlood, ...]) -> None:
-    ordered = sorted(floods, key=lambda item: item.start_ns)
-    for number, (first, second) in enumerate(pairwise(ordered), 1):
-        if second.start_ns < first.end_ns:
-            raise UsageError(
-                f"floods {number} and {number + 1} overlap: Locust sends one at a time, so the second must start at"
-                f" {format_ns(first.end_ns - first.start_ns + first.flood.start_ns)} or later"
-            )
 
 
 def _grows(container: Container | None, node: PlannedNode) -> bool:

@@ -28,7 +28,7 @@ links:
 policy: none
 floods:
   - {{kind: udp, rate: 1 kpps, sockets: 4, start: 1 s, duration: 5 s}}
-  - {{kind: tcp, rate: 1 kpps, sockets: 2}}
+  - {{kind: tcp, rate: 1 kpps, sockets: 2, start: 6 s}}
 faults: [{faults}]
 phases: {{warmup: 6 s, flood: 20 s, heal: 15 s}}
 expect: [verdict: healthy]
@@ -121,7 +121,7 @@ def test_times_count_from_the_start_of_the_run() -> None:
     assert spans == [("warmup", 0, 6), ("flood", 6, 26), ("heal", 26, 41)]
     assert work.total_ns == 41 * SECOND_NS
     floods = [(item.port, item.start_ns // SECOND_NS, item.end_ns // SECOND_NS) for item in work.floods]
-    assert floods == [(9000, 7, 12), (9004, 6, 26)]
+    assert floods == [(9000, 7, 12), (9004, 12, 26)]
 
 
 def test_the_policy_can_be_replaced() -> None:

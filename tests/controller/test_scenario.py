@@ -28,7 +28,7 @@ links:
 policy: {name: memalloc, allocator: slab}
 floods:
   - {kind: udp, rate: 20kpps, size: 1400 B, sockets: 4, reader: stalled, rcvbuf: 4 MiB, start: 1 s, duration: 5 s}
-  - {kind: tcp, rate: 1 kpps}
+  - {kind: tcp, rate: 1 kpps, start: 6 s}
 faults:
   - {at: 5 s, kind: cut, duration: 2 s, node: initiator-2}
   - {at: 1 s, kind: shape, delay: 5 ms, node: target}
@@ -205,6 +205,23 @@ BAD = [
         "s.yaml:4: nodes.initiator.working_set: working_set 64 MiB (16384 pages) fits into memory 64 MiB (16384 pages)",
     ),
     ("min_free: 1 MiB", "min_free: 42 MiB", "s.yaml:4: nodes.initiator.min_free: min 11232 < low 14040 < high 16848 <"),
+    (
+        "start: 6 s",
+        "start: 5 s",
+        "s.yaml:11: floods[1]: it starts at 5 s, while floods[0] goes on until 6 s: one flood goes at a time",
+    ),
+    (
+        "start: 6 s",
+        "start: 200 ms",
+        "s.yaml:10: floods[0]: it starts at 1 s, while floods[1] goes on until 20 s: one flood goes at a time, so one must"
+        " end before the other starts",
+    ),
+    (
+        "delay: 200 us, jitter: 50us, ",
+        "reorder: 1 %, ",
+        "s.yaml:7: links.data.reorder: reorder needs a delay, for example 'delay: 1 ms': a reordered packet is one that",
+    ),
+    ("delay: 5 ms, ", "reorder: 1 %, delay: 0 ms, ", "s.yaml:14: faults[1].reorder: reorder needs a delay"),
     ("jitter: 50us", "jitter: 1 ms", "s.yaml:7: links.data.jitter: jitter 1 ms is more than delay 200 us"),
 ]
 
