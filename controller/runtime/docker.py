@@ -1,12 +1,12 @@
 """Containers through the Docker API: the only user of the docker SDK, and only of what the filtering proxy lets pass.
 
 Allowed and used: GET /version, /containers/json, /containers/*/json, /containers/*/logs;
-POST /containers/*/(start|stop|restart|pause|unpause|kill|update).
+POST /containers/*/update. A use of another needs its line in compose/haproxy.cfg.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import docker
 import requests
@@ -16,7 +16,6 @@ from msgspec import Struct
 from nodes.errors import HarnessError, LackingError
 
 TIMEOUT_S = 10
-Act = Literal["start", "stop", "restart", "pause", "unpause", "kill"]
 
 
 class Container(Struct, frozen=True, kw_only=True):
@@ -73,10 +72,6 @@ class Engine:
                 f"{node}: memory limit is {found.memory_limit_bytes} bytes after {limit_bytes} were asked for"
             )
         return found
-
-    def act(self, node: str, act: Act) -> None:
-        """Starts, stops, restarts, pauses, unpauses or kills the container of `node`."""
-        self._call(act, self.container(node).id)
 
     def logs(self, node: str, since_s: int = 0) -> bytes:
         """What the container wrote to stdout and stderr since Unix time `since_s`."""

@@ -89,6 +89,37 @@ def test_requests_are_posted() -> None:
     assert set(bodies) == {300}
 
 
+def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
+    paths: list[str] = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            paths.append(self.path)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(302)
+            self.send_header("Location", f"http://127.0.0.1:{server.server_port}/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_POST
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        headless(*aimed("http", server.server_port, rate="20 pps"))
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+    assert set(paths) == {"/"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -69,18 +69,6 @@ def test_a_memory_limit_is_set_and_read_back(container: str) -> None:
 
 
 @pytest.mark.docker
-def test_a_container_is_paused_killed_and_started(container: str) -> None:
-    engine = Engine(SOCKET, PROJECT)
-    engine.act("sleeper-1", "pause")
-    assert docker("inspect", "-f", "{{.State.Paused}}", container) == "true"
-    engine.act("sleeper-1", "unpause")
-    engine.act("sleeper-1", "kill")
-    until_running(engine, False)
-    engine.act("sleeper-1", "start")
-    until_running(engine, True)
-
-
-@pytest.mark.docker
 def test_logs_are_read(container: str) -> None:
     assert b"here I am" in Engine(SOCKET, PROJECT).logs("sleeper-1")
 
