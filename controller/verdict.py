@@ -19,7 +19,7 @@ from msgspec import Struct
 from controller.evidence import Evidence
 from controller.record import CycleEdge, NodeVerdict, Phase, VerdictName, worst
 from controller.trace import SILENCE_NS, Stall, growth, silence, within
-from nodes.messages import Event, Sample
+from nodes.messages import Event, Sample, void_detail
 from nodes.units import SECOND_NS, format_ns
 
 HEALTHY_RATIO = 0.5
@@ -49,12 +49,14 @@ class Finding(Struct, frozen=True, kw_only=True):
     verdict: VerdictName
     reason: str
     harness: bool = False
+    of_all: bool = False
+    """The reason concerns the whole run, not this node alone."""
 
 
 def void(t_ns: int, run: str, reason: str, *, node: str = "", harness: bool = False) -> Event:
     """The event that makes a run (or only `node`) prove nothing: a setting not in force, an acknowledgement that came
     late, a controller that restarted. `harness`: netreserve failed (exit code 6 instead of 5)."""
-    return Event(t_ns=t_ns, node=node, run=run, kind="harness", detail={"void": reason, "harness": harness})
+    return Event(t_ns=t_ns, node=node, run=run, kind="harness", detail=void_detail(reason, harness=harness))
 
 
 def judge(
@@ -63,12 +65,16 @@ def judge(
     """Judges every initiator in `samples` (targets do not belong there). Phases that a run never reached are missing from
     `phases`. `proved`: the tier proved its standstills to last for ever (sim), so that no wait has to pass."""
     cases = [Evidence(name, phases, series, events, proved) for name, series in sorted(samples.items())]
-    findings = [_finding(case) for case in cases]
+    voids = [event for event in events if event.kind == "harness" and event.detail.get("void")]
+    findings = [
+        _voided(case, [v for v in voids if v.node == case.node or v.node not in samples]) or _finding(case)
+        for case in cases
+    ]
     nodes = tuple(_node_verdict(case, finding) for case, finding in zip(cases, findings, strict=True))
     verdict = worst([node.verdict for node in nodes])
     return Judgement(
         verdict=verdict,
-        sentence=_sentence(verdict, nodes, cases),
+        sentence=_sentence(verdict, nodes, findings, cases),
         data=_data(nodes),
         harness_fault=not nodes or any(finding.harness for finding in findings),
         nodes=nodes,
@@ -92,11 +98,16 @@ def _finding(case: Evidence) -> Finding:
     return _standing(case, case.standing) if case.standing else _moving(case)
 
 
-def _voided(case: Evidence) -> Finding | None:
-    for event in case.events:
-        if event.kind == "harness" and event.detail.get("void"):
-            return _inconclusive(str(event.detail["void"]), harness=bool(event.detail.get("harness")))
-    return None
+def _voided(case: Evidence, voids: Sequence[Event]) -> Finding | None:
+    """`voids`: the events that do it, of the node itself or of whoever is not judged: what befalls a target or the
+    controller concerns all."""
+    first = min(voids, key=lambda event: event.t_ns, default=None)
+    if first is None:
+        return None
+    reason, of_all = str(first.detail["void"]), first.node != case.node
+    if of_all and first.node and not reason.startswith(first.node):
+        reason = f"{first.node}: {reason}"
+    return Finding(verdict="inconclusive", reason=reason, harness=bool(first.detail.get("harness")), of_all=of_all)
 
 
 def _killed(case: Evidence) -> Finding | None:
@@ -149,14 +160,13 @@ def _harness_loss(case: Evidence) -> Finding | None:
 
 
 _QUESTIONS: tuple[Callable[[Evidence], Finding | None], ...] = (
-    _voided,
     _killed,
     _incomplete,
     _silent,
     _unpressed,
     _harness_loss,
 )
-"""Asked in this order; the first that has an answer decides."""
+"""Asked of a run that is not void, in this order; the first that has an answer decides."""
 
 
 def _standing(case: Evidence, stall: Stall) -> Finding:
@@ -243,23 +253,20 @@ _WORDS: dict[VerdictName, str] = {
 }
 
 
-def _sentence(verdict: VerdictName, nodes: Sequence[NodeVerdict], cases: Sequence[Evidence]) -> str:
+def _sentence(
+    verdict: VerdictName, nodes: Sequence[NodeVerdict], findings: Sequence[Finding], cases: Sequence[Evidence]
+) -> str:
     """The story of the first node with the worst verdict."""
     if not nodes:
         return "Inconclusive: no initiator was recorded."
-    node, case = next(pair for pair in zip(nodes, cases, strict=True) if pair[0].verdict == verdict)
+    node, finding, case = next(told for told in zip(nodes, findings, cases, strict=True) if told[0].verdict == verdict)
     others = sum(other.verdict == verdict for other in nodes) - 1
     who = f"{node.node} and {others} more" if others else node.node
     if verdict == "deadlocked":
         return f"{_WORDS[verdict]} on {who} {_in_flood(case, node.stalled_since_ns or 0)}: {_story(node, case)}"
-    reason = node.reason if _tells_who(node, case) else f"{who}: {node.reason}"
+    tells_who = finding.of_all or node.reason.startswith(node.node)
+    reason = node.reason if tells_who else f"{who}: {node.reason}"
     return f"{_WORDS[verdict]}: {reason}."
-
-
-def _tells_who(node: NodeVerdict, case: Evidence) -> bool:
-    """True of a reason that concerns the whole run, or names its node itself."""
-    of_all = [event.detail.get("void") for event in case.events if not event.node]
-    return node.reason in of_all or node.reason.startswith(node.node)
 
 
 def _story(node: NodeVerdict, case: Evidence) -> str:

@@ -140,6 +140,12 @@ class Event(Struct, frozen=True, kw_only=True):
     detail: dict[str, Any] = {}
 
 
+def void_detail(reason: str, *, harness: bool = False) -> dict[str, Any]:
+    """Detail of a `harness` event after which the run proves nothing. `harness`: netreserve, or a part it stands on, failed
+    (exit code 6 instead of 5). Without `void`, a `harness` event is only a note for the reader."""
+    return {"void": reason, "harness": harness}
+
+
 M = TypeVar("M")
 
 

@@ -49,7 +49,7 @@ _LABELS = {
     "harness": "harness",
 }
 """Kinds that are marked; phases are bands, and the rest stands in the list of events alone."""
-_TELLING = ("policy", "fault", "state", "what", "kind")
+_TELLING = ("policy", "fault", "state", "what", "void", "kind")
 """Keys of an event's detail of which the first found belongs into the marker."""
 
 

@@ -18,7 +18,7 @@ from nodes.container.pump import Pump
 from nodes.container.watch import StallWatch
 from nodes.errors import HarnessError, LackingError, NetreserveError, UsageError
 from nodes.machine.events import Stats
-from nodes.messages import SAMPLE_INTERVAL_NS, Desired, Event, Reported, Sample, Status
+from nodes.messages import SAMPLE_INTERVAL_NS, Desired, Event, Reported, Sample, Status, void_detail
 from nodes.network import nfqueue, steer
 from nodes.network.interfaces import Interface
 from nodes.network.link import Link
@@ -121,7 +121,7 @@ class InitiatorArm:
 
     async def run(self, emit: Callable[[Event], None]) -> None:
         """Watches for stalls and OOM kills, ten times a second; `emit` also takes what happened before. A fault of our
-        own in any callback of the loop becomes a `harness` event: a machine that stands still for it is no patient."""
+        own in any callback of the loop voids the run: a machine that stands still for it is no patient."""
         for event in self._events:
             emit(event)
         self._events.clear()
@@ -230,7 +230,8 @@ class InitiatorArm:
 
     def _own_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         fault = context.get("exception")
-        self._tell("harness", {"what": f"{type(fault).__name__}: {fault}" if fault else str(context["message"])})
+        what = f"{type(fault).__name__}: {fault}" if fault else str(context["message"])
+        self._tell("harness", void_detail(f"a fault of netreserve's own: {what}", harness=True))
         loop.default_exception_handler(context)
 
     def _tell(self, kind: str, detail: dict[str, object]) -> None:

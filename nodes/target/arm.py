@@ -12,7 +12,7 @@ from typing import Protocol
 
 from nodes.config import BLOCK_PORT, Shape, TargetSpec
 from nodes.errors import LackingError, NetreserveError
-from nodes.messages import Desired, Event, Reported, Sample, Status
+from nodes.messages import Desired, Event, Reported, Sample, Status, void_detail
 from nodes.network.interfaces import Interface
 from nodes.network.link import Link
 from nodes.target.requests import Served
@@ -109,7 +109,7 @@ class TargetArm:
         )
 
     async def run(self, emit: Callable[[Event], None]) -> None:
-        """Starts nbdkit again when it ends by itself, and tells so."""
+        """Starts nbdkit again when it ends by itself, and tells so: nobody planned it, so the run is void."""
         while True:
             await self._started.wait()
             code = await self._server.died()
@@ -120,7 +120,8 @@ class TargetArm:
                 error = await _attempt(self._start(self._spec))
             if error:
                 self._started.clear()  # the next request tries again
-            detail = {"what": "nbdkit ended by itself", "exit_code": code, "restarted": not error, "error": error}
+            detail = void_detail(f"nbdkit ended by itself (exit code {code})", harness=True)
+            detail |= {"exit_code": code, "restarted": not error, "error": error}
             emit(Event(t_ns=time.time_ns(), node=self._node, run=self._run, kind="harness", detail=detail))
 
     async def close(self) -> None:

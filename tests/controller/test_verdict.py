@@ -19,7 +19,7 @@ from traces import CYCLE, NODE, WARMUP, at, event, phases, stretch, trace
 from controller.evidence import fault_event, legitimate_wait_ns
 from controller.record import Phase
 from controller.verdict import Judgement, heal_needed_ns, judge, void
-from nodes.messages import Event, Sample
+from nodes.messages import Event, Sample, void_detail
 from nodes.units import SECOND_NS
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "verdicts.txt"
@@ -182,8 +182,24 @@ CASES: dict[str, Case] = {
         trace(WARMUP, stretch(20, 950), FINE),
         [void(at(1), "r", "initiator-1: delay asked 200 us, in force 0 us", node=NODE)],
     ),
-    "healthy: another node's setting not in force": Case(
-        "healthy", trace(WARMUP, stretch(20, 950), FINE), [void(at(1), "r", "late", node="initiator-2")]
+    "inconclusive: a fault of the node's own": Case(
+        "inconclusive",
+        stuck_from(3.2, 24),
+        [event(9, "harness", **void_detail("a fault of netreserve's own: OSError: Bad file descriptor", harness=True))],
+        phases(heal=24),
+        harness=True,
+    ),
+    "inconclusive: the target died": Case(
+        "inconclusive",
+        stuck_from(3.2, 24),
+        [event(9, "harness", node="target-1", **void_detail("nbdkit ended by itself (exit code -9)", harness=True))],
+        phases(heal=24),
+        harness=True,
+    ),
+    "healthy: a round trip that could not be measured is a note": Case(
+        "healthy",
+        trace(WARMUP, stretch(20, 950), FINE),
+        [event(1, "harness", what="round trip not measured: no answer")],
     ),
     "inconclusive: controller restarted": Case(
         "inconclusive",
@@ -289,6 +305,13 @@ def test_one_node_that_cannot_be_judged_makes_the_run_inconclusive() -> None:
     assert judgement.verdict == "inconclusive"
     assert judgement.harness_fault
     assert judgement.nodes[0].verdict == "deadlocked"
+
+
+def test_another_initiators_setting_not_in_force_is_its_own_affair() -> None:
+    samples = {name: trace(WARMUP, stretch(20, 950), FINE, node=name) for name in (NODE, "initiator-2")}
+    judgement = judge(phases(), samples, [void(at(1), "r", "late", node="initiator-2")])
+    assert [node.verdict for node in judgement.nodes] == ["healthy", "inconclusive"]
+    assert judgement.sentence == "Inconclusive: initiator-2: late."
 
 
 def test_no_initiator_proves_nothing() -> None:

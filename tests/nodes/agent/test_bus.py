@@ -46,6 +46,7 @@ async def test_what_does_not_fit_the_outbox_is_told(broker: Broker, controller: 
         await until(lambda: len(controller.of("event")) == OUTBOX_MAX + 1)
     told, *kept = controller.of("event")
     assert told["kind"] == "harness" and told["detail"]["messages_lost"] == 3
+    assert "3 messages were lost" in told["detail"]["void"] and told["detail"]["harness"], "the run is void"
     assert kept[0]["t_ns"] == 3 and kept[-1]["t_ns"] == OUTBOX_MAX + 2, "the oldest went"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -13,10 +14,14 @@ from typing import Any
 import msgspec
 import pytest
 from armremote import serve_arm
+from brokers import until
 from netspaces import LEFT, RIGHT, Remote, pair, run_in
 
+from nodes.agent.tasks import end
 from nodes.config import InitiatorSpec, MachineConfig, PolicySpec, Reader, Shape, Sink
+from nodes.container.arm import InitiatorArm
 from nodes.messages import Desired, Event, Reported, Sample
+from nodes.network.interfaces import Interface
 from nodes.units import MS_NS
 
 pytestmark = [pytest.mark.net_admin, pytest.mark.usefixtures("libnbd")]
@@ -273,3 +278,16 @@ def test_without_a_target_the_machine_idles_and_packets_are_judged(lab: Lab) -> 
     lab.flood(20)
     sample = lab.until(lambda now: now.rx_packets >= 20)
     assert (sample.state, sample.progress_pages) == ("idle", 0)
+
+
+async def test_a_fault_of_our_own_voids_the_run() -> None:
+    events: list[Event] = []
+    arm = InitiatorArm("initiator-1", Interface("lo", "127.0.0.1"))
+    work = asyncio.create_task(arm.run(events.append))
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.01, lambda: [][0])  # the arm has begun to run by then
+    await until(lambda: events)
+    await end(work)
+    (told,) = events
+    assert told.kind == "harness" and told.detail["harness"]
+    assert "IndexError" in told.detail["void"]

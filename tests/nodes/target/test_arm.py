@@ -80,6 +80,7 @@ async def test_a_dead_nbdkit_is_replaced_and_told(arm: TargetArm, port: int) -> 
     await until(lambda: events)
     assert [event.kind for event in events] == ["harness"]
     assert events[0].detail["exit_code"] == -signal.SIGKILL and events[0].detail["restarted"]
+    assert events[0].detail["void"] and events[0].detail["harness"], "nobody planned it"
     async with NbdClient(port) as client:
         assert await client.read(7) == b"s" * PAGE
     assert arm.sample().state == "serving"
