@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from controller.cli.console import Json, console, print_json
-from controller.cli.session import runs_folder
+from controller.cli.session import database_url, runs_folder
 from controller.cli.summary import print_summary
 from controller.record import Result
 from nodes.errors import HarnessError, InconclusiveError
@@ -87,7 +87,7 @@ def load_result(name: str, runs: Path | None) -> tuple[Path, Result]:
 def _archive(folder: Path) -> Archive:
     from controller.store.archive import Archive  # here: SQLAlchemy takes half a second, and few verbs need it
 
-    return Archive(folder)
+    return Archive(folder, database_url())
 
 
 def _cells(row: RunRow) -> tuple[str, ...]:

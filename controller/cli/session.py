@@ -33,6 +33,12 @@ def runs_folder(given: Path | None = None) -> Path:
         return Path("runs")
 
 
+def database_url() -> str:
+    """NETRESERVE_DATABASE, as the controller is given it (the environment, else the checkout's .env); empty: SQLite in the
+    runs folder."""
+    return testbed.settings().get("NETRESERVE_DATABASE", "")
+
+
 def broker() -> str:
     """`host:port` of the broker: NETRESERVE_BROKER, else where this checkout's testbed publishes it."""
     port = testbed.port_of("NETRESERVE_BROKER_PORT", testbed.settings())

@@ -11,7 +11,7 @@ from scriptedcontroller import RUN, deadlocked
 
 from controller.cli.main import carry_out
 from controller.record import Result
-from controller.store.database import Database, RunRow
+from controller.store.database import FILE_NAME, Database, RunRow
 from controller.store.folder import RunFolder
 
 Capture = pytest.CaptureFixture[str]
@@ -74,6 +74,21 @@ def test_report_opens_the_page(runs: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("webbrowser.open", lambda uri: opened.append(uri) or True)
     assert carry_out(["report", "3fa9", "--open"]) == 0
     assert opened == [f"file://{runs}/tiny/{RUN}/report.html"]
+
+
+def test_the_database_that_the_controller_is_told_of_is_read(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    (tmp_path / FILE_NAME).rename(tmp_path / "archive.sqlite")
+    assert carry_out(["runs", "ls"]) == 3
+    monkeypatch.setenv("NETRESERVE_DATABASE", f"sqlite:///{tmp_path}/archive.sqlite")
+    capsys.readouterr()
+    assert carry_out(["runs", "ls", "--json"]) == 0
+    assert [msgspec.json.decode(line)["run"] for line in capsys.readouterr().out.splitlines()] == [OTHER, RUN]
+    assert carry_out(["report", "3fa9", "--json"]) == 0
+    monkeypatch.setenv("NETRESERVE_DATABASE", "nonsense")
+    assert carry_out(["runs", "ls"]) == 3
+    assert "'nonsense' is no usable database URL" in capsys.readouterr().err
 
 
 def test_what_is_not_there(runs: Path, tmp_path: Path, capsys: Capture) -> None:
