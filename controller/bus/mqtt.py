@@ -29,6 +29,8 @@ CONNECT_TIMEOUT_S = 3.0
 FIRST_ATTEMPTS = 3
 """A first connection that a broker took and did not answer is tried again: aiomqtt 2.5 changes the loop's selector from
 the thread that connects, and now and then loses the reader that the answer would come to. A refusal counts at once."""
+FAILURES_UNTOLD = 3
+"""Attempts in a row that may fail before it is told: what one more attempt mends, nobody needs to know (own)."""
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.2, 3.0
 """A broker's restart takes about a second (own)."""
 GOODBYE_S = 1.0
@@ -104,23 +106,23 @@ class Bus:
                 await asyncio.sleep(BACKOFF_FIRST_S)
 
     async def _stay_connected(self, first: asyncio.Future[None]) -> None:
-        backoff_s, told, attempts = BACKOFF_FIRST_S, "", 0
+        backoff_s, told, failures = BACKOFF_FIRST_S, "", 0
         while True:
-            attempts += 1
             try:
                 async with self._connect() as client:
-                    backoff_s, told = BACKOFF_FIRST_S, ""
+                    backoff_s, told, failures = BACKOFF_FIRST_S, "", 0
                     await self._begin(client)
                     if not first.done():
                         first.set_result(None)
                     await self._dispatch(client)
             except (aiomqtt.MqttError, OSError) as error:
                 reason = explain(error, self.broker, self._credentials)
-                unheard = "timed out" in str(error) and attempts < FIRST_ATTEMPTS
+                failures += 1
+                unheard = "timed out" in str(error) and failures < FIRST_ATTEMPTS
                 if not first.done() and (refused(error) or not (self._patient or unheard)):
                     first.set_exception(reason)
                     return
-                if str(reason) != told:
+                if failures >= FAILURES_UNTOLD and str(reason) != told:
                     told = str(reason)
                     print(f"netreserve: {told}", file=sys.stderr)
             finally:

@@ -25,6 +25,7 @@ from controller.api import (
 from controller.bus.access import Broker as Address
 from controller.bus.access import Credentials, load_credentials, parse_broker
 from controller.bus.client import Client
+from controller.bus.ending import end
 from controller.bus.mqtt import Bus
 from nodes.errors import LackingError, UsageError
 
@@ -155,6 +156,51 @@ async def test_a_patient_bus_waits_for_its_broker(broker: Broker) -> None:
     broker.start()
     await asyncio.wait_for(entering, 10)
     await bus.__aexit__(None, None, None)
+
+
+async def test_a_connection_that_a_second_attempt_makes_is_nobodys_business(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("controller.bus.mqtt.CONNECT_TIMEOUT_S", 0.3)
+    held: list[asyncio.StreamWriter] = []
+
+    async def hold_the_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+        if len(held) > 1:
+            there = await asyncio.open_connection("127.0.0.1", broker.port)
+            await asyncio.gather(_carry(reader, there[1]), _carry(there[0], writer))
+
+    async with await asyncio.start_server(hold_the_first, "127.0.0.1", 0) as front:
+        port = front.sockets[0].getsockname()[1]
+        credentials = load_credentials(broker.folder / "runs" / ".operator.json")
+        async with Client(f"127.0.0.1:{port}", credentials):
+            assert len(held) == 2
+        for writer in held:
+            writer.close()
+    assert capfd.readouterr().err == ""
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while octets := await reader.read(65_536):
+        writer.write(octets)
+    writer.close()
+
+
+async def test_a_patient_bus_tells_of_a_broker_that_stays_away_once(capfd: pytest.CaptureFixture[str]) -> None:
+    port, said = free_port(), ""
+
+    def heard() -> str:
+        nonlocal said
+        said += capfd.readouterr().err
+        return said
+
+    bus = Bus(Address("127.0.0.1", port), None, "controller", patient=True)
+    entering = asyncio.create_task(bus.__aenter__())
+    await until(lambda: f"no broker answers at 127.0.0.1:{port}" in heard())
+    assert not entering.done()
+    assert bus._task is not None
+    await end(bus._task, entering)
+    assert heard().count("\n") == 1
 
 
 def test_a_broken_message_is_told_and_dropped(capsys: pytest.CaptureFixture[str]) -> None:
