@@ -119,7 +119,7 @@ class Activity:
         except NetreserveError as error:
             found, reason = None, f"{reason} ({error})"
         if found is not None and found.oom_killed:
-            self.parts.recorder.note("oom", {"by": "cgroup", "limit_bytes": found.memory_limit_bytes}, node.name)
+            self.parts.recorder.note("oom", {"kind": "real", "limit_bytes": found.memory_limit_bytes}, node.name)
             reason = f": its container's memory limit of {format_bytes(found.memory_limit_bytes)} killed it"
         self.void(f"{node.name} went {status.state} in the {phase} phase{reason}", harness=True)
 

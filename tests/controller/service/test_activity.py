@@ -1,0 +1,39 @@
+"""What an activity finds out about a node that went away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from brokers import until
+from traces import NODE, WARMUP, phases, stretch, trace
+
+from controller.runtime.docker import Container
+from controller.service.activity import Activity
+from controller.service.recorder import Recorder
+from controller.verdict import judge
+from nodes.messages import Event, Status
+
+KILLED = Container(
+    node=NODE, id="1", hostname="1", running=False, oom_killed=True, restarts=0, exit_code=137,
+    memory_limit_bytes=160 << 20, swap_limit_bytes=160 << 20,
+)  # fmt: skip
+
+
+async def test_a_container_that_its_own_limit_killed_is_no_victim_of_the_machine(tmp_path: Path) -> None:
+    parts: Any = SimpleNamespace(
+        nodes=SimpleNamespace(listeners=[]),
+        engine=SimpleNamespace(container=lambda name: KILLED),
+        recorder=Recorder(None, tmp_path),  # type: ignore[arg-type]  # no run is open: nothing is written
+    )
+    recording: Any = SimpleNamespace(run="r", phase="flood")
+    activity = Activity(parts, None, recording, [])  # type: ignore[arg-type]
+    activity.died(SimpleNamespace(name=NODE), Status(node=NODE, role="initiator", state="offline"))  # type: ignore[arg-type]
+    await until(activity.ended.done)
+
+    told = [event for event in parts.recorder._ring if isinstance(event, Event)]
+    assert [event.kind for event in told] == ["oom", "harness"]
+    assert "memory limit of 160 MiB killed it" in told[1].detail["void"]
+    standing = trace(WARMUP, stretch(20, 0), stretch(15, 0))
+    assert judge(phases(), {NODE: standing}, told[:1]).verdict == "inconclusive", "it says so even without the void"
