@@ -40,11 +40,8 @@ class Flows:
             socket = self._tcp.get(endpoints, NO_SOCKET)
             if socket == BLOCK_SOCKET:
                 return self._machine.receive(socket, size_bytes, segments, now_ns, self._acks.note(ack)) is _ACCEPT
-            if flags & (SYN | RST):
-                self._turn(endpoints, flags)
-            if not payload_bytes:
-                socket = NO_SOCKET  # a bare acknowledgement is consumed at once: it waits in no receive queue
-                self._touch(endpoints)
+            if flags & (SYN | RST) or not payload_bytes:
+                return self._control(endpoints, size_bytes, segments, flags, now_ns)
         else:
             socket = ICMP if protocol == _ICMP_PROTO else NO_SOCKET
         accepted = self._machine.receive(socket, size_bytes, segments, now_ns) is _ACCEPT
@@ -79,6 +76,16 @@ class Flows:
             self.filled.discard(socket)
             self._machine.close_socket(socket)
         return socket
+
+    def _control(self, endpoints: bytes, size_bytes: int, segments: int, flags: int, now_ns: int) -> bool:
+        """A segment that opens, ends or acknowledges is consumed at once: it waits in no receive queue. It takes effect
+        only when the machine could receive it: a reset that found no page never came."""
+        if self._machine.receive(NO_SOCKET, size_bytes, segments, now_ns) is not _ACCEPT:
+            return False
+        if flags & (SYN | RST):
+            self._turn(endpoints, flags)
+        self._touch(endpoints)
+        return True
 
     def _turn(self, endpoints: bytes, flags: int) -> None:
         if flags & RST:

@@ -91,3 +91,34 @@ def test_block_packets_carry_their_acknowledgements_and_an_old_connection_is_a_s
     flows.set_block(endpoints((CLIENT[0], 1), SERVER), second)
     flows.judge(tcp(ACK, ack=9000), 0)
     assert first.bytes == 4124 and not flows.filled
+
+
+def exhaust(machine: Machine, flows: Flows) -> None:
+    """Datagrams until the machine has no page to receive anything with."""
+    flows.open_udp(SERVER[1], 1 << 30)
+    for _ in range(100_000):
+        if not flows.judge(udp(1400), 0):
+            break
+    assert machine.stats(0).no_buffer_drops
+
+
+def test_a_reset_that_the_machine_cannot_receive_frees_nothing() -> None:
+    machine = Machine(MachineConfig(), PolicySpec(name="none"), 0)
+    flows = Flows(machine)
+    flows.listen(SERVER[1], RCVBUF_BYTES)
+    for head in (tcp(SYN), tcp(ACK, 1000)):
+        flows.judge(head, 0)
+    exhaust(machine, flows)
+    before, socket = held(machine), flows.accepted(endpoints(CLIENT, SERVER))
+    assert not flows.judge(tcp(RST), 0)
+    assert held(machine) == before and not flows.reset
+    assert flows.accepted(endpoints(CLIENT, SERVER)) == socket is not None
+
+
+def test_a_syn_that_the_machine_cannot_receive_opens_nothing() -> None:
+    machine = Machine(MachineConfig(), PolicySpec(name="none"), 0)
+    flows = Flows(machine)
+    flows.listen(SERVER[1], RCVBUF_BYTES)
+    exhaust(machine, flows)
+    assert not flows.judge(tcp(SYN), 0)
+    assert flows.accepted(endpoints(CLIENT, SERVER)) is None
