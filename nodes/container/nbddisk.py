@@ -102,7 +102,7 @@ class NbdDisk:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 sock = await self._socket()
-                connection = _Connection(sock.detach(), self._ready, self._lost)
+                connection = _Connection(sock, self._ready, self._lost)
                 try:
                     await connection.negotiated
                 except BaseException:
@@ -112,6 +112,8 @@ class NbdDisk:
             raise LackingError(f"{where} does not answer within {CONNECT_TIMEOUT_S:.0f} s") from None
         except OSError as error:
             raise LackingError(f"{where} cannot be reached: {_reason(error)}") from None
+        except nbd.Error as error:
+            raise LackingError(f"{where} cannot be reached: {error.string}") from None
         finally:
             if sock is not None:
                 sock.close()
@@ -141,6 +143,7 @@ class NbdDisk:
             self._connection = None
             self.on_lost(reason)
             self._reconnecting = asyncio.get_running_loop().create_task(self._reconnect())
+            self._reconnecting.add_done_callback(_tell_fault)
 
     async def _reconnect(self) -> None:
         pause_s = BACKOFF_FIRST_S
@@ -156,18 +159,27 @@ class NbdDisk:
                 return
 
 
-class _Connection:
-    """One libnbd handle on one connected socket (a descriptor it takes over), fed by the loop."""
+def _tell_fault(reconnecting: asyncio.Task[None]) -> None:
+    """A task that died would leave the machine without a disk for ever, and nobody would know why."""
+    error = None if reconnecting.cancelled() else reconnecting.exception()
+    if error is not None:
+        reconnecting.get_loop().call_exception_handler(
+            {"message": "reconnecting to the storage target failed", "exception": error, "task": reconnecting}
+        )
 
-    def __init__(self, descriptor: int, on_ready: Callable[[], None], on_lost: Callable[[str], None]) -> None:
+
+class _Connection:
+    """One libnbd handle on one connected socket (that it takes over), fed by the loop."""
+
+    def __init__(self, sock: socket.socket, on_ready: Callable[[], None], on_lost: Callable[[str], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self.negotiated: asyncio.Future[None] = self._loop.create_future()
         self._on_ready, self._on_lost = on_ready, on_lost
         self._done: list[Completed] = []
         self._writing = False
         self._handle = _plain_handle()
-        self._handle.aio_connect_socket(descriptor)
-        self._fd = descriptor
+        self._fd = sock.detach()
+        self._handle.aio_connect_socket(self._fd)
         self._loop.add_reader(self._fd, self._readable)
         self._settle()  # a quick server may have said everything already
 

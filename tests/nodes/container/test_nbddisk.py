@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from requirements import require_net_admin
 
+from nodes.container import nbddisk
 from nodes.container.acks import AckCounter
 from nodes.container.nbddisk import NbdDisk
 from nodes.container.pages import Pages
@@ -110,6 +111,52 @@ async def test_something_else_on_the_port_is_no_target() -> None:
         port = other.sockets[0].getsockname()[1]
         with pytest.raises(LackingError, match=f"127.0.0.1:{port} cannot be reached"):
             await Client(port).disk.open(PAGE_BYTES)
+
+
+async def test_what_libnbd_refuses_is_no_traceback(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> Any:
+        raise nbddisk.nbd.Error("nbd_create: out of memory", 12)
+
+    client = Client(serve("memory", "1M").port)
+    monkeypatch.setattr(nbddisk, "_plain_handle", refuse)
+    with pytest.raises(LackingError, match=r"cannot be reached: nbd_create: out of memory"):
+        await client.disk.open(PAGE_BYTES)
+
+
+async def test_it_reconnects_though_libnbd_refused_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve("memory", "1M")
+    client, refused, handle = Client(server.port), list[int](), nbddisk._plain_handle
+
+    def refuse_once() -> Any:
+        if refused:
+            return handle()
+        refused.append(1)
+        raise nbddisk.nbd.Error("nbd_create: out of memory", 12)
+
+    await client.disk.open(PAGE_BYTES)
+    monkeypatch.setattr(nbddisk, "_plain_handle", refuse_once)
+    server.kill()
+    server.start()
+    await client.until(lambda: client.reconnects)
+    assert refused
+    await client.disk.close()
+
+
+async def test_a_reconnecting_that_dies_is_told_as_our_own_fault(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, faults = serve("memory", "1M"), list[dict[str, Any]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    client = Client(server.port)
+    await client.disk.open(PAGE_BYTES)
+
+    def broken() -> Any:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(nbddisk, "_plain_handle", broken)
+    server.kill()
+    server.start()
+    await client.until(lambda: faults)
+    assert str(faults[0]["exception"]) == "a bug"
+    await client.disk.close()
 
 
 async def test_a_small_disk_is_refused_with_both_sizes(serve: Serve) -> None:
