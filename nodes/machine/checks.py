@@ -35,12 +35,6 @@ def states_agree(machine: Machine) -> None:
         assert states.count(PageState.WRITEBACK) == machine.block.writes
 
 
-def marks_ordered(machine: Machine) -> None:
-    """0 < min < low < high < total."""
-    marks = machine.pool.marks
-    assert 0 < marks.min_pages < marks.low_pages < marks.high_pages < machine.pool.total
-
-
 def ring_bounded(machine: Machine) -> None:
     """Never more buffers than descriptors, and the count of marked ones is right."""
     rx = machine.receiver
@@ -72,11 +66,47 @@ def held_bytes_counted(machine: Machine) -> None:
     assert rx.held_bytes == sum(socket.held_bytes for socket in rx.sockets.values())
 
 
+def guard_floors(machine: Machine) -> None:
+    """From now on every page that an actor of `machine` takes is checked against the floor of its class, whatever floor the
+    actor itself claims: the application and bios stop at min, reception at 3/8 min unless the policy opens the reserve to
+    it, transmission where the policy says (physics.md sections 2 and 12)."""
+    pool, receiver, block, workload = machine.pool, machine.receiver, machine.block, machine.workload
+    take, actors = pool.take, ["nobody"]
+
+    def floor_of(actor: str) -> int:
+        if actor == "reception":
+            return 0 if receiver.may_use_reserve() else pool.marks.atomic_floor
+        return machine.policy.tx_floor(pool.marks) if actor == "transmission" else pool.marks.kernel_floor
+
+    def guarded(floor_pages: int) -> bool:
+        free, taken = pool.free, take(floor_pages)
+        assert not taken or free > floor_of(actors[-1]), f"{actors[-1]} took a page at {free} free"
+        return taken
+
+    def acting(owner: object, method: str, actor: str) -> None:
+        inner = getattr(owner, method)
+
+        def outer(*args: object, **kwargs: object) -> object:
+            actors.append(actor)
+            try:
+                return inner(*args, **kwargs)
+            finally:
+                actors.pop()
+
+        setattr(owner, method, outer)
+
+    pool.take = guarded  # type: ignore[method-assign]
+    for method in ("packet", "refill", "run_timers", "missing"):
+        acting(receiver, method, "reception")
+    acting(block, "start", "a bio")
+    acting(block, "send", "transmission")
+    acting(workload, "run", "the application")
+
+
 INVARIANTS = (
     pages_conserved,
     frames_counted,
     states_agree,
-    marks_ordered,
     ring_bounded,
     bios_bounded,
     strangers_hold_nothing_marked,

@@ -25,10 +25,11 @@ class NicModel:
     """A card. Sizes are those of one ring buffer at MTU 1500."""
 
     name: str
-    refill: Literal["reserve", "atomic", "worker", "fixed"]
+    refill: Literal["reserve", "atomic", "worker", "swap", "fixed"]
     """Who fills an empty descriptor: the driver in softirq with the reserve where the policy opens it (`reserve`) or never
-    (`atomic`, 3/8 min); as `atomic`, but on failure a worker with GFP_KERNEL and NAPI switched off (`worker`); or nobody,
-    since ring memory is fixed and every packet is copied out (`fixed`)."""
+    (`atomic`, 3/8 min); as `atomic`, but on failure a worker with GFP_KERNEL and NAPI switched off (`worker`); as `atomic`,
+    but before the packet is passed up, which else is dropped and its buffer kept (`swap`); or nobody, since ring memory is
+    fixed and every packet is copied out (`fixed`)."""
     data_bytes: int = 2048
     """Two buffers a page, virtio's 1536 B and e1000e's 1.9 KiB alike (physics.md section 12)."""
     ring_slots: int = RING_SLOTS
@@ -50,7 +51,7 @@ for _model in (
     NicModel(name="e1000", refill="atomic", copybreak_bytes=256, watchdog_ns=INTEL_WATCHDOG_NS),
     NicModel(name="e1000e", refill="reserve", copybreak_bytes=256, heads_in_ring=True, watchdog_ns=INTEL_WATCHDOG_NS),
     NicModel(name="rtl8139", refill="fixed"),
-    NicModel(name="vmxnet3", refill="atomic", refill_batch=1),
+    NicModel(name="vmxnet3", refill="swap", heads_in_ring=True),
     NicModel(
         name="ideal", refill="reserve", heads_in_ring=True, refill_batch=1, reserve_always=True, watchdog_ns=MS_NS
     ),

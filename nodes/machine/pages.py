@@ -11,8 +11,6 @@ from nodes.machine.watermarks import Watermarks
 class PagePool:
     """`total` pages, all free at first. `take` and `give` are order-0 only (the testbed models no fragmentation)."""
 
-    __slots__ = ("free", "kswapd_wanted", "lowest", "marks", "total")
-
     def __init__(self, total_pages: int, marks: Watermarks) -> None:
         assert 0 < marks.min_pages < marks.high_pages < total_pages
         self.total = total_pages

@@ -11,32 +11,17 @@ from __future__ import annotations
 
 from collections import deque
 
-from nodes.machine.allocators.base import NO_RESERVE, Block, PacketAllocator
+from nodes.machine.allocators.base import ALL_RESERVE, NO_RESERVE, Block, PacketAllocator
 from nodes.machine.allocators.slab import HEAD_BYTES
 from nodes.machine.events import BLOCK_SOCKET, ICMP, Verdict
 from nodes.machine.nic import WORKER_RETRY_NS, NicModel
 from nodes.machine.pages import PagePool
 from nodes.machine.policies.base import Policy
+from nodes.machine.sockets import Slot, Socket, is_marked
 
 COPY_BYTES = 512
 """Data area of a copied small frame: napi_alloc_skb's slot for frames up to 640 B is 1 KiB with head room; the frames that
 are copied are at most 256 B (own sum)."""
-
-Slot = tuple[Block | None, Block]
-"""A ring buffer or a queued packet: its head (None: not in the ring, or given back by coalescing) and its data."""
-
-
-class Socket:
-    """A junk socket and what it holds."""
-
-    __slots__ = ("coalesces", "held_bytes", "queue", "rcvbuf_bytes")
-
-    def __init__(self, rcvbuf_bytes: int, coalesces: bool) -> None:
-        self.rcvbuf_bytes = rcvbuf_bytes
-        self.coalesces = coalesces
-        self.queue: deque[tuple[Slot, int]] = deque()
-        """Packets with their true size, oldest first."""
-        self.held_bytes = 0
 
 
 class Receiver:
@@ -49,6 +34,7 @@ class Receiver:
         self.marked_slots = 0
         """Ring buffers (or their heads) that came from the reserve."""
         self.fixed_slots = nic.ring_slots if nic.refill == "fixed" else 0
+        self._swaps = nic.refill == "swap"
         self.napi_off = False
         """True while virtio_net's refill worker holds the queue (physics.md section 4)."""
         self.worker_due_ns: int | None = None
@@ -60,15 +46,20 @@ class Receiver:
 
     def set_policy(self, policy: Policy) -> None:
         """Takes over what `policy` decides on the hot path."""
-        everything = 1 << 62
-        self._data_reserve = everything if self.nic.reserve_always else policy.on_rx_data_shortage(self.nic)
-        self._head_reserve = everything if self.nic.reserve_always else policy.on_rx_head_shortage(self.nic)
+        always = self.nic.reserve_always
+        self._ring_reserve = ALL_RESERVE if always else policy.on_ring_shortage(self.nic)
+        self._copy_reserve = ALL_RESERVE if always else policy.on_copy_shortage()
+        self._head_reserve = ALL_RESERVE if always else policy.on_head_shortage()
         self._deliver_marked = {
             True: policy.on_demux(policy.memalloc_socket),
             False: policy.on_demux(False),
         }
         self._deliver_marked_icmp = policy.on_icmp()
-        self._block_always = self.nic.heads_in_ring and self._deliver_marked[True]
+        self._block_always = self.nic.heads_in_ring and not self._swaps and self._deliver_marked[True]
+
+    def may_use_reserve(self) -> bool:
+        """Does the policy, or the card, open the reserve to reception at all?"""
+        return bool(self._ring_reserve or self._copy_reserve or self._head_reserve)
 
     # ---- sockets
 
@@ -109,17 +100,21 @@ class Receiver:
 
     def _missing_memory(self) -> str:
         """Tries what a small packet would need and gives it back: exact for every allocator, and leaves no trace."""
-        if self.nic.heads_in_ring:
+        if self.nic.heads_in_ring and not self._swaps:
             return ""
         floor = self.pool.marks.atomic_floor
         lowest, wanted = self.pool.lowest, self.pool.kswapd_wanted
-        data = self.allocator.data(COPY_BYTES, floor, self._data_reserve) if self.fixed_slots else None
+        data = None
+        if self.fixed_slots:
+            data = self.allocator.data(COPY_BYTES, floor, self._copy_reserve)
+        elif self._swaps:
+            data = self.allocator.data(self.nic.data_bytes, floor, self._ring_reserve)
         head = self.allocator.head(floor, self._head_reserve)
         for block in (data, head):
             if block is not None:
                 self.allocator.release(block)
         self.pool.lowest, self.pool.kswapd_wanted = lowest, wanted
-        if self.fixed_slots and data is None:
+        if (self.fixed_slots or self._swaps) and data is None:
             return "copy"
         return "" if head is not None else "head"
 
@@ -138,7 +133,7 @@ class Receiver:
         return self._from_ring(number, size_bytes, segments, now_ns)
 
     def _from_ring(self, number: int, size_bytes: int, segments: int, now_ns: int) -> Verdict:
-        if self.marked_slots or not self.nic.heads_in_ring:
+        if self.marked_slots or not self.nic.heads_in_ring or self._swaps:
             return self._from_ring_slowly(number, size_bytes, segments, now_ns)
         socket = self.sockets.get(number)
         if socket is None:
@@ -151,16 +146,18 @@ class Receiver:
         return Verdict.ACCEPT
 
     def _from_ring_slowly(self, number: int, size_bytes: int, segments: int, now_ns: int) -> Verdict:
-        """Marked buffers, or heads that are allocated only now."""
+        """Marked buffers, heads that are allocated only now, or buffers that must be replaced first."""
+        if self._swaps and not self._replaced(segments):
+            return self._no_memory(number, segments)
         slots = [self.ring.popleft() for _ in range(segments)]
         for slot in slots:
-            self.marked_slots -= _is_marked(slot)
+            self.marked_slots -= is_marked(slot)
         if not self.nic.heads_in_ring:
             heads = self._heads(segments)
             if heads is None:
                 self.ring.extendleft(reversed(slots))
                 for slot in slots:
-                    self.marked_slots += _is_marked(slot)
+                    self.marked_slots += is_marked(slot)
                 return self._no_memory(number, segments)
             slots = [(head, data) for head, (_, data) in zip(heads, slots, strict=True)]
         verdict = self._deliver(number, slots)
@@ -176,31 +173,33 @@ class Receiver:
                 return Verdict.ACCEPT
             if socket.held_bytes >= socket.rcvbuf_bytes:
                 return self._buffer_full(segments)
-        slots: list[Slot] = []
-        floor = self.pool.marks.atomic_floor
         length = COPY_BYTES if size_bytes <= COPY_BYTES else self.nic.data_bytes
-        for _ in range(segments):
-            data = self.allocator.data(length, floor, self._data_reserve)
-            head = self.allocator.head(floor, self._head_reserve) if data else None
-            if data is None or head is None:
-                if data:
-                    self.allocator.release(data)
-                return self._copy_failed(number, size_bytes, segments, slots, now_ns)
-            slots.append((head, data))
-        return self._deliver(number, slots)
-
-    def _copy_failed(self, number: int, size_bytes: int, segments: int, slots: list[Slot], now_ns: int) -> Verdict:
-        for slot in slots:
-            self._release(slot)
+        slots = self._fresh(segments, length, self._copy_reserve)
+        if slots is not None:
+            return self._deliver(number, slots)
         if self.fixed_slots:
             return self._no_memory(number, segments)
         # e1000, e1000e, virtio: no copy, then the ring's own buffer is passed up (e1000_copybreak).
         return self._from_ring(number, size_bytes, segments, now_ns)
 
+    def _fresh(self, count: int, length: int, data_reserve: int) -> list[Slot] | None:
+        """`count` new skbs, all or none."""
+        floor = self.pool.marks.atomic_floor
+        slots: list[Slot] = []
+        for _ in range(count):
+            data = self.allocator.data(length, floor, data_reserve)
+            head = self.allocator.head(floor, self._head_reserve) if data else None
+            if data is None or head is None:
+                for slot in [*slots, *([(None, data)] if data else [])]:
+                    self._release(slot)
+                return None
+            slots.append((head, data))
+        return slots
+
     def _deliver(self, number: int, slots: list[Slot]) -> Verdict:
         """Demux, early drop and receive buffer; `slots` are out of the ring."""
         socket = self.sockets.get(number)
-        if self.allocator.marked_pages and any(map(_is_marked, slots)) and not self._may_have_marked(number):
+        if self.allocator.marked_pages and any(map(is_marked, slots)) and not self._may_have_marked(number):
             self.early_drops += len(slots)
             return self._drop(slots)
         if socket is None:
@@ -279,7 +278,7 @@ class Receiver:
 
     def refill(self, floor_pages: int, reserve: bool = True) -> bool:
         """Fills empty descriptors until the ring is full (True) or memory is refused (False)."""
-        data_reserve = self._data_reserve if reserve else NO_RESERVE
+        data_reserve = self._ring_reserve if reserve else NO_RESERVE
         head_reserve = self._head_reserve if reserve else NO_RESERVE
         while self.free_slots() < self.nic.ring_slots:
             data = self.allocator.data(self.nic.data_bytes, floor_pages, data_reserve)
@@ -295,7 +294,16 @@ class Receiver:
                     return False
             slot = (head, data)
             self.ring.append(slot)
-            self.marked_slots += _is_marked(slot)
+            self.marked_slots += is_marked(slot)
+        return True
+
+    def _replaced(self, segments: int) -> bool:
+        """vmxnet3 has the new buffer before it passes the old one up; without, the old one stays (physics.md section 4)."""
+        fresh = self._fresh(segments, self.nic.data_bytes, self._ring_reserve)
+        if fresh is None:
+            return False
+        self.ring.extend(fresh)
+        self.marked_slots += sum(map(is_marked, fresh))
         return True
 
     def _refill_if_due(self, now_ns: int) -> None:
@@ -338,8 +346,3 @@ class Receiver:
         """When `run_timers` has something to do. A waiting worker has no time of its own."""
         worker = self.worker_due_ns if not self.napi_off else None
         return min((due for due in (self.watchdog_due_ns, worker) if due is not None), default=None)
-
-
-def _is_marked(slot: Slot) -> bool:
-    head, data = slot
-    return data.marked or (head is not None and head.marked)

@@ -106,7 +106,9 @@ def _reply(block: BlockInitiator, receiver: Receiver) -> list[Wait]:
     marks, free = receiver.pool.marks, receiver.pool.free
     resource, who, why, source = _MISSING[missing]
     floor = marks.kernel_floor if missing == "queue" else marks.atomic_floor
-    if missing == "head" and receiver.fixed_slots:
+    if receiver.nic.reserve_always:
+        floor = 0
+    if missing == "head" and (receiver.fixed_slots or receiver.nic.refill == "swap"):
         floor += 1  # the copy's data comes first and takes a page
     return [
         Wait(REPLY, resource, 1, 0, who, why, source),
@@ -125,8 +127,8 @@ _MISSING = {
         "physics.md section 1 step 8",
     ),
     "copy": (
-        "packet copies", COPY, "the card's driver must copy the reply into fresh memory",
-        "physics.md section 4, drivers without refill",
+        "packet copies", COPY, "the card's driver needs fresh memory before it can pass the reply up",
+        "physics.md section 4, drivers that copy or swap",
     ),
     "head": (
         "packet heads", HEAD, "a buffer is there, but no sk_buff head to go with it",

@@ -16,6 +16,7 @@ TESTED_BY = {
     "nodes/container/disk.py": "nodes/container/test_driver.py",
     "nodes/machine/allocators/base.py": "nodes/machine/allocators/test_slab.py",
     "nodes/machine/events.py": "nodes/machine/test_machine.py",
+    "nodes/machine/sockets.py": "nodes/machine/test_receive.py",
     "controller/api.py": "controller/cli/test_live.py",
     "controller/record.py": "controller/store/test_store.py",
     "controller/service/parts.py": "controller/service/test_runner.py",

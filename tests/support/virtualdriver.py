@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import count
 
 from nodes.config import MachineConfig, PolicySpec
-from nodes.machine.checks import check
+from nodes.machine.checks import check, guard_floors
 from nodes.machine.events import BLOCK_SOCKET, Completed, Notice, ReadIn, Verdict, WriteOut
 from nodes.machine.machine import Machine
 from nodes.units import SECOND_NS
@@ -29,6 +29,8 @@ class VirtualDriver:
         self.machine = Machine(config, PolicySpec(name=policy), 0)
         self.rtt_ns, self.service_ns, self.checked, self.now_ns = rtt_ns, service_ns, checked, 0
         self._served_ns = 0
+        if checked:
+            guard_floors(self.machine)
         self.notices: list[Notice] = []
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._order = count()

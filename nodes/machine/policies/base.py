@@ -27,12 +27,16 @@ class Policy:
     local_disk: ClassVar[bool] = False
     """Swap goes to a local disk: completion needs no packet."""
 
-    def on_rx_data_shortage(self, nic: NicModel) -> int:
-        """The ring or a copy finds no data page above 3/8 min: how many reserve pages may packets hold in all?"""
+    def on_ring_shortage(self, nic: NicModel) -> int:
+        """The ring finds no data page above 3/8 min: how many reserve pages may packets hold in all?"""
         return NO_RESERVE
 
-    def on_rx_head_shortage(self, nic: NicModel) -> int:
-        """No sk_buff head above 3/8 min: as on_rx_data_shortage."""
+    def on_copy_shortage(self) -> int:
+        """A frame that is copied finds no data page above 3/8 min: as on_ring_shortage."""
+        return NO_RESERVE
+
+    def on_head_shortage(self) -> int:
+        """No sk_buff head above 3/8 min: as on_ring_shortage."""
         return NO_RESERVE
 
     def tx_floor(self, marks: Watermarks) -> int:

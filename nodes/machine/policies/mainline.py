@@ -17,9 +17,12 @@ class MainlinePolicy(Policy):
     name: ClassVar[str] = "mainline"
     memalloc_socket: ClassVar[bool] = True
 
-    def on_rx_data_shortage(self, nic: NicModel) -> int:
-        # `fixed` cards copy into a napi_alloc_skb, whose data takes MEMALLOC once a flagged socket exists.
-        return ALL_RESERVE if nic.refill in ("reserve", "fixed") else NO_RESERVE
+    def on_ring_shortage(self, nic: NicModel) -> int:
+        return ALL_RESERVE if nic.refill == "reserve" else NO_RESERVE
+
+    def on_copy_shortage(self) -> int:
+        # Copies go into a napi_alloc_skb, whose data takes MEMALLOC once a flagged socket exists, on every card.
+        return ALL_RESERVE
 
     def on_demux(self, memalloc_socket: bool) -> bool:
         return memalloc_socket

@@ -22,10 +22,13 @@ class MemallocPolicy(Policy):
     reserve_pages: ClassVar[int] = RX_RESERVE_PAGES + TX_RESERVE_PAGES
     memalloc_socket: ClassVar[bool] = True
 
-    def on_rx_data_shortage(self, nic: NicModel) -> int:
+    def on_ring_shortage(self, nic: NicModel) -> int:
         return RX_RESERVE_PAGES
 
-    def on_rx_head_shortage(self, nic: NicModel) -> int:
+    def on_copy_shortage(self) -> int:
+        return RX_RESERVE_PAGES
+
+    def on_head_shortage(self) -> int:
         return RX_RESERVE_PAGES
 
     def on_demux(self, memalloc_socket: bool) -> bool:

@@ -12,7 +12,7 @@ from virtualdriver import VirtualDriver
 
 from nodes.config import MachineConfig, PolicySpec
 from nodes.errors import UsageError
-from nodes.machine.checks import check
+from nodes.machine.checks import check, guard_floors
 from nodes.machine.events import (
     BLOCK_SOCKET,
     ICMP,
@@ -55,11 +55,12 @@ STEPS = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(
     STEPS,
-    st.sampled_from(["virtio-net", "e1000", "e1000e", "rtl8139", "vmxnet3"]),
+    st.sampled_from(list(NICS)),
     st.sampled_from(["none", "mainline"]),
 )
 def test_any_sequence_of_inputs_keeps_every_invariant(steps: list[tuple[str, int]], nic: str, policy: str) -> None:
     patient = Machine(msgspec.structs.replace(SMALL, nic=nic), PolicySpec(name=policy), 0)
+    guard_floors(patient)
     junk = patient.open_socket(1 << 20)
     now_ns, outstanding = 0, {}
     for what, value in steps:
@@ -144,10 +145,11 @@ def outcome(nic: str, policy: str) -> str:
 
 def test_who_hangs_is_what_the_record_says() -> None:
     """Golden table. What it must show (physics.md sections 4 and 12; lab findings): without a policy every card hangs;
-    mainline saves e1000e alone (data from the reserve, heads in the ring), virtio-net hangs in its worker, e1000 and
-    rtl8139 for want of heads; memalloc of 2006 saves all."""
+    mainline saves e1000e (data from the reserve, heads in the ring), virtio-net hangs in its worker, e1000 and rtl8139 for
+    want of heads; memalloc of 2006 saves all. Without a policy even the ideal card hangs: it takes the whole reserve, for
+    strangers."""
     lines = ["nic         policy    end    pages/s warmup, flood, heal  early drops  cycle"]
-    for nic in ("virtio-net", "e1000", "e1000e", "rtl8139"):
+    for nic in ("virtio-net", "e1000", "e1000e", "rtl8139", "vmxnet3", "ideal"):
         lines += [outcome(nic, policy) for policy in ("none", "mainline", "memalloc")]
     table = "\n".join(lines) + "\n"
     if os.environ.get("NETRESERVE_UPDATE_GOLDEN"):
@@ -239,3 +241,14 @@ def test_switching_to_memalloc_revives_a_machine_that_hangs() -> None:
     driver.machine.handle(PolicyChanged(PolicySpec(name="memalloc")), driver.now_ns)
     driver.run(12 * SECOND_NS)
     assert driver.machine.app_running(driver.now_ns) and not driver.machine.cycle()
+
+
+def test_the_guard_bites_when_reception_ignores_its_floor() -> None:
+    """A check that cannot fail proves nothing: the same run with one wrong floor must break."""
+    config = MachineConfig(memory_pages=4096, working_set_pages=6144)
+    driver = VirtualDriver(config, "none", service_ns=164_000, checked=True)
+    driver.machine.receiver._ring_reserve = 1 << 62  # what the policy `none` never grants
+    driver.machine.receiver.may_use_reserve = lambda: False  # type: ignore[method-assign]
+    driver.flood(20_000, 1400, 4, 1 << 20, SECOND_NS, 3 * SECOND_NS)
+    with pytest.raises(AssertionError, match="reception took a page at 96 free"):
+        driver.run(3 * SECOND_NS)

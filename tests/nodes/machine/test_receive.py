@@ -165,3 +165,24 @@ def test_closing_a_socket_frees_what_it_held() -> None:
     patient.close_socket(junk)
     check(patient)
     assert patient.pool.free >= before - 1 and patient.receive(junk, JUNK_BYTES, 1, 501) is Verdict.ACCEPT
+
+
+def test_vmxnet3_keeps_the_old_buffer_when_it_gets_no_new_one() -> None:
+    patient = machine("vmxnet3", "none")
+    junk = patient.open_socket(PLENTY)
+    drain_to(patient, patient.pool.marks.atomic_floor)
+    while patient.receive(junk, JUNK_BYTES, 1, 0) is Verdict.ACCEPT:
+        pass
+    assert patient.receiver.free_slots() == patient.receiver.nic.ring_slots, "its ring never empties"
+    assert patient.receive(BLOCK_SOCKET, ACK_BYTES, 1, 0) is Verdict.DROP
+    check(patient)
+
+
+def test_mainline_copies_small_frames_into_the_reserve_and_counts_their_drop() -> None:
+    patient = machine("e1000e", "mainline")
+    junk = patient.open_socket(PLENTY, coalesces=True)
+    drain_to(patient, patient.pool.marks.atomic_floor)
+    for i in range(100):
+        patient.receive(junk, ACK_BYTES, 1, i)
+    assert patient.receiver.early_drops > 0
+    check(patient)

@@ -1,0 +1,29 @@
+"""Packets where they wait: a ring buffer or a queued packet is a slot, and a junk socket is a queue of them."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from nodes.machine.allocators.base import Block
+
+Slot = tuple[Block | None, Block]
+"""A ring buffer or a queued packet: its head (None: not in the ring, or given back by coalescing) and its data."""
+
+
+class Socket:
+    """A junk socket and what it holds."""
+
+    __slots__ = ("coalesces", "held_bytes", "queue", "rcvbuf_bytes")
+
+    def __init__(self, rcvbuf_bytes: int, coalesces: bool) -> None:
+        self.rcvbuf_bytes = rcvbuf_bytes
+        self.coalesces = coalesces
+        self.queue: deque[tuple[Slot, int]] = deque()
+        """Packets with their true size, oldest first."""
+        self.held_bytes = 0
+
+
+def is_marked(slot: Slot) -> bool:
+    """Did head or data come from the reserve?"""
+    head, data = slot
+    return data.marked or (head is not None and head.marked)
