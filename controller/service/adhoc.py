@@ -47,23 +47,24 @@ class AdHoc(Activity):
     def _follow(self) -> None:
         now_ns, going = time.time_ns(), self.watch.going
         if going and self.recording.phase != "flood":
-            self._flood(now_ns)
+            self._flood(self.watch.began_ns)
         elif not going and self.recording.phase != "heal":
             self._begin("heal", now_ns)
         self.recording.end(now_ns)
         self.message = "waiting for the flood to end" if going else "healing"
 
-    def _flood(self, now_ns: int) -> None:
+    def _flood(self, began_ns: int) -> None:
+        """`began_ns` lies before now: what happened since then belongs to the flood."""
         self.recording.phases = [phase for phase in self.recording.phases if phase.name != "heal"]
         if self.recording.phase != "flood":
-            self._begin("flood", now_ns)
+            self._begin("flood", max(began_ns, self.recording.phases[-1].start_ns))
 
     def _flooded(self) -> bool:
         return any(phase.name == "flood" for phase in self.recording.phases)
 
-    def _begin(self, phase: str, now_ns: int) -> None:
-        self.recording.begin(phase, now_ns)
-        self.parts.recorder.note("phase", {"phase": phase})
+    def _begin(self, phase: str, t_ns: int) -> None:
+        self.recording.begin(phase, t_ns)
+        self.parts.recorder.note("phase", {"phase": phase}, t_ns=t_ns)
 
     def _over(self) -> bool:
         timing, phases = self.parts.timing, self.recording.phases

@@ -6,10 +6,14 @@ import asyncio
 import time
 from typing import Any
 
-from controller.flood import FloodState
+from controller.flood import GOING, FloodState
+from controller.service.onset import onset_ns
 from controller.service.parts import Parts
 from nodes.errors import HarnessError, NetreserveError
 from traffic.profiles import Flood
+
+STALE_NS = 2_000_000_000
+"""So old may be what Locust says of itself (locust.web.DEFAULT_CACHE_TIME; traffic/locustfile.py makes it less)."""
 
 
 class FloodWatch:
@@ -21,6 +25,9 @@ class FloodWatch:
         self.state: FloodState | None = None
         self.problem = ""
         """Why Locust's state is not known (one line); empty when it is."""
+        self.began_ns = 0
+        """When the junk that goes, or went last, began to flow (Unix time)."""
+        self._quiet_ns = 0  # when none flowed, at the latest
         self._told: tuple[bool, float] | None = None  # what it was told to be, and until when it may say otherwise
         self._heard_at = time.monotonic()
         self._failure = ""
@@ -39,17 +46,18 @@ class FloodWatch:
 
     async def start(self, flood: Flood, targets: tuple[str, ...], seconds: int, port: int = 0) -> None:
         """Starts a flood. Raises LackingError or HarnessError when Locust does not."""
+        self.began_ns = time.time_ns()
         await self._parts.locust.start(flood, targets, seconds, port)
         self._expect(True)
         asked: dict[str, object] = {"kind": flood.kind, "rate_pps": flood.rate_pps, "size_bytes": flood.size_bytes}
-        self._change(True, asked | {"targets": list(targets), "seconds": seconds})
+        self._change(True, asked | {"targets": list(targets), "seconds": seconds}, self.began_ns)
 
     async def stop(self) -> None:
         """Stops what goes on, whoever started it. Locust answers when its workers have stopped."""
         await self._parts.locust.stop()
         self._expect(False)
         if self.going:
-            self._change(False, {})
+            self._change(False, {}, time.time_ns())
 
     async def confirmed(self) -> None:
         """Until Locust itself says what it was told to do. Raises HarnessError when it does not in time."""
@@ -69,6 +77,7 @@ class FloodWatch:
         self._told = (going, time.monotonic() + self._parts.timing.flood_deadline_s)
 
     async def _poll(self) -> None:
+        asked_ns = time.time_ns()
         try:
             self.state, self.problem = await self._parts.locust.state(), ""
             self._heard_at = time.monotonic()
@@ -79,7 +88,9 @@ class FloodWatch:
         if self.state is not None and not self.problem and (going or self.going):
             self._timeline.append(_reading(self.state))
         if self._settled(going) and going != self.going:
-            self._change(going, self._seen())
+            self._notice(going)
+        if self.state is not None and self.state.state not in GOING and not self.problem:
+            self._quiet_ns = max(self._quiet_ns, asked_ns - STALE_NS)
 
     def _settled(self, going: bool) -> bool:
         """Whether what Locust says counts: not while it may still say what was before it was told otherwise."""
@@ -98,9 +109,22 @@ class FloodWatch:
             return {"unreachable": self.problem}
         return {"users": self.state.user_count, "rps": self.state.total_rps}
 
-    def _change(self, going: bool, detail: dict[str, object]) -> None:
+    def _notice(self, going: bool) -> None:
+        """What somebody else began is as old as the nodes' counters say."""
+        noticed_ns, detail = time.time_ns(), self._seen()
+        if not going:
+            self._change(False, detail, noticed_ns)
+            return
+        self.began_ns = onset_ns(self._parts.recorder.recent_samples(), self._quiet_ns, noticed_ns)
+        if late_ns := noticed_ns - self.began_ns:
+            detail["noticed_after_ns"] = late_ns
+        self._change(True, detail, self.began_ns)
+
+    def _change(self, going: bool, detail: dict[str, object], t_ns: int) -> None:
         self.going = going
-        self._parts.recorder.note("flood_start" if going else "flood_stop", detail)
+        if not going:
+            self._quiet_ns = t_ns
+        self._parts.recorder.note("flood_start" if going else "flood_stop", detail, t_ns=t_ns)
 
 
 def _reading(state: FloodState) -> dict[str, Any]:

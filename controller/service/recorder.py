@@ -82,9 +82,16 @@ class Recorder:
         if self.recording is not None and self.recording.wants(message):
             self._keep(self.recording, message)
 
-    def note(self, kind: str, detail: dict[str, object] | None = None, node: str = CONTROLLER) -> None:
-        """An event of the controller's own, now; `node` is the one that it concerns."""
-        self.take(Event(t_ns=time.time_ns(), node=node, run="", kind=kind, detail=detail or {}))
+    def note(
+        self, kind: str, detail: dict[str, object] | None = None, node: str = CONTROLLER, t_ns: int | None = None
+    ) -> None:
+        """An event of the controller's own, now unless `t_ns` says when; `node` is the one that it concerns."""
+        t_ns = time.time_ns() if t_ns is None else t_ns
+        self.take(Event(t_ns=t_ns, node=node, run="", kind=kind, detail=detail or {}))
+
+    def recent_samples(self) -> list[Sample]:
+        """Those of the last ten seconds, in the order in which they came."""
+        return [message for message in self._ring if isinstance(message, Sample)]
 
     async def open(
         self, *, scenario: str, kind: str, policy: str, tier: str = "container", nodes: frozenset[str] | None = None

@@ -29,6 +29,9 @@ class ScriptedNode:
         self.answers: Callable[[Reported], Reported | None] = lambda reported: reported
         self.answer_delay_s = 0.0
         self.frozen = False
+        self.junked = False
+        """Whether junk arrives."""
+        self.junk_packets = 0
         self.progress_pages = 0
         self._client: aiomqtt.Client | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -100,6 +103,7 @@ class ScriptedNode:
     async def _measure(self) -> None:
         while True:
             self.progress_pages += 0 if self.frozen else 100
+            self.junk_packets += 50 if self.junked else 0
             await self._say("sample", self._sample(), qos=0)
             await asyncio.sleep(INTERVAL_S)
 
@@ -121,6 +125,7 @@ class ScriptedNode:
             progress_pages=self.progress_pages,
             rx_packets=self.progress_pages,
             in_flight=16,
+            junk_packets=self.junk_packets,
         )
 
     def _status(self, state: Any) -> Status:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from brokers import until
 from testbeds import SCENARIO, Testbed, failed
 
@@ -24,6 +26,26 @@ async def test_a_flood_started_by_hand_is_recorded_and_judged(bed: Testbed) -> N
     record = bed.record()
     assert record.samples[0].t_ns < record.row.started_ns  # from the ring
     assert (record.folder / "locust.json").is_file()
+
+
+async def test_a_flood_that_locust_tells_late_began_when_the_nodes_saw_it(bed: Testbed) -> None:
+    await until(lambda: bed.initiator.progress_pages > 2500)
+    before_ns = time.time_ns()
+    bed.initiator.junked = bed.initiator.frozen = True
+    seen = bed.initiator.junk_packets
+    await until(lambda: bed.initiator.junk_packets > seen + 500)  # half a second
+    bed.locust.begin()
+    await bed.phase("flood")
+    await bed.operator.ask(StopRun())
+    result = await bed.result()
+
+    flood = next(phase for phase in result.phases if phase.name == "flood")
+    record = bed.record(result.run)
+    (start,) = [event for event in record.events if event.kind == "flood_start"]
+    first = next(sample for sample in record.samples if sample.junk_packets > seen)
+    assert before_ns - 150_000_000 < start.t_ns == flood.start_ns < first.t_ns
+    assert start.detail["noticed_after_ns"] > 400_000_000
+    assert result.phases[0].end_ns == flood.start_ns
 
 
 async def test_a_policy_switched_in_a_flood_is_an_event_between_its_start_and_stop(bed: Testbed) -> None:
