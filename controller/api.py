@@ -110,6 +110,8 @@ class Failed(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Reply(Struct, frozen=True, kw_only=True):
+    """What became of the request with the same `id`."""
+
     id: str
     answer: RunStarted | State | Failed
 
@@ -144,6 +146,8 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 
 class ControllerStatus(Struct, frozen=True, kw_only=True):
+    """Whether the controller is there; the broker publishes `offline` for one that died. `t_ns` is when that was said."""
+
     state: str
     """`online` or `offline`."""
     version: str = ""

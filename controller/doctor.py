@@ -38,6 +38,8 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 class Diagnosis(Struct, frozen=True, kw_only=True):
+    """All that was looked at, and what it means for each tier."""
+
     rows: tuple[Row, ...]
     tiers: dict[str, str]
     """Per tier `yes`, or `no: ` and why."""

@@ -31,6 +31,8 @@ View = Any
 
 @dataclass(frozen=True)
 class Line:
+    """A curve: the column `field` of the rows, its name in the legend, its colour and dashes (lengths in px)."""
+
     field: str
     label: str
     colour: str

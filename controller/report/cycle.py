@@ -41,6 +41,8 @@ class Text:
 
 @dataclass(frozen=True)
 class Box:
+    """One who waits: a rectangle (px, from the top left corner) with its lines of text."""
+
     x: float
     y: float
     width: float
@@ -62,6 +64,8 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Picture:
+    """A drawn cycle, `width` x `height` px; the template turns it into SVG."""
+
     width: int
     height: int
     boxes: tuple[Box, ...]

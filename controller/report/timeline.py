@@ -55,6 +55,9 @@ _TELLING = ("policy", "fault", "state", "what", "void", "kind")
 
 @dataclass(frozen=True)
 class Timeline:
+    """What the charts of one node draw: its samples as `rows`, phases as `bands`, events as `markers`, whose labels take
+    `marker_rows` lines. Times are seconds from the start of the run."""
+
     node: str
     rows: list[Row]
     bands: list[Row]

@@ -37,11 +37,15 @@ class Targets(TargetSpec, frozen=True, kw_only=True):
 
 
 class Nodes(Struct, frozen=True, kw_only=True):
+    """Who takes part: all initiators are alike, and so are all targets."""
+
     initiator: Initiators = Initiators()
     target: Targets = Targets()
 
 
 class Links(Struct, frozen=True, kw_only=True):
+    """How each network that is shaped treats packets; `data` carries storage and junk."""
+
     data: Shape = OPEN_LINK
 
 

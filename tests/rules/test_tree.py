@@ -21,8 +21,6 @@ TESTED_BY = {
     "controller/record.py": "controller/store/test_store.py",
     "controller/service/parts.py": "controller/service/test_runner.py",
     # seen whole, through the only thing that uses them
-    "nodes/registry.py": "controller/test_scenario.py",
-    "nodes/units.py": "controller/test_scenario_forms.py",
     "nodes/network/relay.py": "nodes/network/test_link.py",
     "nodes/network/shaper.py": "nodes/network/test_shaping.py",
     "controller/bus/access.py": "controller/bus/test_client.py",
