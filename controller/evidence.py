@@ -84,14 +84,27 @@ class Evidence:
         When block packets arrived after the driver's last chance to refill, and were refused, the peer's next try
         cannot fare better: only the machine's own waits remain.
         """
-        calm_ns = self.calm_ns()
-        free_ns = max(calm_ns, stall.start_ns)
-        refused = growth(self.samples, "block_drops", free_ns + WATCHDOG_NS, stall.end_ns) > 0
-        return BIO_ROUND_NS + WATCHDOG_NS if refused else legitimate_wait_ns(max(calm_ns - stall.start_ns, 0))
+        refused = growth(self.samples, "block_drops", self._free_ns(stall) + WATCHDOG_NS, stall.end_ns) > 0
+        stood_ns = max(self.calm_ns() - stall.start_ns, 0)
+        return BIO_ROUND_NS + WATCHDOG_NS if refused else legitimate_wait_ns(stood_ns)
 
     def waited_ns(self, stall: Stall) -> int:
         """How long `stall` lasted after all hindrance ended."""
-        return stall.end_ns - max(self.calm_ns(), stall.start_ns)
+        return stall.end_ns - self._free_ns(stall)
+
+    def doubt(self, stall: Stall) -> str:
+        """Why `stall`, though it outlasted every wait, is not known to be a deadlock; empty when it is. After the driver's
+        last chance to refill, nothing may have moved, and the machine must have named its cycle since all hindrance
+        ended (physics.md section 12, invariants)."""
+        quiet_ns = self._free_ns(stall) + WATCHDOG_NS
+        moved = sum(growth(self.samples, name, quiet_ns, stall.end_ns) for name in ("swap_in_pages", "swap_out_pages"))
+        failed = sum(event.kind == "io_error" and event.t_ns >= quiet_ns for event in self.events)
+        if moved or failed:
+            return f"requests went on being answered ({moved + failed})"
+        free = [sample.free_pages for sample in within(self.samples, quiet_ns, stall.end_ns)]
+        if len(set(free)) > 1:
+            return f"free memory moved between {min(free)} and {max(free)} pages"
+        return "" if self.cycle(self._free_ns(stall)) else "no cycle was recorded"
 
     def heal_needed_ns(self) -> int:
         """How long the heal phase must last in all for this node to be judged; 0 when it does not stand still."""
@@ -126,13 +139,17 @@ class Evidence:
         ended = [stall.end_ns - self._cause_end_ns(stall) for stall in [*self.stalls, *self.excused] if not stall.open]
         return max((time_ns for time_ns in ended if time_ns > 0), default=None)
 
-    def cycle(self) -> tuple[CycleEdge, ...]:
-        """The wait-for cycle that was recorded last."""
+    def cycle(self, since_ns: int = 0) -> tuple[CycleEdge, ...]:
+        """The wait-for cycle that was recorded last, if that was at `since_ns` or later."""
         for event in reversed(self.events):
             edges = event.detail.get("cycle") if event.kind in ("stall", "waits") else None
-            if edges:
+            if edges and event.t_ns >= since_ns:
                 return tuple(msgspec.convert(edge, CycleEdge, strict=False) for edge in edges)
         return ()
+
+    def _free_ns(self, stall: Stall) -> int:
+        """Since when nothing hinders it any more."""
+        return max(self.calm_ns(), stall.start_ns)
 
     def _cause_end_ns(self, stall: Stall) -> int:
         window = self._window_of(stall)

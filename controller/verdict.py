@@ -3,7 +3,8 @@
     healthy       progress in the flood at 50 % of warmup's rate or more
     slow          less, but it went on
     starved       it stood still when the flood ended (or as good as still all along), and came back in the heal phase
-    deadlocked    still standing when floods and faults are over and the longest legitimate wait is too
+    deadlocked    still standing when floods and faults are over and the longest legitimate wait is too: nothing moves,
+                  and the machine names the cycle
     oom           a task was killed for want of memory
     inconclusive  the run proves nothing: the reason says why
 
@@ -12,6 +13,7 @@ What faults excuse: controller/evidence.py.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
@@ -121,6 +123,20 @@ def _killed(case: Evidence) -> Finding | None:
     return Finding(verdict="oom", reason=f"the machine killed a task for want of memory{_in_run(case, event.t_ns)}")
 
 
+def _dead(case: Evidence) -> Finding | None:
+    """An application whose page did not come back ends by SIGBUS: it stands still for ever, but waits for nothing."""
+    died = next((sample for sample in case.samples if sample.state == "dead"), None)
+    if died is None:
+        return None
+    reads = [event for event in case.events if event.kind == "io_error" and not event.detail.get("write")]
+    if not reads:
+        return _inconclusive(f"the application was dead{_in_run(case, died.t_ns)}, and no event tells what killed it")
+    number = int(reads[0].detail.get("errno", 0))
+    name = errno.errorcode.get(number, f"error {number}")
+    reason = f"the application was killed: the target answered a read with {name}{_in_run(case, reads[0].t_ns)}"
+    return _inconclusive(reason)
+
+
 def _incomplete(case: Evidence) -> Finding | None:
     for name, phase in (("warmup", case.warmup), ("flood", case.flood), ("heal", case.heal)):
         if phase is None:
@@ -161,6 +177,7 @@ def _harness_loss(case: Evidence) -> Finding | None:
 
 _QUESTIONS: tuple[Callable[[Evidence], Finding | None], ...] = (
     _killed,
+    _dead,
     _incomplete,
     _silent,
     _unpressed,
@@ -173,7 +190,11 @@ def _standing(case: Evidence, stall: Stall) -> Finding:
     since, waited_ns, needed_ns = _in_flood(case, stall.start_ns), case.waited_ns(stall), case.needed_ns(stall)
     if case.proved or waited_ns >= needed_ns:
         after = f"{format_ns(waited_ns)} after flood and faults ended" if waited_ns > 0 else "for ever"
-        return Finding(verdict="deadlocked", reason=f"no page was touched since {since}, still so {after}")
+        standing = f"no page was touched since {since}, still so {after}"
+        doubt = "" if case.proved else case.doubt(stall)
+        if doubt:
+            return _inconclusive(f"stands still, but {doubt}: {standing}")
+        return Finding(verdict="deadlocked", reason=standing)
     assert case.heal
     lasted = format_ns(case.heal.end_ns - case.heal.start_ns)
     needed = format_ns(case.heal_needed_ns())

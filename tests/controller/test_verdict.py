@@ -51,6 +51,11 @@ def stuck_from(seconds: float, heal: float, **fields: object) -> list[Sample]:
     return trace(WARMUP, stretch(seconds, 900), stretch(20 - seconds, 0), stretch(heal, 0, **fields))
 
 
+def stalls(begin: int = 9, end: int = 65) -> list[Event]:
+    """What a node tells of a standstill, every 2 s, with its cycle."""
+    return [event(seconds, "stall", waits=CYCLE, cycle=CYCLE) for seconds in range(begin, end, 2)]
+
+
 CASES: dict[str, Case] = {
     # ---- the machine lives
     "healthy: unimpressed": Case("healthy", trace(WARMUP, stretch(20, 950), FINE)),
@@ -70,15 +75,37 @@ CASES: dict[str, Case] = {
     ),
     "starved: a trickle": Case("starved", trace(WARMUP, stretch(20, 5), FINE)),
     # ---- it does not come back
-    "deadlocked: heal outlasts any retry": Case(
-        "deadlocked", stuck_from(3.2, 24), [event(9, "stall", waits=CYCLE, cycle=CYCLE)], phases(heal=24)
-    ),
-    "deadlocked: block packets come and are refused": Case(
-        "deadlocked", stuck_from(3.2, 15, block_drops=1), [event(9, "stall", waits=CYCLE, cycle=CYCLE)]
-    ),
-    "deadlocked: no cycle recorded": Case("deadlocked", stuck_from(3.2, 24), phases=phases(heal=24)),
+    "deadlocked: heal outlasts any retry": Case("deadlocked", stuck_from(3.2, 24), stalls(), phases(heal=24)),
+    "deadlocked: block packets come and are refused": Case("deadlocked", stuck_from(3.2, 15, block_drops=1), stalls()),
     "deadlocked: stops only in heal": Case(
-        "deadlocked", trace(WARMUP, stretch(20, 900), stretch(2, 900), stretch(13, 0, block_drops=1))
+        "deadlocked", trace(WARMUP, stretch(20, 900), stretch(2, 900), stretch(13, 0, block_drops=1)), stalls(28)
+    ),
+    "inconclusive: no cycle recorded": Case(
+        "inconclusive", stuck_from(3.2, 24), [event(30, "stall", waits=CYCLE[:1], cycle=[])], phases(heal=24)
+    ),
+    "inconclusive: a cycle in the flood alone": Case(
+        "inconclusive", stuck_from(3.2, 24), stalls(9, 24), phases(heal=24)
+    ),
+    "inconclusive: no progress, but pages go out": Case(
+        "inconclusive", stuck_from(3.2, 24, swap_out_pages=10), stalls(), phases(heal=24)
+    ),
+    "inconclusive: no progress, but writes are answered with errors": Case(
+        "inconclusive",
+        stuck_from(3.2, 24),
+        [*stalls(), event(40, "io_error", page=7, write=True, errno=5)],
+        phases(heal=24),
+    ),
+    "inconclusive: no progress, but memory moves": Case(
+        "inconclusive",
+        trace(WARMUP, stretch(3.2, 900), stretch(16.8, 0), stretch(12, 0), stretch(12, 0, free_pages=351)),
+        stalls(),
+        phases(heal=24),
+    ),
+    "deadlocked: what moved before the watchdog rang is no sign of life": Case(
+        "deadlocked",
+        trace(WARMUP, stretch(3.2, 900), stretch(16.8, 0), stretch(1.5, 0, swap_out_pages=9), stretch(22.5, 0)),
+        stalls(),
+        phases(heal=24),
     ),
     "inconclusive: heal too short to tell": Case("inconclusive", stuck_from(3.2, 15)),
     "inconclusive: refused, but only before the watchdog could help": Case(
@@ -113,7 +140,9 @@ CASES: dict[str, Case] = {
         trace(WARMUP, stretch(3, 950), stretch(17, 0), stretch(3, 0), stretch(12, 950)),
         cut(8, 10),
     ),
-    "deadlocked: never back after a cut": Case("deadlocked", stuck_from(3, 30), cut(8, 18), phases(heal=30)),
+    "deadlocked: never back after a cut": Case(
+        "deadlocked", stuck_from(3, 30), [*cut(8, 18), *stalls()], phases(heal=30)
+    ),
     "inconclusive: a cut that lasts into heal": Case("inconclusive", stuck_from(3, 15), cut(8, 35)),
     "inconclusive: the cut covers the flood": Case(
         "inconclusive", trace(WARMUP, stretch(20, 0), stretch(1, 0), stretch(14, 900)), cut(5, 25)
@@ -125,6 +154,16 @@ CASES: dict[str, Case] = {
     "inconclusive: the container was killed": Case(
         "inconclusive", stuck_from(3.2, 15), [event(9, "oom", kills=1, kind="real")], harness=True
     ),
+    "inconclusive: the target did not give a page back": Case(
+        "inconclusive",
+        stuck_from(3.2, 24, state="dead"),
+        [event(8.2, "io_error", page=7, write=False, errno=5), *stalls()],
+        phases(heal=24),
+    ),
+    "inconclusive: dead before anybody recorded why": Case(
+        "inconclusive", stuck_from(3.2, 24, state="dead"), phases=phases(heal=24)
+    ),
+    "oom: dead of it": Case("oom", stuck_from(3.2, 15, state="dead"), [event(9, "oom", kind="modelled")]),
     # ---- it proves nothing
     "inconclusive: nothing swapped before the flood": Case(
         "inconclusive", trace(stretch(5, 1000), stretch(20, 950, swap_out_pages=900, verified_pages=9), FINE)
@@ -225,6 +264,7 @@ CASES: dict[str, Case] = {
         trace(
             WARMUP, stretch(3, 900), stretch(17, 0, rx_packets=20_000, pump_drops=900), stretch(15, 0, block_drops=1)
         ),
+        stalls(),
     ),
     # ---- data
     "healthy: corrupt data": Case(
@@ -341,7 +381,7 @@ def test_heal_lasts_until_the_verdict_is_decided() -> None:
     assert needed_ns == pytest.approx((16.8 + 7) * SECOND_NS, rel=0.02)
     seconds = needed_ns / SECOND_NS + 0.1
     samples = {NODE: stuck_from(3.2, seconds)}
-    assert judge(phases(heal=seconds), samples, []).verdict == "deadlocked"
+    assert judge(phases(heal=seconds), samples, stalls()).verdict == "deadlocked"
     assert heal_needed_ns(phases(heal=seconds), samples, []) <= seconds * SECOND_NS
 
 
@@ -358,7 +398,8 @@ def test_a_standstill_is_a_deadlock_exactly_when_heal_was_long_enough(
     samples = {NODE: stuck_from(stuck_after, heal, block_drops=10 if refused else 0)}
     times = phases(heal=heal)
     enough = heal_needed_ns(times, samples, []) <= heal * SECOND_NS
-    assert judge(times, samples, []).verdict == ("deadlocked" if enough else "inconclusive")
+    judgement = judge(times, samples, stalls(25, 90))
+    assert judgement.verdict == ("deadlocked" if enough else "inconclusive")
 
 
 @given(st.integers(0, 10**12))

@@ -6,6 +6,7 @@ import json
 
 from brokers import until
 from testbeds import SCENARIO, Testbed, failed
+from traces import CYCLE
 
 from controller.api import StopRun
 from nodes.config import InitiatorSpec, TargetSpec
@@ -76,6 +77,8 @@ async def test_heal_is_extended_until_a_deadlock_is_certain(bed: Testbed) -> Non
     started = await bed.start(SCENARIO.replace("heal: 500 ms", "heal: 2500 ms"))
     await bed.phase("flood")
     bed.initiator.frozen = True
+    await bed.phase("heal")
+    await bed.initiator.tell("stall", waits=CYCLE, cycle=CYCLE)
     result = await bed.result(started.run)
     assert (result.verdict, result.exit_code) == ("deadlocked", 1), result.sentence
     heal = result.phases[-1]
