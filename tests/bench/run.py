@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from subprocess import SubprocessError
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "support"), str(Path(__file__).parents[2])]
 
@@ -45,7 +46,7 @@ def main() -> int:
             for figure in PARTS[part]():
                 print(f"{part}: {figure.name}: {figure.value:,.3g} {figure.unit}", file=sys.stderr, flush=True)
                 measured.append(figure)
-        except (NetreserveError, RuntimeError) as error:
+        except (NetreserveError, RuntimeError, SubprocessError) as error:
             print(f"{part}: not measured: {error}", file=sys.stderr)
             failed = True
     print(as_json(measured) if given.json else as_table(measured))
