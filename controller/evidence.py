@@ -51,7 +51,8 @@ def fault_event(t_ns: int, run: str, node: str, fault: str, *, begins: bool, con
 
 
 class Evidence:
-    """The record of one initiator. `proved`: the tier itself proved its last standstill to last for ever."""
+    """The record of one initiator. `proved`: the tier itself proved its last standstill to last for ever.
+    `targets`: what each storage target measured."""
 
     def __init__(
         self,
@@ -60,8 +61,9 @@ class Evidence:
         samples: Sequence[Sample],
         events: Sequence[Event],
         proved: bool = False,
+        targets: Sequence[Sequence[Sample]] = (),
     ) -> None:
-        self.node, self.proved = node, proved
+        self.node, self.proved, self.targets = node, proved, targets
         self.phases = list(phases)
         self.warmup, self.flood, self.heal = (phase(phases, name) for name in ("warmup", "flood", "heal"))
         self.samples = sorted(samples, key=lambda sample: sample.t_ns)

@@ -62,11 +62,17 @@ def void(t_ns: int, run: str, reason: str, *, node: str = "", harness: bool = Fa
 
 
 def judge(
-    phases: Sequence[Phase], samples: Mapping[str, Sequence[Sample]], events: Sequence[Event], *, proved: bool = False
+    phases: Sequence[Phase],
+    samples: Mapping[str, Sequence[Sample]],
+    events: Sequence[Event],
+    *,
+    targets: Sequence[Sequence[Sample]] = (),
+    proved: bool = False,
 ) -> Judgement:
-    """Judges every initiator in `samples` (targets do not belong there). Phases that a run never reached are missing from
-    `phases`. `proved`: the tier proved its standstills to last for ever (sim), so that no wait has to pass."""
-    cases = [Evidence(name, phases, series, events, proved) for name, series in sorted(samples.items())]
+    """Judges every initiator in `samples`; what each of `targets` measured is evidence for all of them. Phases that a run
+    never reached are missing from `phases`. `proved`: the tier proved its standstills to last for ever (sim), so that no
+    wait has to pass."""
+    cases = [Evidence(name, phases, series, events, proved, targets) for name, series in sorted(samples.items())]
     voids = [event for event in events if event.kind == "harness" and event.detail.get("void")]
     findings = [
         _voided(case, [v for v in voids if v.node == case.node or v.node not in samples]) or _finding(case)
@@ -171,7 +177,7 @@ def _harness_loss(case: Evidence) -> Finding | None:
     lost, seen = _pump_loss(case)
     if lost <= PUMP_LOSS_RATIO * (seen + lost):
         return None
-    reason = f"the harness lost {lost} of {seen + lost} packets before the machine saw them"
+    reason = f"the harness lost {lost} of {seen + lost} packets before machine or target saw them"
     return _inconclusive(reason, harness=True)
 
 
@@ -240,11 +246,11 @@ def _node_verdict(case: Evidence, finding: Finding) -> NodeVerdict:
 
 
 def _pump_loss(case: Evidence) -> tuple[int, int]:
+    """Packets lost by the node's own queue and by any target's relay, and those that the node's machine saw."""
     phase = case.heal if case.standing else case.flood
     assert phase
-    spans = (growth(case.samples, field, phase.start_ns, phase.end_ns) for field in ("pump_drops", "rx_packets"))
-    lost, seen = spans
-    return lost, seen
+    lost = sum(growth(series, "pump_drops", phase.start_ns, phase.end_ns) for series in (case.samples, *case.targets))
+    return lost, growth(case.samples, "rx_packets", phase.start_ns, phase.end_ns)
 
 
 def _notes(case: Evidence) -> list[str]:

@@ -35,7 +35,8 @@ def conclude(
 ) -> Result:
     """The result of a run whose record is `samples` and `events`. Pure but for the clock."""
     series = by_node(samples, initiators)
-    judgement = judge(phases, {name: series[name] for name in initiators}, events)
+    targets = [samples for name, samples in series.items() if name not in initiators]
+    judgement = judge(phases, {name: series[name] for name in initiators}, events, targets=targets)
     result = Result(
         run=row.run,
         scenario=row.scenario,

@@ -34,9 +34,10 @@ class Case:
     phases: Sequence[Phase] = field(default_factory=phases)
     data: str = "intact"
     harness: bool = False
+    target: Sequence[Sample] = ()
 
     def judged(self) -> Judgement:
-        return judge(self.phases, {NODE: self.samples}, self.events)
+        return judge(self.phases, {NODE: self.samples}, self.events, targets=[self.target])
 
 
 def cut(begin: float, end: float, node: str = NODE, fault: str = "cut", concerns: tuple[str, ...] = ()) -> list[Event]:
@@ -255,6 +256,12 @@ CASES: dict[str, Case] = {
         "inconclusive",
         trace(WARMUP, stretch(20, 950, rx_packets=20_000, pump_drops=400), FINE),
         harness=True,
+    ),
+    "inconclusive: the target's relay lost packets": Case(
+        "inconclusive",
+        trace(WARMUP, stretch(20, 950, rx_packets=20_000), FINE),
+        harness=True,
+        target=trace(stretch(5, 0), stretch(20, 0, pump_drops=400), stretch(15, 0), node="target-1"),
     ),
     "healthy: harness lost a few packets": Case(
         "healthy", trace(WARMUP, stretch(20, 950, rx_packets=20_000, pump_drops=100), FINE)
