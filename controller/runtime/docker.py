@@ -67,10 +67,10 @@ class Engine:
         if found.memory_limit_bytes != limit_bytes or found.swap_limit_bytes != limit_bytes:
             self._call("update_container", found.id, mem_limit=limit_bytes, memswap_limit=limit_bytes)
             found = self._container(found.id)
-        if found.memory_limit_bytes != limit_bytes:
-            raise HarnessError(
-                f"{node}: memory limit is {found.memory_limit_bytes} bytes after {limit_bytes} were asked for"
-            )
+        in_force = {"memory": found.memory_limit_bytes, "memory and swap": found.swap_limit_bytes}
+        for name, found_bytes in in_force.items():
+            if found_bytes != limit_bytes:
+                raise HarnessError(f"{node}: limit of {name} is {found_bytes} bytes after {limit_bytes} were asked for")
         return found
 
     def logs(self, node: str, since_s: int = 0) -> bytes:

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from nodes.config import Shape, Spec
+from nodes.errors import InconclusiveError
 from nodes.messages import Reported
+from nodes.units import PAGE_BYTES, format_bytes
 
 ROUNDING_RATIO = 0.01
 """The kernel keeps link settings in ticks and bytes per second: that much may get lost (own)."""
@@ -22,6 +24,17 @@ def differences(spec: Spec, shape: Shape, found: Reported) -> Iterator[Differenc
     yield from _unequal(flat(spec), flat(found.spec) if found.spec else {}, rounded=False)
     asked = {name: value for name, value in flat(shape).items() if value is not None}
     yield from _unequal(asked, flat(found.shape), rounded=True)
+
+
+def limit_note(limit_bytes: int, found: Reported) -> str:
+    """What to note about a node whose container got `limit_bytes` of memory; empty when the node reads the same in its own
+    cgroup. Raises InconclusiveError when it reads another limit: that one is in force, whatever Docker says."""
+    there_bytes = int(found.measured.get("cgroup_limit_bytes", 0))
+    if not there_bytes:
+        return f"{found.node} reads no memory limit in its cgroup: {format_bytes(limit_bytes)} is what Docker says"
+    if there_bytes // PAGE_BYTES != limit_bytes // PAGE_BYTES:  # the kernel counts in pages
+        raise InconclusiveError(f"{found.node}: memory limit is {there_bytes} bytes, {limit_bytes} were asked for")
+    return ""
 
 
 def flat(record: Any, prefix: str = "") -> dict[str, object]:

@@ -14,6 +14,7 @@ from controller.record import Result
 from controller.runtime.docker import Container
 from controller.scenario import Scenario, dump
 from controller.service.activity import SAMPLES_LAG_NS, Activity
+from controller.service.compare import limit_note
 from controller.service.conclude import by_node
 from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Node, Wanted
@@ -91,6 +92,7 @@ class ScenarioRun(Activity):
         await self.parts.nodes.apply(self._wanted("target"), deadline_s)
         await self.parts.nodes.apply(self._wanted("initiator") | self._bystanders(), deadline_s)
         await self._limit_memory(growing=False)
+        await self._read_limits(deadline_s)
 
     def _wanted(self, role: Role) -> dict[str, Wanted]:
         addresses = {node.name: f"{node.address}:{BLOCK_PORT}" for node in self.nodes if node.role == "target"}
@@ -120,6 +122,15 @@ class ScenarioRun(Activity):
             if growing != _grows(containers.get(node.name), node):
                 continue
             await asyncio.to_thread(self.parts.engine.limit_memory, node.name, node.memory_limit_bytes)
+
+    async def _read_limits(self, deadline_s: float) -> None:
+        """Asks initiators once more for what they are already: they answer with the limit that they live under now."""
+        if self.parts.engine is None:
+            return
+        answers = await self.parts.nodes.apply(self._wanted("initiator"), deadline_s)
+        limits = {node.name: node.memory_limit_bytes for node in self._plan.nodes}
+        notes = [limit_note(limits[name], answer) for name, answer in answers.items()]
+        self.notes += filter(None, notes)
 
     # ---- phases
 

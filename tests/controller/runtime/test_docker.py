@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any, ClassVar
 
 import pytest
 from requirements import require
@@ -66,6 +67,31 @@ def test_a_memory_limit_is_set_and_read_back(container: str) -> None:
     paths = "/sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes"  # cgroup version 2, 1
     assert docker("exec", container, "sh", "-c", f"cat {paths} 2>/dev/null || true") == str(2 * LIMIT_BYTES)
     assert engine.limit_memory("sleeper-1", LIMIT_BYTES).swap_limit_bytes == LIMIT_BYTES
+
+
+def test_a_swap_limit_that_the_engine_did_not_take_is_told() -> None:
+    class WithoutSwapLimits:
+        """An engine on a kernel that does not count swap: it warns, and keeps what it had."""
+
+        host: ClassVar = {"Memory": LIMIT_BYTES, "MemorySwap": -1}
+        labels: ClassVar = {"com.docker.compose.service": "sleeper", "com.docker.compose.container-number": "1"}
+
+        def containers(self, **_: object) -> list[dict[str, str]]:
+            return [{"Id": "1"}]
+
+        def inspect_container(self, _: str) -> dict[str, Any]:
+            state = {"Running": True, "OOMKilled": False, "ExitCode": 0}
+            return {"Config": {"Labels": self.labels, "Hostname": "1"}, "State": state, "HostConfig": self.host}
+
+        def update_container(self, _: str, mem_limit: int, memswap_limit: int) -> None:
+            self.host["Memory"] = mem_limit
+
+    engine = Engine(SOCKET, PROJECT)
+    engine._api = WithoutSwapLimits()  # type: ignore[assignment]
+    with pytest.raises(
+        HarnessError, match=r"^sleeper-1: limit of memory and swap is -1 bytes after \d+ were asked for$"
+    ):
+        engine.limit_memory("sleeper-1", 2 * LIMIT_BYTES)
 
 
 @pytest.mark.docker
