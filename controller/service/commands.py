@@ -82,6 +82,7 @@ class Commands:
             case StartFlood():
                 await self._start_flood(command)
             case StopFlood():
+                await self._conductor.by_hand()
                 await self._watch.stop()
             case Show():
                 pass
@@ -101,6 +102,7 @@ class Commands:
         POLICIES[policy.name]
         nodes = self._named(command.node, "initiator")
         await self._conductor.adhoc()
+        await self._conductor.by_hand()
 
         def switch(spec: Spec, shape: Shape) -> tuple[Spec, Shape]:
             assert isinstance(spec, InitiatorSpec)
@@ -119,15 +121,14 @@ class Commands:
 
     async def _set_shape(self, command: SetShape) -> None:
         nodes = self._named(command.node, "")
+        await self._conductor.by_hand()
         await self._change(nodes, lambda spec, shape: (spec, replaced(shape, command.shape)))
         asked = {name: value for name, value in msgspec.structs.asdict(command.shape).items() if value is not None}
         for node in nodes:
             self._parts.recorder.note("shape", dict(asked), node.name)
 
     async def _start_flood(self, command: StartFlood) -> None:
-        current = self._conductor.current
-        if current is not None and current.recording.row.kind != "adhoc":
-            raise UsageError(f"run {current.recording.run} is going on: its scenario alone floods")
+        await self._conductor.by_hand()
         if not 0 < command.duration_ns <= DURATION_NS_MAX:
             raise UsageError(f"duration is {command.duration_ns} ns: more than 0 and at most 1 hour are possible")
         nodes = self._named("", "initiator")

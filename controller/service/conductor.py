@@ -42,6 +42,17 @@ class Conductor:
             self._carry_out(run, run.run)
         return RunStarted(run=run.recording.run, folder=run.recording.row.folder, expected_ns=run.expected_ns)
 
+    async def by_hand(self) -> None:
+        """Whether a person may change something now. Raises UsageError while a scenario's run goes on: its record would
+        say what it never was."""
+        async with self._beginning:  # what is about to begin counts
+            row = self.current.recording.row if self.current else None
+        if row is not None and row.kind != "adhoc":
+            raise UsageError(
+                f"scenario run {row.run} is going on: it would be recorded under settings it did not have;"
+                " wait, or end it with Ctrl-C in its `netreserve run`"
+            )
+
     async def adhoc(self) -> AdHoc | None:
         """Begins an ad-hoc run; None when a run is under way that records all the same."""
         async with self._beginning:

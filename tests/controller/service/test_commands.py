@@ -8,7 +8,7 @@ from brokers import Ear, until
 from scriptednode import ScriptedNode
 from testbeds import Testbed, failed
 
-from controller.api import SetPolicy, SetShape, StartFlood, State, StopFlood, StopRun
+from controller.api import Command, SetPolicy, SetShape, StartFlood, State, StopFlood, StopRun
 from nodes.config import OPEN_LINK, InitiatorSpec, PolicySpec, Shape
 from nodes.messages import Desired, Reported, Status, encode, topic
 from traffic.profiles import Flood
@@ -88,6 +88,30 @@ async def test_a_flood_for_other_sockets_is_told_what_is_open(bed: Testbed, chan
     assert refusal.message.startswith("udp junk meets 4 x 4 MiB, reader 'stalled', at initiator-1, not ")
     assert refusal.message.endswith("1 to 4 sockets as they are there can be flooded, others need a scenario")
     assert not bed.locust.swarms
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        SetPolicy(policy=PolicySpec(name="none")),
+        SetShape(shape=Shape(delay_ns=1_000_000)),
+        StartFlood(flood=AS_OPEN, duration_ns=1_000_000_000),
+        StopFlood(),
+    ],
+    ids=lambda command: type(command).__name__,
+)
+async def test_nothing_is_changed_by_hand_while_a_scenario_runs(bed: Testbed, command: Command) -> None:
+    started = await bed.start()
+    await bed.phase("flood")
+    asked_before = len(bed.initiator.desired)
+    refusal = failed(await bed.operator.ask(command))
+    assert refusal.exit_code == 2
+    assert refusal.message.startswith(f"scenario run {started.run} is going on")
+    assert len(refusal.message.splitlines()) == 1
+    result = await bed.result(started.run)
+    assert (result.verdict, result.policy) == ("healthy", "memalloc"), result.sentence
+    assert all(desired.run != started.run for desired in bed.initiator.desired[asked_before:])
+    assert len(bed.locust.swarms) == 1
 
 
 async def retained(bed: Testbed, role: str, name: str) -> Desired:
