@@ -31,6 +31,15 @@ class FloodState(Struct, frozen=True, kw_only=True):
     def going(self) -> bool:
         return self.state in GOING and self.user_count > 0
 
+    @property
+    def sent(self) -> int:
+        """Packets, segments or requests since the statistics began (traffic/counting.py). Raises HarnessError when the
+        answer has no such figure."""
+        for entry in self.stats.get("stats", ()):
+            if entry.get("name") == "Aggregated":
+                return int(entry["num_requests"])
+        raise HarnessError("Locust does not say how many packets it sent")
+
     def __str__(self) -> str:
         return f"running ({self.user_count} users, {self.total_rps:.0f} rps)" if self.going else "stopped"
 

@@ -39,6 +39,8 @@ class Activity:
         self.message = "setting up"
         """What it waits for; empty while a phase goes on as planned."""
         self.notes: list[str] = []
+        self.metrics: dict[str, float] = {}
+        """Figures of the run as a whole."""
         self._autopsies: set[asyncio.Task[None]] = set()
         self.held = 0
         """How many changes by hand are under way: until they are acknowledged or failed, the run does not end by itself."""
@@ -88,6 +90,7 @@ class Activity:
             expectations=expectations,
             settings=settings(self.nodes),
             notes=self.notes,
+            metrics=self.metrics,
             environment=environment,
             seed=seed,
         )

@@ -4,7 +4,7 @@ one that an earlier controller left behind."""
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -30,6 +30,7 @@ def conclude(
     expectations: Sequence[Expectation] = (),
     settings: Sequence[Setting] = (),
     notes: Sequence[str] = (),
+    metrics: Mapping[str, float] | None = None,
     environment: dict[str, object] | None = None,
     seed: int = 0,
 ) -> Result:
@@ -56,7 +57,7 @@ def conclude(
         settings=tuple(settings),
         notes=(*notes, *judgement.notes),
         environment=environment or {},
-        metrics=expect.metrics(judgement),
+        metrics=expect.metrics(judgement) | dict(metrics or {}),
     )
     interrupted = any(event.kind == "harness" and event.detail.get("void") == INTERRUPTED for event in events)
     exit_code = EXIT_INTERRUPTED if interrupted else expect.exit_code(result)

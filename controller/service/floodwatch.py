@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from controller.flood import GOING, FloodState
@@ -16,11 +17,16 @@ STALE_NS = 2_000_000_000
 """So old may be what Locust says of itself (locust.web.DEFAULT_CACHE_TIME; traffic/locustfile.py makes it less)."""
 
 
+Listener = Callable[[bool, str], None]
+
+
 class FloodWatch:
-    """`going` is whether junk flows, as Locust says or as it has just been told. Each change is an event."""
+    """`going` is whether junk flows, as Locust says or as it has just been told. Each change is an event, and `listeners`
+    hear it: what `going` is now, and what went wrong, if something did (one line)."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.listeners: list[Listener] = []
         self.going = False
         self.state: FloodState | None = None
         self.problem = ""
@@ -87,8 +93,9 @@ class FloodWatch:
         going = self.state is not None and self.state.going and silent_s < self._parts.timing.flood_deadline_s
         if self.state is not None and not self.problem and (going or self.going):
             self._timeline.append(_reading(self.state))
+        told = self._told is not None
         if self._settled(going) and going != self.going:
-            self._notice(going)
+            self._notice(going, (self._failure if told else "") or self.problem)
         if self.state is not None and self.state.state not in GOING and not self.problem:
             self._quiet_ns = max(self._quiet_ns, asked_ns - STALE_NS)
 
@@ -109,22 +116,24 @@ class FloodWatch:
             return {"unreachable": self.problem}
         return {"users": self.state.user_count, "rps": self.state.total_rps}
 
-    def _notice(self, going: bool) -> None:
+    def _notice(self, going: bool, trouble: str) -> None:
         """What somebody else began is as old as the nodes' counters say."""
         noticed_ns, detail = time.time_ns(), self._seen()
         if not going:
-            self._change(False, detail, noticed_ns)
+            self._change(False, detail, noticed_ns, trouble)
             return
         self.began_ns = onset_ns(self._parts.recorder.recent_samples(), self._quiet_ns, noticed_ns)
         if late_ns := noticed_ns - self.began_ns:
             detail["noticed_after_ns"] = late_ns
-        self._change(True, detail, self.began_ns)
+        self._change(True, detail, self.began_ns, trouble)
 
-    def _change(self, going: bool, detail: dict[str, object], t_ns: int) -> None:
+    def _change(self, going: bool, detail: dict[str, object], t_ns: int, trouble: str = "") -> None:
         self.going = going
         if not going:
             self._quiet_ns = t_ns
         self._parts.recorder.note("flood_start" if going else "flood_stop", detail, t_ns=t_ns)
+        for listener in self.listeners:
+            listener(going, trouble)
 
 
 def _reading(state: FloodState) -> dict[str, Any]:

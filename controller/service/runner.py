@@ -9,10 +9,11 @@ import time
 import msgspec
 
 from controller.bus.ending import end
-from controller.plan import Plan, PlannedNode, plan
+from controller.plan import Plan, PlannedFlood, PlannedNode, plan
 from controller.record import Result
 from controller.runtime.docker import Container
 from controller.scenario import Scenario, dump
+from controller.service import inforce
 from controller.service.activity import SAMPLES_LAG_NS, Activity
 from controller.service.compare import limit_note
 from controller.service.conclude import by_node
@@ -23,7 +24,7 @@ from controller.service.recorder import Recording
 from controller.verdict import heal_needed_ns
 from nodes.config import BLOCK_PORT, OPEN_LINK
 from nodes.errors import InconclusiveError, LackingError, NetreserveError, UsageError
-from nodes.messages import Role
+from nodes.messages import Role, Sample
 from nodes.units import SECOND_NS, format_ns
 
 FLOOD_MARGIN_S = 10
@@ -56,14 +57,21 @@ class ScenarioRun(Activity):
         self._plan = work
         self._began_ns = 0
         self.expected_ns = work.total_ns
+        self._flooding: PlannedFlood | None = None  # what the scenario wants to flow now
+        self._flooded: list[inforce.Flooded] = []
 
     async def run(self) -> Result:
         """To the end, whatever happens on the way."""
-        body = asyncio.create_task(self._body())
-        await asyncio.wait({body, self.ended}, return_when=asyncio.FIRST_COMPLETED)
-        await end(body)
-        self._take_failure(body)
-        await self._quiet()
+        self.watch.listeners.append(self._hear_flood)
+        try:
+            body = asyncio.create_task(self._body())
+            await asyncio.wait({body, self.ended}, return_when=asyncio.FIRST_COMPLETED)
+            await end(body)
+            self._take_failure(body)
+            await self._quiet()
+        finally:
+            self.watch.listeners.remove(self._hear_flood)
+        self.metrics = inforce.metrics(self._flooded, self._series())
         return await self.finish(self._plan.scenario.expect, self._plan.scenario.seed)
 
     def _take_failure(self, body: asyncio.Task[None]) -> None:
@@ -74,6 +82,7 @@ class ScenarioRun(Activity):
             raise error
 
     async def _body(self) -> None:
+        self._hear_flood(self.watch.going, "")  # one that began while the run was being opened
         await self._set_up()
         self.message, self._began_ns = "", time.time_ns()
         try:
@@ -82,6 +91,9 @@ class ScenarioRun(Activity):
                     group.create_task(work)
         except* NetreserveError as errors:
             raise _first(errors) from None
+        hindered = inforce.hindered(self._plan)
+        for flooded in self._flooded:
+            self.notes += inforce.check(flooded, self._series(), hindered)
 
     # ---- set-up
 
@@ -136,19 +148,16 @@ class ScenarioRun(Activity):
 
     async def _phases(self) -> None:
         warmup, flood, heal = self._plan.phases
-        self._begin("warmup")
+        self._begin("warmup", time.time_ns())
         await self._until(warmup.end_ns)
-        self._begin("flood")
+        self._begin("flood", time.time_ns())
         await self._until(flood.end_ns)
         await self.watch.confirmed()  # a flood that was never seen proves nothing
-        if self.watch.going:
-            await self.watch.stop()
-        self._begin("heal")
-        await self._heal(heal.end_ns - heal.start_ns)
+        calm_ns = await self._stop_flood(self._flooding) if self._flooding else time.time_ns()
+        self._begin("heal", calm_ns)
+        await self._heal(calm_ns, heal.end_ns - heal.start_ns)
 
-    async def _heal(self, planned_ns: int) -> None:
-        began_ns = time.time_ns()
-        await self.watch.confirmed()
+    async def _heal(self, began_ns: int, planned_ns: int) -> None:
         await _sleep_until(began_ns + planned_ns)
         while (lasted_ns := time.time_ns() - began_ns) < (needed_ns := self._needed_ns()):
             self.message = f"the verdict needs {format_ns(needed_ns)} of healing"
@@ -158,30 +167,61 @@ class ScenarioRun(Activity):
     def _needed_ns(self) -> int:
         """For a verdict; at most what the runner will wait."""
         self.recording.end(time.time_ns())
-        initiators = [node.name for node in self.nodes if node.role == "initiator"]
-        series = by_node(self.recording.samples, initiators)
-        needed_ns = heal_needed_ns(
-            self.recording.phases, {name: series[name] for name in initiators}, self.recording.events
-        )
+        needed_ns = heal_needed_ns(self.recording.phases, self._series(), self.recording.events)
         return min(needed_ns + SAMPLES_LAG_NS, self.parts.timing.heal_max_ns) if needed_ns else 0
 
-    def _begin(self, phase: str) -> None:
-        self.recording.begin(phase, time.time_ns())
-        self.parts.recorder.note("phase", {"phase": phase})
+    def _series(self) -> dict[str, list[Sample]]:
+        """The samples of every initiator so far."""
+        initiators = [node.name for node in self.nodes if node.role == "initiator"]
+        series = by_node(self.recording.samples, initiators)
+        return {name: series[name] for name in initiators}
+
+    def _begin(self, phase: str, t_ns: int) -> None:
+        self.recording.begin(phase, t_ns)
+        self.parts.recorder.note("phase", {"phase": phase}, t_ns=t_ns)
 
     # ---- floods and faults
 
     async def _floods(self) -> None:
-        targets = tuple(node.address for node in self.nodes if node.role == "initiator")
         for item in sorted(self._plan.floods, key=lambda item: item.start_ns):
             await self._until(item.start_ns)
-            seconds = math.ceil((item.end_ns - item.start_ns) / SECOND_NS) + FLOOD_MARGIN_S
-            await self.watch.start(item.flood, targets, seconds, item.port)
-            await self.watch.confirmed()
+            await self._start_flood(item)
             if item.end_ns < self._plan.phases[1].end_ns:  # the last one ends with the phase
                 await self._until(item.end_ns)
-                await self.watch.stop()
-                await self.watch.confirmed()
+                await self._stop_flood(item)
+
+    async def _start_flood(self, item: PlannedFlood) -> None:
+        targets = tuple(node.address for node in self.nodes if node.role == "initiator")
+        seconds = math.ceil((item.end_ns - item.start_ns) / SECOND_NS) + FLOOD_MARGIN_S
+        self._flooding = item
+        await self.watch.start(item.flood, targets, seconds, item.port)
+        await self.watch.confirmed()
+
+    async def _stop_flood(self, item: PlannedFlood) -> int:
+        """Stops it and keeps what it was; Locust's count is final when it says that it has stopped. Answers since when."""
+        self._flooding, stopped_ns = None, time.time_ns()
+        await self.watch.stop()
+        ended_ns = time.time_ns()
+        await self.watch.confirmed()
+        assert self.watch.state is not None
+        self._flooded.append(
+            inforce.Flooded(
+                flood=item.flood,
+                began_ns=self.watch.began_ns,
+                stopped_ns=stopped_ns,
+                ended_ns=ended_ns,
+                sent=self.watch.state.sent,
+            )
+        )
+        return ended_ns
+
+    def _hear_flood(self, going: bool, trouble: str) -> None:
+        """A flood that begins or ends unasked makes this another run than the scenario's."""
+        if trouble:
+            self.void(trouble, harness=True)
+        elif going != (self._flooding is not None):
+            what, phase = "started" if going else "stopped", self.recording.phase or "setup"
+            self.void(f"Locust {what} in the {phase} phase, not by the scenario: by hand, or for want of workers")
 
     async def _changes(self) -> None:
         for change in self._plan.changes:
@@ -193,6 +233,7 @@ class ScenarioRun(Activity):
 
     async def _quiet(self) -> None:
         """No junk flows after a run."""
+        self._flooding = None
         if not self.watch.going:
             return
         try:

@@ -30,7 +30,9 @@ class ScriptedNode:
         self.answer_delay_s = 0.0
         self.frozen = False
         self.junked = False
-        """Whether junk arrives."""
+        """Whether junk arrives, ..."""
+        self.junk_pps: Callable[[], int] = lambda: 0
+        """... or how much of it, packets per second."""
         self.junk_packets = 0
         self.progress_pages = 0
         self._client: aiomqtt.Client | None = None
@@ -101,9 +103,11 @@ class ScriptedNode:
                 await self._say("reported", answer, retain=True)
 
     async def _measure(self) -> None:
+        before_ns = time.monotonic_ns()
         while True:
+            elapsed_ns, before_ns = time.monotonic_ns() - before_ns, time.monotonic_ns()
             self.progress_pages += 0 if self.frozen else 100
-            self.junk_packets += 50 if self.junked else 0
+            self.junk_packets += round((1000 if self.junked else self.junk_pps()) * elapsed_ns / 1e9)
             await self._say("sample", self._sample(), qos=0)
             await asyncio.sleep(INTERVAL_S)
 
@@ -123,7 +127,7 @@ class ScriptedNode:
             swap_in_pages=self.progress_pages,
             verified_pages=1 + self.progress_pages,
             progress_pages=self.progress_pages,
-            rx_packets=self.progress_pages,
+            rx_packets=self.progress_pages + self.junk_packets,
             in_flight=16,
             junk_packets=self.junk_packets,
         )

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
+from nodes.units import parse_rate_pps
+
 
 class StandInLocust:
     """`swarms` are the forms it was started with. `refusal`: what it answers instead of starting; `deaf`: it says yes and
-    does nothing."""
+    does nothing. While it goes it counts packets at `rate_pps`: what it was asked for, times `strength`."""
 
     def __init__(self) -> None:
         self.swarms: list[dict[str, str]] = []
         self.state, self.user_count, self.workers = "ready", 0, 2
         self.refusal, self.deaf, self.resets = "", False, 0
+        self.strength, self.rate_pps, self._sent, self._since_ns = 1.0, 0, 0, 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -32,11 +36,21 @@ class StandInLocust:
 
     def begin(self) -> None:
         """Somebody presses start in the web page."""
+        self._count()
         self.state, self.user_count = "running", 2
+        asked = self.swarms[-1]["rate"] if self.swarms else "1000 pps"
+        self.rate_pps = round(self.strength * parse_rate_pps(asked))
 
     def end(self) -> None:
         """Somebody presses stop."""
-        self.state, self.user_count = "stopped", 0
+        self._count()
+        self.state, self.user_count, self.rate_pps = "stopped", 0, 0
+
+    def _count(self) -> int:
+        now_ns = time.monotonic_ns()
+        self._sent += self.rate_pps * (now_ns - self._since_ns) // 1_000_000_000
+        self._since_ns = now_ns
+        return self._sent
 
     def answer(self, method: str, path: str, form: dict[str, str]) -> Any:
         match (method, path):
@@ -47,6 +61,8 @@ class StandInLocust:
                 return {"success": True, "message": "Test stopped"}
             case ("POST", "/stats/reset"):
                 self.resets += 1
+                self._count()
+                self._sent = 0
                 return "ok"
             case ("GET", "/stats/requests"):
                 return self._stats()
@@ -62,7 +78,7 @@ class StandInLocust:
 
     def _stats(self) -> Any:
         return {
-            "stats": [{"name": "Aggregated", "num_requests": 7}],
+            "stats": [{"name": "Aggregated", "num_requests": self._count()}],
             "errors": [],
             "total_rps": 10.0 if self.user_count else 0.0,
             "fail_ratio": 0.0,

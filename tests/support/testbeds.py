@@ -55,6 +55,7 @@ class Testbed:
     def __init__(self, broker: Broker, locust: StandInLocust, runs: Path) -> None:
         self.broker, self.locust, self.runs = broker, locust, runs
         self.initiator = ScriptedNode(broker, "initiator", "initiator-1", "198.18.1.11")
+        self.initiator.junk_pps = lambda: locust.rate_pps
         self.target = ScriptedNode(broker, "target", "target-1", "198.18.1.21")
         self.operator = Client(f"127.0.0.1:{broker.port}", load_credentials(self.operator_file))
         self.progress: list[Progress] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from brokers import until
 from testbeds import SCENARIO, Testbed, failed
 from traces import CYCLE
@@ -133,6 +134,55 @@ async def test_a_flood_that_locust_does_not_start_is_a_harness_fault(bed: Testbe
     result = await bed.result(started.run)
     assert (result.verdict, result.exit_code) == ("inconclusive", 6)
     assert "Locust did not start in time" in result.sentence
+
+
+@pytest.mark.parametrize("phase", ["warmup", "heal"])
+async def test_a_flood_that_somebody_starts_voids_the_run(bed: Testbed, phase: str) -> None:
+    started = await bed.start(SCENARIO.replace("heal: 500 ms", "heal: 5 s"))
+    await bed.phase(phase)
+    bed.locust.begin()
+    result = await bed.result(started.run)
+    assert (result.verdict, result.exit_code) == ("inconclusive", 5)
+    assert f"Locust started in the {phase} phase, not by the scenario" in result.sentence
+    assert bed.locust.state == "stopped"
+
+
+async def test_a_flood_that_somebody_stops_voids_the_run(bed: Testbed) -> None:
+    started = await bed.start(SCENARIO.replace("flood: 600 ms", "flood: 5 s"))
+    await bed.phase("flood")
+    await until(lambda: bed.locust.state == "running")
+    await until(lambda: bed.progress[-1].elapsed_ns > 2_500_000_000)  # the controller has seen it go
+    bed.locust.end()
+    result = await bed.result(started.run)
+    assert (result.verdict, result.exit_code) == ("inconclusive", 5)
+    assert "Locust stopped in the flood phase, not by the scenario" in result.sentence
+
+
+async def test_a_flood_as_asked_is_told_in_figures(bed: Testbed) -> None:
+    started = await bed.start(SCENARIO.replace("flood: 600 ms", "flood: 2 s"))
+    result = await bed.result(started.run)
+    assert result.exit_code == 0, result.sentence
+    assert result.metrics["flood.asked_pps"] == pytest.approx(1000)
+    assert result.metrics["flood.sent_pps"] == pytest.approx(1000, rel=0.3)
+    assert result.metrics["flood.arrived_pps"] == pytest.approx(1000, rel=0.3)
+
+
+async def test_a_flood_weaker_than_half_of_what_was_asked_voids_the_run(bed: Testbed) -> None:
+    bed.locust.strength = 0.2
+    started = await bed.start(SCENARIO.replace("flood: 600 ms", "flood: 2 s"))
+    result = await bed.result(started.run)
+    assert (result.verdict, result.exit_code) == ("inconclusive", 5)
+    assert "the flood was not in force" in result.sentence
+    assert "% of the udp flood reached initiator-1" in result.sentence
+    assert result.metrics["flood.sent_pps"] < 500
+
+
+async def test_a_flood_that_reaches_nobody_voids_the_run(bed: Testbed) -> None:
+    bed.initiator.junk_pps = lambda: 0
+    started = await bed.start()
+    result = await bed.result(started.run)
+    assert (result.verdict, result.exit_code) == ("inconclusive", 5)
+    assert "0% of the udp flood reached initiator-1: 0 of " in result.sentence
 
 
 async def test_a_stopped_run_is_written_as_far_as_it_got(bed: Testbed) -> None:

@@ -1,0 +1,108 @@
+"""Whether a flood was in force: what was sent and what arrived, against what the scenario asked for. Pure.
+
+Datagrams are sent whatever becomes of them, so as many as were asked must have come; each initiator has an equal share.
+Streams and requests wait for their receiver, so that something came is all that can be asked of them. On a link that the
+scenario itself cuts or makes lossy, fewer may arrive than were sent: there Locust's own count is the measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from controller.plan import Plan, PlannedNode
+from controller.trace import growth
+from nodes.errors import InconclusiveError
+from nodes.messages import SAMPLE_INTERVAL_NS, Sample
+from nodes.units import SECOND_NS, format_ns
+from traffic.profiles import Flood
+
+IN_FORCE_RATIO = 0.5
+"""Less of a flood than this is another flood (own)."""
+FULL_RATIO = 0.9
+"""Less than this is told to the reader: Locust's start, about a second, takes as much of a short flood (own)."""
+TAKEN = ("junk_packets", "early_drops", "rcvbuf_drops", "no_buffer_drops", "rx_alloc_failures")
+
+Series = Mapping[str, Sequence[Sample]]
+
+
+class Flooded(Struct, frozen=True, kw_only=True):
+    """A flood as it was. Times are Unix ns."""
+
+    flood: Flood
+    began_ns: int
+    """When Locust was told to start it ..."""
+    stopped_ns: int
+    """... and to stop it."""
+    ended_ns: int
+    """When Locust had."""
+    sent: int
+    """Packets, segments or requests of all users, as Locust counted them."""
+
+    @property
+    def lasted_ns(self) -> int:
+        return max(self.stopped_ns - self.began_ns, 1)
+
+    @property
+    def asked(self) -> float:
+        """Packets, segments or requests: rate times time."""
+        return self.flood.rate_pps * self.lasted_ns / SECOND_NS
+
+
+def check(flooded: Flooded, series: Series, hindered: frozenset[str] = frozenset()) -> list[str]:
+    """Notes on a flood that was weaker than asked. `series`: the samples of every initiator; `hindered`: those whose links
+    the scenario cuts or makes lossy. Raises InconclusiveError, with both figures, when it was not in force."""
+    return [
+        note for name, samples in series.items() for note in _check(flooded, name, samples, name in hindered, series)
+    ]
+
+
+def metrics(floods: Sequence[Flooded], series: Series) -> dict[str, float]:
+    """The mean rates of all `floods` together, for Result.metrics; empty without any."""
+    if not floods:
+        return {}
+    time_s = sum(flooded.lasted_ns for flooded in floods) / SECOND_NS
+    came = sum(arrived(flooded, samples) for flooded in floods for samples in series.values())
+    return {
+        "flood.asked_pps": sum(flooded.asked for flooded in floods) / time_s,
+        "flood.sent_pps": sum(flooded.sent for flooded in floods) / time_s,
+        "flood.arrived_pps": came / time_s,
+    }
+
+
+def arrived(flooded: Flooded, samples: Sequence[Sample]) -> int:
+    """Junk packets that reached an initiator, whatever became of them there: taken, refused, or lost in its queue. Failed
+    allocations count refills too, hence the bound: a machine counts every packet in rx_packets, also one that stands."""
+    start_ns, end_ns = flooded.began_ns - SAMPLE_INTERVAL_NS, flooded.ended_ns + SAMPLE_INTERVAL_NS
+    grew = {
+        name: growth(samples, name, start_ns, end_ns) for name in (*TAKEN, "block_drops", "rx_packets", "pump_drops")
+    }
+    judged = sum(grew[name] for name in TAKEN) - grew["block_drops"]
+    return max(min(judged, grew["rx_packets"]), 0) + grew["pump_drops"]
+
+
+def hindered(plan: Plan) -> frozenset[str]:
+    """The initiators whose junk the scenario itself keeps away at times."""
+    return frozenset(node.name for node in plan.nodes if node.role == "initiator" and _loses(plan, node))
+
+
+def _loses(plan: Plan, node: PlannedNode) -> bool:
+    changes = [change.shape_changes for change in plan.changes if change.node == node.name]
+    return bool(node.shape.loss_ratio) or any(name in change for change in changes for name in ("cut", "loss_ratio"))
+
+
+def _check(flooded: Flooded, name: str, samples: Sequence[Sample], hindered: bool, series: Series) -> Iterator[str]:
+    flood, share = flooded.flood, flooded.asked / len(series)
+    came = round(flooded.sent / len(series)) if hindered else arrived(flooded, samples)
+    way = f"was sent to {name}" if hindered else f"reached {name}"
+    if flood.kind != "udp":
+        if not came:
+            raise InconclusiveError(f"the flood was not in force: nothing of the {flood.kind} flood {way}")
+        return
+    seconds = format_ns(round(flooded.lasted_ns, -8))
+    told = f"{came / share:.0%} of the udp flood {way}: {came} of {share:.0f} packets in {seconds}"
+    if came < IN_FORCE_RATIO * share:
+        raise InconclusiveError(f"the flood was not in force: {told}")
+    if came < FULL_RATIO * share:
+        yield told

@@ -1,0 +1,116 @@
+"""Whether a flood was as strong as the scenario asked for."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from testbeds import SCENARIO
+
+from controller.plan import plan
+from controller.scenario import parse
+from controller.service.inforce import Flooded, arrived, check, hindered, metrics
+from nodes.errors import InconclusiveError
+from nodes.messages import Sample
+from nodes.units import SECOND_NS
+from traffic.profiles import Flood
+
+FLOOD = Flood(kind="udp", rate_pps=1000)
+BEGAN_NS = 100 * SECOND_NS
+
+
+def flooded(kind: Any = "udp", sent: int = 10_000) -> Flooded:
+    """Ten seconds at 1 kpps."""
+    end_ns = BEGAN_NS + 10 * SECOND_NS
+    flood = msgspec.structs.replace(FLOOD, kind=kind)
+    return Flooded(flood=flood, began_ns=BEGAN_NS, stopped_ns=end_ns, ended_ns=end_ns, sent=sent)
+
+
+def series(**grew: int) -> list[Sample]:
+    """Counters stood at 7 before, and grew by so much during the flood, evenly; every packet is in rx_packets."""
+    grew = {"rx_packets": sum(grew.values()), **grew}
+    times = range(-10, 111)  # tenths of a second
+    return [
+        Sample(
+            t_ns=BEGAN_NS + tenth * SECOND_NS // 10,
+            node="initiator-1",
+            run="r",
+            **{name: 7 + round(value * min(max(tenth, 0), 100) / 100) for name, value in grew.items()},
+        )
+        for tenth in times
+    ]
+
+
+@pytest.mark.parametrize(
+    "field", ["junk_packets", "early_drops", "rcvbuf_drops", "no_buffer_drops", "rx_alloc_failures"]
+)
+def test_a_full_flood_counts_whatever_becomes_of_it(field: str) -> None:
+    samples = series(**{field: 10_000})
+    assert arrived(flooded(), samples) == 10_000
+    assert check(flooded(), {"initiator-1": samples}) == []
+
+
+def test_packets_lost_in_the_harness_arrived_too() -> None:
+    assert arrived(flooded(), series(junk_packets=4000, pump_drops=6000, rx_packets=4000)) == 10_000
+
+
+def test_block_packets_are_no_junk() -> None:
+    assert arrived(flooded(), series(no_buffer_drops=500, block_drops=300, rx_packets=40_000)) == 200
+
+
+def test_failed_refills_are_no_more_than_all_packets() -> None:
+    assert arrived(flooded(), series(junk_packets=1000, rx_alloc_failures=9000, rx_packets=1100)) == 1100
+
+
+def test_below_nine_tenths_is_a_note() -> None:
+    (note,) = check(flooded(), {"initiator-1": series(junk_packets=8000)})
+    assert note == "80% of the udp flood reached initiator-1: 8000 of 10000 packets in 10 s"
+
+
+def test_below_half_is_no_flood() -> None:
+    with pytest.raises(
+        InconclusiveError, match=re.escape("not in force: 49% of the udp flood reached initiator-1: 4900")
+    ):
+        check(flooded(), {"initiator-1": series(junk_packets=4900)})
+
+
+def test_each_initiator_has_its_share() -> None:
+    half = series(junk_packets=5000)
+    assert check(flooded(), {"initiator-1": half, "initiator-2": half}) == []
+    with pytest.raises(InconclusiveError, match="0% of the udp flood reached initiator-2: 0 of 5000"):
+        check(flooded(), {"initiator-1": half, "initiator-2": series(rx_packets=40_000)})
+
+
+@pytest.mark.parametrize("kind", ["tcp", "http"])
+def test_of_streams_and_requests_something_must_come(kind: str) -> None:
+    assert check(flooded(kind), {"initiator-1": series(junk_packets=1)}) == []
+    with pytest.raises(InconclusiveError, match=f"nothing of the {kind} flood reached initiator-1"):
+        check(flooded(kind), {"initiator-1": series(rx_packets=40_000)})
+
+
+def test_on_a_link_that_the_scenario_cuts_what_was_sent_counts() -> None:
+    cut = {"initiator-1": series(junk_packets=100)}
+    assert check(flooded(), cut, frozenset({"initiator-1"})) == []
+    with pytest.raises(InconclusiveError, match="20% of the udp flood was sent to initiator-1"):
+        check(flooded(sent=2000), cut, frozenset({"initiator-1"}))
+
+
+@pytest.mark.parametrize(
+    ("addition", "names"),
+    [
+        ("", set()),
+        ("links: {data: {delay: 5 ms}}", set()),
+        ("links: {data: {loss: 1 %}}", {"initiator-1"}),
+        ("faults: [{at: 100 ms, kind: cut, duration: 200 ms}]", {"initiator-1"}),
+    ],
+)
+def test_a_scenario_says_which_links_lose(addition: str, names: set[str]) -> None:
+    assert hindered(plan(parse(f"{SCENARIO}{addition}\n", "brief.yaml"))) == names
+
+
+def test_the_rates_are_means_over_all_floods() -> None:
+    found = metrics([flooded(sent=9000)], {"initiator-1": series(junk_packets=8000)})
+    assert found == {"flood.asked_pps": 1000, "flood.sent_pps": 900, "flood.arrived_pps": 800}
+    assert metrics([], {}) == {}
