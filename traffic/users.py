@@ -183,7 +183,7 @@ class HttpUser(FastHttpUser):
     def post(self) -> None:
         share = Share(self, "http")
         turns = cycle([f"http://{host}:{port}/" for host, port in share.addresses])
-        body, waiting, pacer = b"\xa5" * share.flood.size_bytes, Pool(REQUESTS_WAITING), share.pacer()
+        body, waiting, pacer = "j" * share.flood.size_bytes, Pool(REQUESTS_WAITING), share.pacer()
         try:
             while share.sleep(pacer):
                 for _ in range(share.take(pacer, "POST")):
@@ -195,7 +195,7 @@ class HttpUser(FastHttpUser):
         finally:
             waiting.kill()
 
-    def _send(self, url: str, body: bytes) -> None:
+    def _send(self, url: str, body: str) -> None:
         # A redirect is an answer like any other: following it could lead out of the testbed's addresses.
         self.client.post(url, data=body, name="POST", allow_redirects=False)
 

@@ -19,8 +19,7 @@ from nodes.errors import HarnessError, LackingError, UsageError
 from nodes.units import MS_NS, format_bytes
 
 BURST_S = 0.1
-"""What the rate filter's bucket holds, in seconds of its rate. Its default of 2 s would let a disk that was idle take a whole
-flood's worth of pages at once."""
+"""What the rate filter's bucket holds, in seconds of its rate. The default (2) would let an idle disk take a whole flood."""
 THREADS = 64
 """Requests of one connection worked on at once; what is beyond waits in TCP (own: with 16 initiators 1000 threads)."""
 START_S = 5.0
