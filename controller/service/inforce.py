@@ -58,22 +58,20 @@ def check(flooded: Flooded, series: Series, hindered: frozenset[str] = frozenset
     ]
 
 
-def metrics(floods: Sequence[Flooded], series: Series) -> dict[str, float]:
+def metrics(floods: Sequence[Flooded]) -> dict[str, float]:
     """The mean rates of all `floods` together, for Result.metrics; empty without any."""
     if not floods:
         return {}
     time_s = sum(flooded.lasted_ns for flooded in floods) / SECOND_NS
-    came = sum(arrived(flooded, samples) for flooded in floods for samples in series.values())
     return {
         "flood.asked_pps": sum(flooded.asked for flooded in floods) / time_s,
         "flood.sent_pps": sum(flooded.sent for flooded in floods) / time_s,
-        "flood.arrived_pps": came / time_s,
     }
 
 
 def arrived(flooded: Flooded, samples: Sequence[Sample]) -> int:
-    """Junk packets that reached an initiator, whatever became of them there: taken, refused, or lost in its queue. Failed
-    allocations count refills too, hence the bound: a machine counts every packet in rx_packets, also one that stands."""
+    """The junk packets, at most, that reached an initiator, whatever became of them there: taken, refused, or lost in its
+    queue. Failed allocations are those of lost packets and of refills, hence the bound: every packet is in rx_packets."""
     start_ns, end_ns = flooded.began_ns - SAMPLE_INTERVAL_NS, flooded.ended_ns + SAMPLE_INTERVAL_NS
     grew = {
         name: growth(samples, name, start_ns, end_ns) for name in (*TAKEN, "block_drops", "rx_packets", "pump_drops")
@@ -94,12 +92,13 @@ def _loses(plan: Plan, node: PlannedNode) -> bool:
 
 def _check(flooded: Flooded, name: str, samples: Sequence[Sample], hindered: bool, series: Series) -> Iterator[str]:
     flood, share = flooded.flood, flooded.asked / len(series)
-    came = round(flooded.sent / len(series)) if hindered else arrived(flooded, samples)
+    sent, reached = round(flooded.sent / len(series)), arrived(flooded, samples)
     way = f"was sent to {name}" if hindered else f"reached {name}"
     if flood.kind != "udp":
-        if not came:
+        if not reached and not (hindered and sent):
             raise InconclusiveError(f"the flood was not in force: nothing of the {flood.kind} flood {way}")
         return
+    came = sent if hindered else min(reached, sent)  # no more datagrams can come than were sent
     seconds = format_ns(round(flooded.lasted_ns, -8))
     told = f"{came / share:.0%} of the udp flood {way}: {came} of {share:.0f} packets in {seconds}"
     if came < IN_FORCE_RATIO * share:

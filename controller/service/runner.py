@@ -71,7 +71,7 @@ class ScenarioRun(Activity):
             await self._quiet()
         finally:
             self.watch.listeners.remove(self._hear_flood)
-        self.metrics = inforce.metrics(self._flooded, self._series())
+        self.metrics = inforce.metrics(self._flooded)
         return await self.finish(self._plan.scenario.expect, self._plan.scenario.seed)
 
     def _take_failure(self, body: asyncio.Task[None]) -> None:
