@@ -27,8 +27,8 @@ KEEPALIVE_S = 5
 """A silent peer is noticed after 1.5 of these (MQTT's rule)."""
 CONNECT_TIMEOUT_S = 3.0
 FIRST_ATTEMPTS = 3
-"""A first connection that a broker took and did not answer is tried again: aiomqtt 2.5 changes the loop's selector from
-the thread that connects, and now and then loses the reader that the answer would come to. A refusal counts at once."""
+"""A first connection that a broker took and did not answer is tried again: a broker that waits for its disk answers nobody
+for a while (seen beside image builds; the cause is inferred, not proved). A refusal counts at once."""
 FAILURES_UNTOLD = 3
 """Attempts in a row that may fail before it is told: what one more attempt mends, nobody needs to know (own)."""
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.2, 3.0
