@@ -38,9 +38,13 @@ class MachineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Threads of the application; they share one loop over the working set."""
     queue_depth: int = 128
     """Block requests in flight at most (nbd's default: physics.md section 1, step 4)."""
+    cpus: int = 2
+    """Packets are received on CPU 0; a socket's reader runs on CPU (socket number modulo cpus)."""
+    storage_nic: str = ""
+    """Model of a second card that carries block traffic alone; empty: block traffic and junk share `nic`."""
 
     def __post_init__(self) -> None:
-        for name in ("memory_pages", "min_free_pages", "working_set_pages", "tasks", "queue_depth"):
+        for name in ("memory_pages", "min_free_pages", "working_set_pages", "tasks", "queue_depth", "cpus"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: at least 1 is needed")
         if self.touch_pages_per_s < 0:
@@ -52,6 +56,8 @@ class PolicySpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     name: str
     allocator: str = "slab"
+    socket_floor_bytes: int = 0
+    """`netmem` alone: what every socket may hold above the cap (tcp_mem's 4 KiB per socket, if it survived the limit)."""
 
 
 class Sink(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,6 +100,20 @@ class Shape(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 raise ValueError(f"{name} is {getattr(self, name)}: 0 to 1 is possible")
 
 
+class Queueing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What only a simulated link can be told."""
+
+    queue_packets: int = 1000
+    """Packets that wait for each link at most (a device's txqueuelen); the next is lost."""
+    loss_burst_packets: int = 1
+    """Mean length of a burst of losses (Gilbert's two-state model); 1: each packet is lost or not by itself."""
+
+    def __post_init__(self) -> None:
+        for name in ("queue_packets", "loss_burst_packets"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: at least 1 is needed")
+
+
 OPEN_LINK = Shape(
     rate_bps=0, delay_ns=0, jitter_ns=0, loss_ratio=0.0, reorder_ratio=0.0, duplicate_ratio=0.0, cut=False
 )
@@ -123,8 +143,12 @@ class TargetSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Bits per second through nbdkit's rate filter; 0 is unlimited."""
     error_ratio: float = 0.0
     """Share of requests answered EIO (nbdkit's error filter)."""
+    latency_spread: Literal["fixed", "exponential", "lognormal"] = "fixed"
+    """How `latency_ns`, the mean, is spread over requests."""
     stalled: bool = False
     """True: requests are accepted and not answered."""
+    down: bool = False
+    """True: the server is gone; its clients reconnect when it is back."""
 
 
 Spec = InitiatorSpec | TargetSpec

@@ -15,9 +15,9 @@ from nodes.config import OPEN_LINK, InitiatorSpec, Shape
 from nodes.container import cgroup, nbddisk
 from nodes.container.life import Life, host_and_port
 from nodes.container.pump import Pump
-from nodes.container.watch import StallWatch
 from nodes.errors import HarnessError, LackingError, NetreserveError, UsageError
 from nodes.machine.events import Stats
+from nodes.machine.watch import StallWatch
 from nodes.messages import SAMPLE_INTERVAL_NS, Desired, Event, Reported, Sample, Status, void_detail
 from nodes.network import nfqueue, steer
 from nodes.network.interfaces import Interface

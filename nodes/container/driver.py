@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 
 from nodes.container.disk import Disk
-from nodes.container.merge import Transfer, merged
 from nodes.container.pages import Pages
 from nodes.machine.events import (
     Completed,
@@ -19,6 +18,7 @@ from nodes.machine.events import (
     Touch,
 )
 from nodes.machine.machine import Machine
+from nodes.machine.merge import Transfer, merged
 from nodes.network.timer import PreciseTimer
 from nodes.units import PAGE_BYTES
 

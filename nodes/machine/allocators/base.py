@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
+
+from nodes.units import PAGE_BYTES
 
 NO_RESERVE = 0
 """`reserve_pages_max` of a request that may not touch the reserve."""
@@ -14,6 +17,36 @@ class Block(Protocol):
     """An allocated object. `marked` means that it came from the reserve (the kernel's pfmemalloc)."""
 
     marked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocatorStats:
+    """What an allocator holds now, and what it has done. Counters only grow."""
+
+    objects: int
+    """Allocated now."""
+    pages: int
+    """Held now."""
+    asked_bytes: int
+    """Of the objects that are allocated now, as they were asked for."""
+    pinned_pages: int
+    """Held pages with room in them: at least one object keeps each from returning."""
+    allocations: int
+    releases: int
+    pages_returned: int
+    """All pages that ever went back to the pool."""
+    cross_cpu_releases: int
+    """Releases on another CPU than the object's own."""
+
+    @property
+    def overhead(self) -> float:
+        """Bytes held per byte asked for; 0 when nothing is allocated."""
+        return self.pages * PAGE_BYTES / self.asked_bytes if self.asked_bytes else 0.0
+
+    @property
+    def pages_per_release(self) -> float:
+        """Pages returned per release, on average."""
+        return self.pages_returned / self.releases if self.releases else 0.0
 
 
 class PacketAllocator(Protocol):
@@ -29,11 +62,14 @@ class PacketAllocator(Protocol):
     marked_pages: int
     """Of these, taken from the reserve."""
 
-    def head(self, floor_pages: int, reserve_pages_max: int = NO_RESERVE) -> Block | None:
-        """A packet's descriptor (sk_buff), or None."""
+    def head(self, floor_pages: int, reserve_pages_max: int = NO_RESERVE, beside: Block | None = None) -> Block | None:
+        """A packet's descriptor (sk_buff), or None. `beside`: the data of the same packet, for allocators that group."""
 
     def data(self, size_bytes: int, floor_pages: int, reserve_pages_max: int = NO_RESERVE) -> Block | None:
         """A packet's data area of at least `size_bytes` (at most a page), or None."""
 
-    def release(self, block: Block) -> None:
-        """Gives an object back."""
+    def release(self, block: Block, cpu: int = 0) -> None:
+        """Gives an object back, on `cpu`; packets are received, and requests sent, on CPU 0."""
+
+    def stats(self) -> AllocatorStats:
+        """See AllocatorStats."""

@@ -6,7 +6,7 @@ Placement is real (every object knows its page), so that pinning is an outcome: 
 
 from __future__ import annotations
 
-from nodes.machine.allocators.base import NO_RESERVE, Block
+from nodes.machine.allocators.base import NO_RESERVE, AllocatorStats, Block
 from nodes.machine.pages import PagePool
 from nodes.units import PAGE_BYTES
 
@@ -91,7 +91,7 @@ class SlabAllocator:
         self._heads = Cache(self, HEAD_BYTES)
         self._data = {size: Cache(self, size) for size in SIZES_BYTES}
 
-    def head(self, floor_pages: int, reserve_pages_max: int = NO_RESERVE) -> Block | None:
+    def head(self, floor_pages: int, reserve_pages_max: int = NO_RESERVE, beside: Block | None = None) -> Block | None:
         """See PacketAllocator."""
         return self._heads.take(floor_pages, reserve_pages_max)
 
@@ -107,10 +107,14 @@ class SlabAllocator:
                 return self._data[size]
         raise AssertionError(f"{size_bytes} bytes of packet data do not fit a page")
 
-    def release(self, block: Block) -> None:
+    def release(self, block: Block, cpu: int = 0) -> None:
         """See PacketAllocator."""
         assert isinstance(block, Slab)
         block.cache.give(block)
+
+    def stats(self) -> AllocatorStats:
+        """See PacketAllocator."""
+        raise NotImplementedError
 
     def page_back(self, marked: bool) -> None:
         """A slab has emptied."""

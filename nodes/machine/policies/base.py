@@ -20,6 +20,8 @@ class Policy:
     """
 
     name: ClassVar[str]
+    allocators: ClassVar[tuple[str, ...]] = ("slab",)
+    """Packet allocators it can be combined with; the first is its default."""
     reserve_pages: ClassVar[int] = 0
     """Added to min while the policy is in force (physics.md section 12: reserve X always means raise min by X)."""
     memalloc_socket: ClassVar[bool] = False

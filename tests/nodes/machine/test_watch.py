@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from nodes.config import MachineConfig, PolicySpec
-from nodes.container.watch import StallWatch
 from nodes.machine.events import Stats, Wait
 from nodes.machine.machine import Machine
+from nodes.machine.watch import StallWatch
 from nodes.units import MS_NS, SECOND_NS
 
 EDGE = Wait("application", "free pages", 65, 3, "kswapd", "a task needs a page")

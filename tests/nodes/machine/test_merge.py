@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodes.container.merge import PAGES_MAX, Transfer, merged
 from nodes.machine.events import Decision, Discard, ReadIn, Touch, WriteOut
+from nodes.machine.merge import PAGES_MAX, Transfer, merged
 
 IO = st.tuples(st.sampled_from([WriteOut, ReadIn]), st.integers(0, 6))
 
