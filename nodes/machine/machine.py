@@ -52,7 +52,7 @@ class Machine:
         self.policy = POLICIES[policy.name]
         self._allocator_name = policy.allocator
         self.pool = PagePool(config.memory_pages, self._marks())
-        self.allocator = ALLOCATORS[policy.allocator](self.pool)
+        self.allocator = ALLOCATORS[policy.allocator](self.pool, config.cpus)
         self.receiver = Receiver(NICS[config.nic], self.pool, self.allocator)
         self.block = BlockInitiator(self.pool, self.allocator, config.queue_depth)
         self.workload = Workload(

@@ -9,5 +9,6 @@ from nodes.machine.allocators.slab import SlabAllocator
 from nodes.machine.pages import PagePool
 from nodes.registry import Registry
 
-ALLOCATORS: Registry[Callable[[PagePool], PacketAllocator]] = Registry("allocator")
+ALLOCATORS: Registry[Callable[[PagePool, int], PacketAllocator]] = Registry("allocator")
+"""Each is made from the machine's page pool and its number of CPUs."""
 ALLOCATORS.register("slab", SlabAllocator)

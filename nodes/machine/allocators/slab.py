@@ -84,7 +84,7 @@ class Cache:
 class SlabAllocator:
     """Caches for heads and for the usual data sizes."""
 
-    def __init__(self, pool: PagePool) -> None:
+    def __init__(self, pool: PagePool, cpus: int = 1) -> None:
         self.pool = pool
         self.pages = 0
         self.marked_pages = 0
