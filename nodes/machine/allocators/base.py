@@ -57,10 +57,13 @@ class PacketAllocator(Protocol):
     ones are handed only to requests that may use the reserve (mm/slub.c; physics.md section 2).
     """
 
-    pages: int
-    """Pages held."""
-    marked_pages: int
-    """Of these, taken from the reserve."""
+    @property
+    def pages(self) -> int:
+        """Pages held."""
+
+    @property
+    def marked_pages(self) -> int:
+        """Of these, taken from the reserve."""
 
     def head(self, floor_pages: int, reserve_pages_max: int = NO_RESERVE, beside: Block | None = None) -> Block | None:
         """A packet's descriptor (sk_buff), or None. `beside`: the data of the same packet, for allocators that group."""
