@@ -23,7 +23,7 @@ WATCHDOG_NS = 2 * SECOND_NS
 RTO_MIN_NS = 200 * MS_NS
 RTO_MAX_NS = 120 * SECOND_NS
 """TCP_RTO_MIN and TCP_RTO_MAX: the peer's retransmission timeout doubles between them."""
-CUT, STALLED_TARGET = "cut", "stalled"
+CUT, STALLED_TARGET, DOWN_TARGET = "cut", "stalled", "down"
 """Faults during which nothing can progress."""
 
 Span = tuple[int, int]
@@ -38,8 +38,8 @@ def legitimate_wait_ns(stalled_ns: int) -> int:
 
 
 def fault_event(t_ns: int, run: str, node: str, fault: str, *, begins: bool, concerns: Sequence[str] = ()) -> Event:
-    """The event of a fault that begins or ends at `node`. `fault` is its kind, or `stalled` for a target that stops
-    answering; `concerns`: the initiators that it keeps from working."""
+    """The event of a fault that begins or ends at `node`. `fault` is its kind, or for a target that stops answering
+    `stalled`, for one that is gone `down`; `concerns`: the initiators that it keeps from working."""
     action = "begin" if begins else "end"
     return Event(
         t_ns=t_ns,
@@ -178,7 +178,7 @@ def _windows(events: Sequence[Event], node: str, end_ns: int) -> list[Span]:
     for event in events:
         key = (event.node, str(event.detail.get("fault")))
         concerned = event.node == node or node in event.detail.get("concerns", ())
-        if event.kind != "fault" or key[1] not in (CUT, STALLED_TARGET) or not concerned:
+        if event.kind != "fault" or key[1] not in (CUT, STALLED_TARGET, DOWN_TARGET) or not concerned:
             continue
         if event.detail.get("action") == "begin":
             begun.setdefault(key, event.t_ns)

@@ -11,11 +11,11 @@ from itertools import pairwise
 
 from msgspec import Struct, structs
 
-from controller.evidence import CUT, STALLED_TARGET, fault_event
+from controller.evidence import CUT, DOWN_TARGET, STALLED_TARGET, fault_event
 from controller.record import Phase
-from controller.scenario import Scenario, override_policy
+from controller.scenario import Scenario, override_policy, policy_text
 from controller.scenario.faults import Fault
-from nodes.config import InitiatorSpec, Shape, Spec, TargetSpec
+from nodes.config import OPEN_LINK, InitiatorSpec, Queueing, Shape, Spec, TargetSpec
 from nodes.errors import UsageError
 from nodes.messages import Event, Role
 from nodes.units import PAGE_BYTES, format_bps, format_bytes, format_ns
@@ -42,6 +42,10 @@ class PlannedNode(Struct, frozen=True, kw_only=True):
     """Of its container."""
     target: str = ""
     """The target an initiator swaps to; its address goes into the spec by `spec_at`."""
+    storage_shape: Shape | None = None
+    """The link of its second card, which carries block traffic alone; None: `shape` carries everything."""
+    queueing: Queueing = Queueing()
+    """Of its links, where they are simulated."""
 
     def spec_at(self, addresses: Mapping[str, str]) -> Spec:
         """The spec with the target's `host:port` from `addresses` (by name). Raises UsageError when it is not there."""
@@ -85,7 +89,7 @@ class Change(Struct, frozen=True, kw_only=True):
         return fault_event(t_ns, run, self.node, self._word(), begins=self.begins, concerns=self.concerns)
 
     def _word(self) -> str:
-        return STALLED_TARGET if "stalled" in self.spec_changes else self.fault
+        return next((word for word in (DOWN_TARGET, STALLED_TARGET) if word in self.spec_changes), self.fault)
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -158,6 +162,8 @@ def _initiators(scenario: Scenario, names: list[str], targets: list[str]) -> Ite
             shape=scenario.links.data,
             memory_limit_bytes=machine.memory_pages * PAGE_BYTES + INITIATOR_OVERHEAD_BYTES,
             target=targets[index % len(targets)],
+            storage_shape=_storage_shape(scenario),
+            queueing=scenario.links.queueing,
         )
 
 
@@ -166,8 +172,18 @@ def _targets(scenario: Scenario, names: list[str]) -> Iterator[PlannedNode]:
     limit_bytes = target.size_bytes + TARGET_OVERHEAD_BYTES
     for name in names:
         yield PlannedNode(
-            name=name, role="target", spec=target, shape=scenario.links.data, memory_limit_bytes=limit_bytes
+            name=name,
+            role="target",
+            spec=target,
+            shape=scenario.links.data,
+            memory_limit_bytes=limit_bytes,
+            storage_shape=_storage_shape(scenario),
+            queueing=scenario.links.queueing,
         )
+
+
+def _storage_shape(scenario: Scenario) -> Shape | None:
+    return (scenario.links.storage or OPEN_LINK) if scenario.nodes.initiator.storage_nic else None
 
 
 def _phases(scenario: Scenario) -> tuple[Phase, ...]:
@@ -239,16 +255,17 @@ def _differing(before: Struct, after: Struct) -> dict[str, object]:
 def _kept_from_working(
     node: PlannedNode, nodes: Sequence[PlannedNode], spec_changes: dict[str, object], shape_changes: dict[str, object]
 ) -> list[str]:
-    if CUT not in shape_changes and "stalled" not in spec_changes:
-        return []
+    if not {DOWN_TARGET, STALLED_TARGET} & spec_changes.keys() and (CUT not in shape_changes or node.storage_shape):
+        return []  # a pulled junk cable keeps nobody from swapping over another one
     return [node.name] if node.role == "initiator" else [other.name for other in nodes if other.target == node.name]
 
 
 def _described(work: Plan) -> Iterator[str]:
     for node in work.nodes:
-        yield f"{node.name}: {_node(node)}; container limit {format_bytes(node.memory_limit_bytes)}"
+        limit = f"; container limit {format_bytes(node.memory_limit_bytes)}" if work.scenario.tier == "container" else ""
+        yield f"{node.name}: {_node(node)}{limit}"
     if work.nodes:
-        yield f"link: {_link(work.nodes[0].shape)}"
+        yield from _links(work.nodes[0])
     for phase in work.phases:
         yield f"{_span(phase.start_ns, phase.end_ns)}: {phase.name}"
     for item in work.floods:
@@ -263,13 +280,24 @@ def _described(work: Plan) -> Iterator[str]:
 
 def _node(node: PlannedNode) -> str:
     if isinstance(node.spec, TargetSpec):
-        return f"disk {format_bytes(node.spec.size_bytes)}, latency {format_ns(node.spec.latency_ns)}"
+        spread = "" if node.spec.latency_spread == "fixed" else f" ({node.spec.latency_spread})"
+        return f"disk {format_bytes(node.spec.size_bytes)}, latency {format_ns(node.spec.latency_ns)}{spread}"
     machine = node.spec.machine
     memory, area = format_bytes(machine.memory_pages * PAGE_BYTES), format_bytes(machine.working_set_pages * PAGE_BYTES)
+    cards = f"{machine.nic} and {machine.storage_nic} for storage" if machine.storage_nic else machine.nic
     return (
-        f"policy {node.spec.policy.name}, {memory} memory, {machine.min_free_pages} pages min, {machine.nic},"
+        f"policy {policy_text(node.spec.policy)}, {memory} memory, {machine.min_free_pages} pages min, {cards},"
         f" working set {area} on {node.target} at {format_bytes(node.spec.swap_offset_bytes)}"
     )
+
+
+def _links(node: PlannedNode) -> Iterator[str]:
+    queueing = node.queueing
+    yield f"link: {_link(node.shape)}"
+    if node.storage_shape is not None:
+        yield f"storage link: {_link(node.storage_shape)}"
+    if queueing != Queueing():
+        yield f"queues: {queueing.queue_packets} packets, losses in bursts of {queueing.loss_burst_packets}"
 
 
 def _link(shape: Shape) -> str:

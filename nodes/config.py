@@ -17,8 +17,14 @@ BLOCK_PORT = 10809
 SINK_PORT_FIRST = 9000
 """First port of the junk sinks; a sink with several sockets takes as many consecutive ports."""
 
+SOCKETS_MAX = 16_384
+"""Sockets of one sink: three such sinks have room for their ports (own)."""
+
 Reader = Literal["stalled", "app", "fast"]
 """Who empties a junk socket: nobody; the application, while it is not itself waiting for memory; or at once."""
+
+Spread = Literal["fixed", "exponential", "lognormal"]
+"""How a storage target's latency is spread over its requests."""
 
 
 class MachineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,8 +77,8 @@ class Sink(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Receive buffer of each socket, modelled and real (physics.md section 8: rmem_max's default)."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.sockets <= 512:
-            raise ValueError(f"sockets is {self.sockets}: 1 to 512 are possible")
+        if not 1 <= self.sockets <= SOCKETS_MAX:
+            raise ValueError(f"sockets is {self.sockets}: 1 to {SOCKETS_MAX} are possible")
         if self.rcvbuf_bytes < PAGE_BYTES:
             raise ValueError(f"rcvbuf_bytes is {self.rcvbuf_bytes}: at least {PAGE_BYTES} is needed")
 
@@ -143,7 +149,7 @@ class TargetSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Bits per second through nbdkit's rate filter; 0 is unlimited."""
     error_ratio: float = 0.0
     """Share of requests answered EIO (nbdkit's error filter)."""
-    latency_spread: Literal["fixed", "exponential", "lognormal"] = "fixed"
+    latency_spread: Spread = "fixed"
     """How `latency_ns`, the mean, is spread over requests."""
     stalled: bool = False
     """True: requests are accepted and not answered."""

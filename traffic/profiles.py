@@ -11,7 +11,7 @@ from typing import Literal, cast
 
 from msgspec import Struct
 
-from nodes.config import SINK_PORT_FIRST, Reader, Sink
+from nodes.config import SINK_PORT_FIRST, SOCKETS_MAX, Reader, Sink
 from nodes.errors import UsageError
 from nodes.registry import did_you_mean
 from nodes.units import parse_rate_pps, parse_size_bytes
@@ -49,8 +49,8 @@ class Flood(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError(f"rate_pps is {self.rate_pps}: 1 to {RATE_PPS_MAX} are possible")
         if not 1 <= self.size_bytes <= 65_000:
             raise ValueError(f"size_bytes is {self.size_bytes}: 1 to 65000 are possible")
-        if not 1 <= self.sockets <= 512:
-            raise ValueError(f"sockets is {self.sockets}: 1 to 512 are possible")
+        if not 1 <= self.sockets <= SOCKETS_MAX:
+            raise ValueError(f"sockets is {self.sockets}: 1 to {SOCKETS_MAX} are possible")
 
 
 def sinks_of(floods: tuple[Flood, ...]) -> tuple[Sink, ...]:

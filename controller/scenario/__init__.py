@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import yaml
+from msgspec import structs
 
 from controller.scenario.checks import findings
 from controller.scenario.fields import BAD
 from controller.scenario.form import SCENARIO
 from controller.scenario.located import Located, Problems, ScenarioErrors, read_yaml
 from controller.scenario.model import Arm, Initiators, Links, Nodes, Phases, Scenario, Targets
+from controller.scenario.policies import policy_text
 from nodes.errors import ScenarioError
-from nodes.machine.policies import POLICIES
 
 __all__ = [
     "Arm",
@@ -33,6 +34,7 @@ __all__ = [
     "load",
     "override_policy",
     "parse",
+    "policy_text",
     "schema",
 ]
 
@@ -40,8 +42,9 @@ FILE_BYTES_MAX = 1 << 20
 """A scenario is a page or two; what is larger is another kind of file (own)."""
 
 
-def load(path: str | Path) -> Scenario:
-    """The scenario in the file `path`. Raises ScenarioError with everything that is wrong with it."""
+def load(path: str | Path, tier: str = "") -> Scenario:
+    """The scenario in the file `path`, to be carried out by `tier` if one is given. Raises ScenarioError with everything
+    that is wrong with it, or that its tier cannot do."""
     file = str(path)
     try:
         content = Path(path).read_bytes()[: FILE_BYTES_MAX + 1]
@@ -52,18 +55,19 @@ def load(path: str | Path) -> Scenario:
     if len(content) > FILE_BYTES_MAX:
         raise ScenarioError("is larger than 1 MiB: that is no scenario", file=file)
     try:
-        return parse(content.decode(), file)
+        return parse(content.decode(), file, tier)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise ScenarioError("is not UTF-8 text", line=line, file=file) from None
 
 
-def parse(text: str, file: str = "") -> Scenario:
-    """The scenario in `text`; `file` is for messages. Raises ScenarioErrors."""
+def parse(text: str, file: str = "", tier: str = "") -> Scenario:
+    """The scenario in `text`, to be carried out by `tier` if one is given; `file` is for messages. Raises ScenarioErrors."""
     problems = Problems(file)
     document = read_yaml(text, problems)
     scenario: Any = SCENARIO.read(document, problems) if document else BAD
     if isinstance(scenario, Scenario) and document:
+        scenario = structs.replace(scenario, tier=tier) if tier else scenario
         for path, message in findings(scenario):
             problems.add(message, path=path, line=_line(document, path))
     problems.raise_any()
@@ -76,8 +80,8 @@ def dump(scenario: Scenario) -> str:
 
 
 def override_policy(scenario: Scenario, policy: str) -> Scenario:
-    """`scenario` under another policy. Raises UsageError for an unknown one or one whose reserve leaves no memory."""
-    POLICIES[policy]
+    """`scenario` under another policy, e.g. `memalloc+srog`. Raises UsageError for an unknown one or one whose reserve
+    leaves no memory."""
     changed = scenario.with_policy(policy)
     problems = Problems("")
     for path, message in findings(changed):

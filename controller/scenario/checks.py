@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from controller.scenario.faults import Fault, Reshape, SetMinFree, Storage, SwitchPolicy, check_marks
+from controller.scenario.limits import Finding, beyond
 from controller.scenario.model import Scenario
+from controller.scenario.policies import read_policy
+from nodes.config import SINK_PORT_FIRST
 from nodes.errors import UsageError
 from nodes.units import PAGE_BYTES, format_bytes, format_ns
 from traffic.profiles import sinks_of
 
-Finding = tuple[str, str]
-"""The key path, and what is wrong there."""
+PORTS = 65_536 - SINK_PORT_FIRST
 NEEDS_DELAY = "reorder needs a delay, for example 'delay: 1 ms': a reordered packet is one that skips it"
 
 
@@ -64,22 +66,8 @@ def _floods(scenario: Scenario) -> Iterator[Finding]:
             sinks_of((flood,))
         except ValueError as error:
             yield f"floods[{index}].rcvbuf", str(error).replace("rcvbuf_bytes", "rcvbuf")
-
-
-def _one_at_a_time(scenario: Scenario) -> Iterator[Finding]:
-    """Locust sends one flood at a time."""
-    floods, last_ns = scenario.floods, scenario.phases.flood_ns
-    ends_ns = [flood.start_ns + flood.duration_ns if flood.duration_ns else last_ns for flood in floods]
-    order = sorted(range(len(floods)), key=lambda index: floods[index].start_ns)
-    for place, index in enumerate(order):
-        start_ns = floods[index].start_ns
-        earlier = max(order[:place], key=lambda other: ends_ns[other], default=index)
-        if earlier != index and ends_ns[earlier] > start_ns:
-            yield (
-                f"floods[{index}]",
-                f"it starts at {format_ns(start_ns)}, while floods[{earlier}] goes on until {format_ns(ends_ns[earlier])}:"
-                " one flood goes at a time, so one must end before the other starts",
-            )
+    if (sockets := sum(flood.sockets for flood in scenario.floods)) > PORTS:
+        yield "floods", f"they ask for {sockets} sockets in all: each needs a port of its own, and {PORTS} are there"
 
 
 def _expectations(scenario: Scenario) -> Iterator[Finding]:
@@ -109,15 +97,19 @@ def _faults(scenario: Scenario) -> Iterator[Finding]:
 
 
 def _links(scenario: Scenario) -> Iterator[Finding]:
-    shape = scenario.links.data
-    if (shape.jitter_ns or 0) > (shape.delay_ns or 0):
-        yield (
-            "links.data.jitter",
-            f"jitter {format_ns(shape.jitter_ns or 0)} is more than delay {format_ns(shape.delay_ns or 0)}:"
-            " no packet can arrive before it was sent",
-        )
-    if shape.reorder_ratio and not shape.delay_ns:
-        yield "links.data.reorder", NEEDS_DELAY
+    for name, shape in (("data", scenario.links.data), ("storage", scenario.links.storage)):
+        if shape is None:
+            continue
+        if (shape.jitter_ns or 0) > (shape.delay_ns or 0):
+            yield (
+                f"links.{name}.jitter",
+                f"jitter {format_ns(shape.jitter_ns or 0)} is more than delay {format_ns(shape.delay_ns or 0)}:"
+                " no packet can arrive before it was sent",
+            )
+        if shape.reorder_ratio and not shape.delay_ns:
+            yield f"links.{name}.reorder", NEEDS_DELAY
+    if scenario.links.storage and not scenario.nodes.initiator.storage_nic:
+        yield "links.storage", "no card is on this network: name one with nodes.initiator.storage_nic, e.g. 'e1000e'"
 
 
 CHECKS: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
@@ -125,7 +117,6 @@ CHECKS: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
     _pressure,
     _disk,
     _floods,
-    _one_at_a_time,
     _faults,
     _expectations,
     _links,
@@ -133,9 +124,10 @@ CHECKS: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
 
 
 def findings(scenario: Scenario) -> Iterator[Finding]:
-    """All that does not hold."""
+    """All that does not hold, and what the scenario's tier cannot carry out."""
     for check in CHECKS:
         yield from check(scenario)
+    yield from beyond(scenario)
 
 
 def _size(pages: int) -> str:
@@ -143,7 +135,7 @@ def _size(pages: int) -> str:
 
 
 def _policies(scenario: Scenario) -> list[tuple[str, str]]:
-    arms = [(f"arms.{name}", arm.policy) for name, arm in scenario.arms.items()]
+    arms = [(f"arms.{name}", read_policy(arm.policy).name) for name, arm in scenario.arms.items()]
     return [("policy", scenario.policy.name), *arms]
 
 

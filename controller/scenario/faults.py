@@ -72,11 +72,14 @@ class Storage(Fault, frozen=True, kw_only=True):
     rate_bps: int | None = None
     error_ratio: float | None = None
     stalled: bool | None = None
+    down: bool | None = None
 
     def apply(self, spec: Spec, shape: Shape) -> tuple[Spec, Shape]:
         if not isinstance(spec, TargetSpec):
             raise UsageError("only a target can take this fault")
-        named = {name: getattr(self, name) for name in ("latency_ns", "rate_bps", "error_ratio", "stalled")}
+        named = {
+            name: getattr(self, name) for name in type(self).__struct_fields__ if name not in Fault.__struct_fields__
+        }
         return structs.replace(spec, **{name: value for name, value in named.items() if value is not None}), shape
 
 
@@ -118,4 +121,4 @@ def checked_initiator(spec: Spec) -> InitiatorSpec:
 
 def check_marks(min_free_pages: int, policy: str, memory_pages: int) -> None:
     """Raises UsageError unless min (with the policy's own reserve) < low < high < memory holds."""
-    Watermarks.of(min_free_pages + POLICIES[policy].reserve_pages, memory_pages)
+    Watermarks.of(min_free_pages + POLICIES[policy].reserve_for(POLICIES[policy].allocators[0]), memory_pages)

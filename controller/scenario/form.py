@@ -13,7 +13,8 @@ from controller.scenario.fields import BAD, Form, Key, Kind, Many, Named, OneOf,
 from controller.scenario.kinds import flag, number, quantity, share, text, whole, word, words
 from controller.scenario.located import Located, Problems
 from controller.scenario.model import Arm, Initiators, Links, Nodes, Phases, Scenario, Targets, Tier
-from nodes.config import OPEN_LINK, PolicySpec, Reader
+from controller.scenario.policies import known_policies, read_policy, wrong_with
+from nodes.config import OPEN_LINK, SOCKETS_MAX, PolicySpec, Queueing, Reader, Spread
 from nodes.errors import UsageError
 from nodes.machine.allocators import ALLOCATORS
 from nodes.machine.nic import NICS
@@ -36,8 +37,9 @@ from nodes.units import (
 )
 from traffic.profiles import Flood, FloodKind
 
-COUNT_MAX = 64
-"""Nodes of one role: more than any machine we know of holds (own)."""
+COUNT_MAX = 512
+"""Nodes of one role: as many as the simulator's cost was measured for (own)."""
+QUEUE_PACKETS_MAX, BURST_PACKETS_MAX = 1_000_000, 10_000
 DURATION_NS_MAX = 3600 * TIME_UNITS["s"]
 """A phase lasts an hour at most, as a flood does (traffic.profiles)."""
 NAME_LETTERS_MAX = 64
@@ -80,31 +82,48 @@ SHARE = share(parse_ratio, RATIO_UNITS)
 COUNT = whole(1, COUNT_MAX)
 NAME = Kind(_name, lambda: {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$", "maxLength": NAME_LETTERS_MAX})
 POLICY = word("policy", lambda: POLICIES)
+POLICY_TEXT = word("policy", known_policies)
 ALLOCATOR = word("allocator", lambda: ALLOCATORS)
 VERDICT = words("verdict", lambda: expect.VERDICTS)
 CONDITION = Kind(expect.parse_condition, lambda: {"type": "string"}, str)
 NODE = text("node name")
 
 
+def _policy(name: str, allocator: str = "", socket_floor_bytes: int = 0) -> PolicySpec:
+    """One that cannot be is told by `wrong_with`, at its key."""
+    default = POLICIES[name].allocators[0]
+    return PolicySpec(name=name, allocator=allocator or default, socket_floor_bytes=socket_floor_bytes)
+
+
 class PolicyForm:
-    """A policy: its name, or name and allocator. Written back with both."""
+    """A policy: its name (`memalloc`, `memalloc+srog`), or a mapping. Written back in full."""
 
     table = Table(
-        PolicySpec,
-        (Key("name", "name", POLICY, "a reserve policy", required=True), Key("allocator", "allocator", ALLOCATOR, "")),
+        _policy,
+        (
+            Key("name", "name", POLICY, "a reserve policy", required=True),
+            Key("allocator", "allocator", ALLOCATOR, "where packet memory comes from"),
+            Key("socket_floor", "socket_floor_bytes", SIZE, "netmem: what every socket may hold above the cap"),
+        ),
     )
 
     def read(self, at: Located, problems: Problems) -> Any:
-        if isinstance(at.value, dict):
-            return self.table.read(at, problems)
-        name = POLICY.read(at, problems)
-        return BAD if name is BAD else PolicySpec(name=name)
+        if not isinstance(at.value, dict):
+            text = POLICY_TEXT.read(at, problems)
+            return BAD if text is BAD else read_policy(text)
+        spec = self.table.read(at, problems)
+        if spec is BAD:
+            return BAD
+        wrong = list(wrong_with(spec))
+        for key, problem in wrong:
+            problems.at(at.value.get(key, at), problem)
+        return BAD if wrong else spec
 
     def write(self, value: PolicySpec) -> Any:
         return self.table.write(value)
 
     def schema(self) -> dict[str, Any]:
-        return {"anyOf": [POLICY.schema(), self.table.schema()]}
+        return {"anyOf": [POLICY_TEXT.schema(), self.table.schema()]}
 
 
 INITIATOR = Table(
@@ -118,6 +137,10 @@ INITIATOR = Table(
         Key("touch_rate", "touch_pages_per_s", PAGE_RATE, "how fast, e.g. 2000 pages/s; 0 pages/s: as fast as it can"),
         Key("tasks", "tasks", whole(1, 1024), "threads of the application; they share one loop over the working set"),
         Key("queue_depth", "queue_depth", whole(1, 1024), "block requests in flight at most"),
+        Key("cpus", "cpus", whole(1, 256), "processors: packets come in on the first, readers run on all"),
+        Key(
+            "storage_nic", "storage_nic", word("nic", lambda: NICS), "a second card, which carries block traffic alone"
+        ),
     ),
 )
 TARGET = Table(
@@ -126,6 +149,7 @@ TARGET = Table(
         Key("count", "count", COUNT, "how many; initiator i uses target i modulo count"),
         Key("size", "size_bytes", SIZE, "of the disk; it holds the working sets of all initiators that share it"),
         Key("latency", "latency_ns", TIME, "added to each request"),
+        Key("latency_spread", "latency_spread", word("spread", lambda: get_args(Spread)), "of latency over requests"),
         Key("rate", "rate_bps", LINK_RATE, "of the disk; 0 bit: unlimited"),
         Key("error", "error_ratio", SHARE, "share of requests answered EIO"),
     ),
@@ -139,13 +163,20 @@ SHAPE_KEYS = (
     Key("duplicate", "duplicate_ratio", SHARE, "share of packets that arrive twice"),
 )
 LINK = Table(partial(structs.replace, OPEN_LINK), SHAPE_KEYS)
+QUEUEING = Table(
+    Queueing,
+    (
+        Key("queue", "queue_packets", whole(1, QUEUE_PACKETS_MAX), "packets that wait for a link at most"),
+        Key("loss_burst", "loss_burst_packets", whole(1, BURST_PACKETS_MAX), "mean length of a burst of losses"),
+    ),
+)
 FLOOD = Table(
     Flood,
     (
         Key("kind", "kind", word("flood kind", lambda: get_args(FloodKind)), "", required=True),
         Key("rate", "rate_pps", PACKET_RATE, "all senders and initiators together, e.g. 20 kpps"),
         Key("size", "size_bytes", SIZE, "payload of a datagram or an http body"),
-        Key("sockets", "sockets", whole(1, 512), "at each initiator"),
+        Key("sockets", "sockets", whole(1, SOCKETS_MAX), "at each initiator"),
         Key("reader", "reader", word("reader", lambda: get_args(Reader)), "who empties the sockets"),
         Key("rcvbuf", "rcvbuf_bytes", SIZE, "receive buffer of each socket"),
         Key("start", "start_ns", TIME, "after the flood phase begins"),
@@ -182,6 +213,7 @@ FAULT = OneOf(
             _NODE,
             *(key for key in TARGET.keys if key.name in ("latency", "rate", "error")),
             Key("stalled", "stalled", flag(), "requests are accepted and not answered"),
+            Key("down", "down", flag(), "the server is gone; its clients reconnect when it is back"),
         ),
         "policy": _fault("policy", _AT, _DURATION, _NODE, Key("policy", "policy", POLICY_FORM, "", required=True)),
         "min_free": _fault(
@@ -220,12 +252,19 @@ EXPECT = OneOf(
 ARM = Table(
     Arm,
     (
-        Key("policy", "policy", POLICY, "a policy whose outcome is known", required=True),
+        Key("policy", "policy", POLICY_TEXT, "a policy whose outcome is known", required=True),
         Key("verdict", "verdict", VERDICT, "what it must give", required=True),
     ),
 )
 NODES = Table(Nodes, (Key("initiator", "initiator", INITIATOR, ""), Key("target", "target", TARGET, "")))
-LINKS = Table(Links, (Key("data", "data", LINK, "the network of storage and junk"),))
+LINKS = Table(
+    Links,
+    (
+        Key("data", "data", LINK, "the network of storage and junk"),
+        Key("storage", "storage", LINK, "the network of block traffic alone, with a storage_nic"),
+        Key("queueing", "queueing", QUEUEING, "of every link"),
+    ),
+)
 SCENARIO = Table(
     Scenario,
     (

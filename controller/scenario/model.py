@@ -9,7 +9,8 @@ from msgspec import Struct, structs
 from controller.expect import Expectation
 from controller.record import VerdictName
 from controller.scenario.faults import Fault
-from nodes.config import OPEN_LINK, MachineConfig, PolicySpec, Shape, TargetSpec
+from controller.scenario.policies import read_policy
+from nodes.config import OPEN_LINK, MachineConfig, PolicySpec, Queueing, Shape, TargetSpec
 from nodes.units import SECOND_NS
 from traffic.profiles import Flood
 
@@ -47,6 +48,10 @@ class Links(Struct, frozen=True, kw_only=True):
     """How each network that is shaped treats packets; `data` carries storage and junk."""
 
     data: Shape = OPEN_LINK
+    storage: Shape | None = None
+    """The network of an initiator's second card (`storage_nic`); None: there is none, or it does nothing to its packets."""
+    queueing: Queueing = Queueing()
+    """Of every simulated link."""
 
 
 class Phases(Struct, frozen=True, kw_only=True):
@@ -65,6 +70,7 @@ class Arm(Struct, frozen=True, kw_only=True):
     """A policy whose outcome is known: `verdict` are those it must give. Checks the scenario, not the patient."""
 
     policy: str
+    """As `read_policy` takes it, e.g. `memalloc+srog`."""
     verdict: tuple[VerdictName, ...]
 
 
@@ -83,8 +89,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
     arms: dict[str, Arm] = {}
     """Usually `bad` and `good`."""
     seed: int = 0
-    tier: Tier = "container"
+    tier: Tier = "sim"
 
-    def with_policy(self, name: str) -> Scenario:
-        """The same under another policy, keeping the allocator."""
-        return structs.replace(self, policy=PolicySpec(name=name, allocator=self.policy.allocator))
+    def with_policy(self, text: str) -> Scenario:
+        """The same under the policy that `text` names; it keeps the allocator where that policy can use it."""
+        return structs.replace(self, policy=read_policy(text, self.policy))

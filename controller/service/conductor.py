@@ -34,7 +34,7 @@ class Conductor:
     async def start(self, text: str, file: str, policy: str, seed: int | None) -> RunStarted:
         """Begins a scenario's run. Raises ScenarioError for a bad scenario, UsageError while another run goes on,
         LackingError when too few nodes are there."""
-        scenario = parse(text, file)
+        scenario = parse(text, file, tier="container")
         scenario = override_policy(scenario, policy) if policy else scenario
         self._refuse_second()
         async with self._beginning:

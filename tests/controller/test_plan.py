@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from controller.plan import Plan, plan
 from controller.scenario import load, parse
-from nodes.config import InitiatorSpec, Shape, Spec, TargetSpec
+from nodes.config import OPEN_LINK, InitiatorSpec, Shape, Spec, TargetSpec
 from nodes.errors import UsageError
 from nodes.units import MS_NS, SECOND_NS, US_NS
 
@@ -207,3 +207,32 @@ def test_the_plan_in_words() -> None:
     )
     assert "arm bad: policy none must give deadlocked or starved" in lines
     assert lines[-1] == "planned time: 45 s"
+
+
+def test_a_second_card_has_a_link_of_its_own_and_outlives_a_pulled_cable() -> None:
+    cut = "{at: 1 s, kind: cut, duration: 2 s}"
+    one = planned(cut)
+    assert [node.storage_shape for node in one.nodes] == [None, None]
+    assert one.changes[0].concerns == ("initiator-1",)
+    text = TEXT.format(initiators=1, targets=1, faults=cut).replace("count: 1, memory", "storage_nic: e1000, memory")
+    bare, shaped = (plan(parse(text.replace("links:", f"links:{more}"))) for more in ("", "\n  storage: {delay: 1 ms}"))
+    assert {node.storage_shape for node in bare.nodes} == {OPEN_LINK}
+    assert [node.storage_shape.delay_ns for node in shaped.nodes if node.storage_shape] == [MS_NS, MS_NS]
+    assert [change.concerns for change in shaped.changes] == [(), ()]
+    assert "e1000e and e1000 for storage" in " ".join(shaped.describe())
+
+
+def test_a_target_that_goes_down_keeps_its_initiators_from_working() -> None:
+    work = planned("{at: 1 s, kind: target, duration: 2 s, down: true}", initiators=2)
+    begins, ends = (change.event(0, "r") for change in work.changes)
+    assert begins.detail == {"fault": "down", "action": "begin", "concerns": ["initiator-1", "initiator-2"]}
+    assert (ends.detail["fault"], ends.detail["action"]) == ("down", "end")
+
+
+def test_queueing_reaches_every_node() -> None:
+    text = TEXT.format(initiators=2, targets=1, faults="").replace(
+        "links:", "links:\n  queueing: {queue: 7, loss_burst: 3}"
+    )
+    work = plan(parse(text))
+    assert {(node.queueing.queue_packets, node.queueing.loss_burst_packets) for node in work.nodes} == {(7, 3)}
+    assert "queues: 7 packets, losses in bursts of 3" in work.describe()

@@ -13,7 +13,7 @@ from controller.scenario import form, schema
 from controller.scenario.fields import Kind, Table
 from controller.scenario.model import Initiators, Phases, Scenario, Targets
 from nodes import units
-from nodes.config import OPEN_LINK, PolicySpec
+from nodes.config import OPEN_LINK, PolicySpec, Queueing
 from traffic.profiles import Flood
 
 SCENARIO = Scenario(name="any", policy=PolicySpec(name="none"), expect=())
@@ -26,7 +26,8 @@ TABLES: dict[str, tuple[Table, Any]] = {
     "nodes.target": (form.TARGET, Targets()),
     "links": (form.LINKS, None),
     "links.data": (form.LINK, OPEN_LINK),
-    "policy": (form.PolicyForm.table, PolicySpec(name="none")),
+    "links.queueing": (form.QUEUEING, Queueing()),
+    "policy": (form.PolicyForm.table, PolicySpec(name="none", allocator="")),
     "floods": (form.FLOOD, Flood(kind="udp")),
     "phases": (form.PHASES, Phases()),
     "arms": (form.ARM, None),

@@ -74,10 +74,10 @@ def test_a_bad_scenario_is_refused_before_docker_is_touched(
     assert all(line.startswith(f"netreserve: {scenario}:") for line in err.splitlines())
 
 
-@pytest.mark.parametrize("tier", ["sim", "kernel"])
-def test_a_tier_that_is_not_built_says_so(tier: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command_line.carry_out(["run", "x.yaml", "--tier", tier]) == 3
-    assert capsys.readouterr().err == f"netreserve: tier {tier} cannot run: it is not built yet; use --tier container\n"
+def test_a_tier_that_is_not_built_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.carry_out(["run", "x.yaml", "--tier", "kernel"]) == 3
+    told = "netreserve: tier kernel cannot run: it is not built yet; use --tier sim or container\n"
+    assert capsys.readouterr().err == told
 
 
 def test_broker_down(tmp_path: Path) -> None:

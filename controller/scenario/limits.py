@@ -1,0 +1,83 @@
+"""What a tier cannot carry out of a scenario: each limit yields the key, and what the tier can do.
+
+The simulator can do all that a scenario can say; containers are bound by Locust, nbdkit, tc and one network card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from controller.scenario.faults import Storage
+from controller.scenario.model import Scenario
+from nodes.config import Queueing
+from nodes.units import format_ns
+
+Finding = tuple[str, str]
+"""The key path, and what is wrong there."""
+Limit = Callable[[Scenario], Iterator[Finding]]
+CONTAINERS_MAX = 64
+"""Containers of one role: more than any machine we know of holds (own)."""
+CONTAINER_SOCKETS_MAX = 512
+"""Junk sockets of one flood at a container, each a real one with its own buffer (own)."""
+
+
+def beyond(scenario: Scenario) -> Iterator[Finding]:
+    """What the scenario's own tier cannot carry out."""
+    for limit in LIMITS.get(scenario.tier, ()):
+        for path, problem in limit(scenario):
+            yield path, f"{problem}; tier sim can (tier: sim, or --tier sim)"
+
+
+def _one_at_a_time(scenario: Scenario) -> Iterator[Finding]:
+    """Locust sends one flood at a time."""
+    floods, last_ns = scenario.floods, scenario.phases.flood_ns
+    ends_ns = [flood.start_ns + flood.duration_ns if flood.duration_ns else last_ns for flood in floods]
+    order = sorted(range(len(floods)), key=lambda index: floods[index].start_ns)
+    for place, index in enumerate(order):
+        start_ns = floods[index].start_ns
+        earlier = max(order[:place], key=lambda other: ends_ns[other], default=index)
+        if earlier != index and ends_ns[earlier] > start_ns:
+            yield (
+                f"floods[{index}]",
+                f"it starts at {format_ns(start_ns)}, while floods[{earlier}] goes on until {format_ns(ends_ns[earlier])}:"
+                " Locust sends one flood at a time, so one must end before the other starts",
+            )
+
+
+def _sockets(scenario: Scenario) -> Iterator[Finding]:
+    for index, flood in enumerate(scenario.floods):
+        if flood.sockets > CONTAINER_SOCKETS_MAX:
+            yield (
+                f"floods[{index}].sockets",
+                f"a container holds {CONTAINER_SOCKETS_MAX} junk sockets of a flood at most",
+            )
+
+
+def _counts(scenario: Scenario) -> Iterator[Finding]:
+    for role in ("initiator", "target"):
+        if getattr(scenario.nodes, role).count > CONTAINERS_MAX:
+            yield f"nodes.{role}.count", f"at most {CONTAINERS_MAX} containers of a role can be run"
+
+
+def _card(scenario: Scenario) -> Iterator[Finding]:
+    if scenario.nodes.initiator.storage_nic:
+        yield "nodes.initiator.storage_nic", "a container's machine has one network card"
+
+
+def _target(scenario: Scenario) -> Iterator[Finding]:
+    if scenario.nodes.target.latency_spread != "fixed":
+        yield "nodes.target.latency_spread", "nbdkit delays every request by the same time: only 'fixed' is possible"
+    for index, fault in enumerate(scenario.faults):
+        if isinstance(fault, Storage) and fault.down is not None:
+            yield f"faults[{index}].down", "a container's target can be stalled, not taken away"
+
+
+def _queueing(scenario: Scenario) -> Iterator[Finding]:
+    if scenario.links.queueing != Queueing():
+        yield "links.queueing", "the queues of real links are the kernel's: they cannot be set"
+
+
+LIMITS: Mapping[str, tuple[Limit, ...]] = {
+    "container": (_one_at_a_time, _sockets, _counts, _card, _target, _queueing),
+}
+"""Tier -> what limits it."""

@@ -1,0 +1,49 @@
+"""A policy as a person names it: `memalloc`, or `memalloc+srog` with the packet allocator that it is to use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import structs
+
+from nodes.config import PolicySpec
+from nodes.errors import UsageError
+from nodes.machine.policies import POLICIES, policy_of, spec_of
+
+WITH = "+"
+FLOOR_POLICY = "netmem"
+"""The only policy that knows a floor per socket."""
+
+
+def read_policy(text: str, before: PolicySpec | None = None) -> PolicySpec:
+    """The policy `text` names. Without an allocator in it: that of `before` where the policy can be combined with it, else
+    the policy's default. Raises UsageError."""
+    name, _, allocator = text.partition(WITH)
+    if not allocator and before and before.allocator in POLICIES[name].allocators:
+        allocator = before.allocator
+    floor_bytes = before.socket_floor_bytes if before and name == FLOOR_POLICY else 0
+    return structs.replace(spec_of(name, allocator), socket_floor_bytes=floor_bytes)
+
+
+def policy_text(spec: PolicySpec) -> str:
+    """The shortest text that `read_policy` takes for `spec`, its floor apart."""
+    default = POLICIES[spec.name].allocators[0]
+    return spec.name if spec.allocator == default else f"{spec.name}{WITH}{spec.allocator}"
+
+
+def known_policies() -> Iterator[str]:
+    """Every text that names a policy: each alone, then with each allocator that it can be combined with."""
+    yield from POLICIES
+    for name, policy in POLICIES.items():
+        if len(policy.allocators) > 1:
+            yield from (f"{name}{WITH}{allocator}" for allocator in policy.allocators)
+
+
+def wrong_with(spec: PolicySpec) -> Iterator[tuple[str, str]]:
+    """Which key of `spec` does not fit the others, and why."""
+    try:
+        policy_of(spec)
+    except UsageError as error:
+        yield "allocator", str(error)
+    if spec.socket_floor_bytes and spec.name != FLOOR_POLICY:
+        yield "socket_floor", f"policy {spec.name} has no floor per socket: only {FLOOR_POLICY} has"
