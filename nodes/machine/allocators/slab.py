@@ -27,14 +27,25 @@ class Slab:
         self.used = 0
 
 
+class Odd:
+    """An object that was asked for smaller than its cache's size; a plain one is the Slab itself, to stay fast."""
+
+    __slots__ = ("marked", "slab", "slack_bytes")
+
+    def __init__(self, slab: Slab, slack_bytes: int) -> None:
+        self.slab, self.marked, self.slack_bytes = slab, slab.marked, slack_bytes
+
+
 class Cache:
     """Slabs of one object size."""
 
-    __slots__ = ("allocator", "capacity", "marked_partial", "partial")
+    __slots__ = ("allocations", "allocator", "capacity", "marked_partial", "object_bytes", "partial", "slabs")
 
     def __init__(self, allocator: SlabAllocator, object_bytes: int) -> None:
         self.allocator = allocator
+        self.object_bytes = object_bytes
         self.capacity = PAGE_BYTES // object_bytes
+        self.slabs = self.allocations = 0
         self.partial: dict[Slab, None] = {}
         """Unmarked slabs with room (an ordered set: the one that joined last serves first)."""
         self.marked_partial: dict[Slab, None] = {}
@@ -60,25 +71,39 @@ class Cache:
 
     def _new_slab(self, partial: dict[Slab, None], *, marked: bool) -> Slab:
         self.allocator.pages += 1
+        self.slabs += 1
         slab = Slab(self, marked)
         partial[slab] = None
         return self._object_of(slab, partial)
 
     def _object_of(self, slab: Slab, partial: dict[Slab, None]) -> Slab:
-        slab.used += 1
-        if slab.used == self.capacity:
+        self.allocations += 1
+        slab.used = used = slab.used + 1
+        if used == self.capacity:
             del partial[slab]
         return slab
 
     def give(self, slab: Slab) -> None:
         """Takes an object back; an empty slab's page returns to the pool at once."""
-        slab.used -= 1
+        slab.used = used = slab.used - 1
         partial = self.marked_partial if slab.marked else self.partial
-        if slab.used == 0:
+        if used == 0:
             partial.pop(slab, None)
+            self.slabs -= 1
             self.allocator.page_back(slab.marked)
-        elif slab.used == self.capacity - 1:
+        elif used == self.capacity - 1:
             partial[slab] = None
+
+    @property
+    def open_slabs(self) -> int:
+        """Slabs with room."""
+        return len(self.partial) + len(self.marked_partial)
+
+    @property
+    def objects(self) -> int:
+        """Allocated now: counted when asked, so that the hot path need not."""
+        used = sum(slab.used for partial in (self.partial, self.marked_partial) for slab in partial)
+        return (self.slabs - self.open_slabs) * self.capacity + used
 
 
 class SlabAllocator:
@@ -90,6 +115,7 @@ class SlabAllocator:
         self.marked_pages = 0
         self._heads = Cache(self, HEAD_BYTES)
         self._data = {size: Cache(self, size) for size in SIZES_BYTES}
+        self._slack_bytes = self._pages_returned = self._cross_cpu_releases = 0
 
     def head(self, floor_pages: int, reserve_pages_max: int = NO_RESERVE, beside: Block | None = None) -> Block | None:
         """See PacketAllocator."""
@@ -97,27 +123,52 @@ class SlabAllocator:
 
     def data(self, size_bytes: int, floor_pages: int, reserve_pages_max: int = NO_RESERVE) -> Block | None:
         """See PacketAllocator. More than a page is our mistake: the machine models no jumbo frames."""
-        return self._data_cache(size_bytes).take(floor_pages, reserve_pages_max)
+        cache = self._data.get(size_bytes)
+        if cache is None:
+            return self._odd(size_bytes, floor_pages, reserve_pages_max)
+        return cache.take(floor_pages, reserve_pages_max)
 
-    def _data_cache(self, size_bytes: int) -> Cache:
-        if size_bytes in self._data:
-            return self._data[size_bytes]
-        for size in SIZES_BYTES:
-            if size_bytes <= size:
-                return self._data[size]
-        raise AssertionError(f"{size_bytes} bytes of packet data do not fit a page")
+    def _odd(self, size_bytes: int, floor_pages: int, reserve_pages_max: int) -> Odd | None:
+        """From the smallest cache that is large enough."""
+        assert 0 < size_bytes <= PAGE_BYTES, f"{size_bytes} bytes of packet data do not fit a page"
+        cache = next(cache for size, cache in self._data.items() if size_bytes <= size)
+        slab = cache.take(floor_pages, reserve_pages_max)
+        if slab is None:
+            return None
+        odd = Odd(slab, cache.object_bytes - size_bytes)
+        self._slack_bytes += odd.slack_bytes
+        return odd
 
     def release(self, block: Block, cpu: int = 0) -> None:
         """See PacketAllocator."""
+        if cpu:
+            self._cross_cpu_releases += 1
+        if isinstance(block, Odd):
+            self._slack_bytes -= block.slack_bytes
+            block = block.slab
         assert isinstance(block, Slab)
         block.cache.give(block)
 
     def stats(self) -> AllocatorStats:
         """See PacketAllocator."""
-        raise NotImplementedError
+        caches = [self._heads, *self._data.values()]
+        objects = [cache.objects for cache in caches]
+        allocations = sum(cache.allocations for cache in caches)
+        held_bytes = sum(cache.object_bytes * count for cache, count in zip(caches, objects, strict=True))
+        return AllocatorStats(
+            objects=sum(objects),
+            pages=self.pages,
+            asked_bytes=held_bytes - self._slack_bytes,
+            pinned_pages=sum(cache.open_slabs for cache in caches),
+            allocations=allocations,
+            releases=allocations - sum(objects),
+            pages_returned=self._pages_returned,
+            cross_cpu_releases=self._cross_cpu_releases,
+        )
 
     def page_back(self, marked: bool) -> None:
         """A slab has emptied."""
         self.pages -= 1
         self.marked_pages -= marked
+        self._pages_returned += 1
         self.pool.give()

@@ -79,3 +79,17 @@ def test_marks_vanish_with_the_pressure() -> None:
     slab.pool.give(taken)
     fresh = slab.data(2048, FLOOR, RESERVE_MAX)
     assert fresh is not None and not fresh.marked, "a normal page is there again: no marked one is handed out"
+
+
+def test_stats_know_what_was_asked_and_what_is_pinned() -> None:
+    slab = allocator()
+    odd, plain, head = slab.data(1500, 0), slab.data(2048, 0), slab.head(0)
+    assert odd is not None and plain is not None and head is not None
+    assert (slab.stats().pages, slab.stats().pinned_pages) == (2, 1), "a full page of data, a page of one head"
+    assert slab.stats().asked_bytes == 1500 + 2048 + HEAD_BYTES
+    slab.release(odd, cpu=1)
+    slab.release(head)
+    stats = slab.stats()
+    assert (stats.objects, stats.asked_bytes, stats.pinned_pages) == (1, 2048, 1)
+    assert (stats.allocations, stats.releases, stats.pages_returned, stats.cross_cpu_releases) == (3, 2, 1, 1)
+    assert (stats.overhead, stats.pages_per_release) == (2, 0.5)
