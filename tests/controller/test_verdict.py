@@ -369,7 +369,7 @@ def test_no_initiator_proves_nothing() -> None:
 def test_a_proved_standstill_needs_no_waiting() -> None:
     samples = stuck_from(3.2, 3)
     assert judge(phases(heal=3), {NODE: samples}, []).verdict == "inconclusive"
-    assert judge(phases(heal=3), {NODE: samples}, [], proved=True).verdict == "deadlocked"
+    assert judge(phases(heal=3), {NODE: samples}, [], proved={NODE}).verdict == "deadlocked"
 
 
 def test_order_of_samples_and_events_does_not_matter() -> None:

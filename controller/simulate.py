@@ -1,0 +1,238 @@
+"""A scenario in virtual time: the same plan that the container tier carries out, in seconds and without Docker.
+
+The record has the same samples and events, so that one judge judges both. Time begins at 0; `run` in the record is
+`<scenario>-seed<seed>`, so that the same scenario and seed give the same bytes.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+
+from msgspec import Struct, structs
+
+from controller.plan import Plan, PlannedFlood, plan
+from controller.record import Phase
+from controller.scenario import Scenario
+from controller.verdict import Judgement, heal_needed_ns, judge
+from nodes.config import Shape, Spec
+from nodes.messages import Event, Sample
+from nodes.sim.cluster import Cluster, SimNode
+from nodes.sim.flood import Junk
+from nodes.sim.proof import Proof, prove, quiet
+from nodes.units import SECOND_NS
+
+CONTROLLER = "controller"
+"""Name of the node that the controller's own events come from, as in the other tiers."""
+HEAL_MAX_NS = 400 * SECOND_NS
+"""A heal phase is extended at most to this, as by the container tier's runner (own)."""
+STEP_NS = SECOND_NS
+BACK_NS = SECOND_NS // 5
+"""A machine that moves so long after its flood is called back, when only the verdict is of interest (own)."""
+
+RETRY_NS = 2 * SECOND_NS
+"""Between attempts to prove a standstill: a driver's watchdog period."""
+
+Heard = Callable[[int, int], None]
+"""`heard(done_ns, total_ns)`: how far virtual time has come."""
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What a simulated run recorded."""
+
+    phases: tuple[Phase, ...]
+    samples: list[Sample]
+    events: list[Event]
+    initiators: tuple[str, ...]
+    proofs: dict[str, Proof]
+    """By initiator: that it stands still for ever."""
+    handled_events: int = 0
+    sent_packets: int = 0
+    """By all floods."""
+
+
+class Simulation:
+    """A run that can be stopped and gone on with: `warm_up`, `flood`, `heal`, in this order; then `outcome`."""
+
+    def __init__(self, scenario: Scenario, *, brief: bool = False, heard: Heard | None = None) -> None:
+        self.work = plan(scenario)
+        self.brief = brief
+        self._heard = heard
+        run = f"{scenario.name}-seed{scenario.seed}"
+        nodes = [_node(self.work, index) for index in range(len(self.work.nodes))]
+        self.cluster = Cluster(nodes, seed=scenario.seed, run=run, queueing=scenario.links.queueing)
+        self._phases: list[Phase] = []
+        self._proofs: dict[str, Proof] = {}
+        self._try_ns: dict[str, int] = {}
+
+    def warm_up(self) -> None:
+        """Until the flood phase."""
+        self._begin("warmup")
+        self._advance(self.work.phases[0].end_ns)
+
+    def flood(self, work: Plan | None = None) -> None:
+        """The flood phase; `work`: of a scenario that differs from this one only from here on."""
+        self.work = work or self.work
+        self._begin("flood")
+        for item in self.work.floods:
+            self._flood(item)
+        self._changes()
+        self._advance(self.work.phases[1].end_ns)
+
+    def heal(self) -> None:
+        """Until the verdict is decided: at least as long as planned, unless `brief`."""
+        self._begin("heal")
+        planned = self.work.phases[2]
+        end_ns = planned.end_ns
+        while self.brief and self.cluster.loop.now_ns < end_ns and not self._decided():
+            self._advance(min(self.cluster.loop.now_ns + BACK_NS, end_ns))
+        if not self.brief:
+            self._advance(end_ns)
+        if not self._decided():
+            self._extend(planned)
+
+    def outcome(self) -> Outcome:
+        """The record so far."""
+        self._end()
+        cluster = self.cluster
+        return Outcome(
+            phases=tuple(self._phases),
+            samples=cluster.samples,
+            events=sorted(cluster.events, key=lambda event: event.t_ns),
+            initiators=tuple(cluster.initiators),
+            proofs=self._proofs,
+            handled_events=cluster.loop.handled,
+            sent_packets=sum(flood.sent for flood in cluster.floods),
+        )
+
+    # ---- phases
+
+    def _begin(self, name: str) -> None:
+        self._end()
+        now_ns = self.cluster.loop.now_ns
+        self._phases.append(Phase(name=name, start_ns=now_ns, end_ns=now_ns))
+        self.cluster.emit(CONTROLLER, "phase", {"phase": name})
+
+    def _end(self) -> None:
+        if self._phases:
+            self._phases[-1] = structs.replace(self._phases[-1], end_ns=self.cluster.loop.now_ns)
+
+    def _advance(self, end_ns: int) -> None:
+        loop, total_ns = self.cluster.loop, self.work.total_ns
+        while loop.now_ns < end_ns:
+            loop.run_until(min(loop.now_ns + STEP_NS, end_ns))
+            if self._heard is not None:
+                self._heard(loop.now_ns, total_ns)
+
+    def _flood(self, item: PlannedFlood) -> None:
+        flood = item.flood
+        junk = Junk(
+            kind=flood.kind,
+            rate_pps=flood.rate_pps,
+            size_bytes=flood.size_bytes,
+            port=item.port,
+            sockets=flood.sockets,
+            reader=flood.reader,
+            start_ns=item.start_ns,
+            end_ns=item.end_ns,
+        )
+        self.cluster.flood(junk)
+        run = self.cluster.run
+        detail = {"kind": flood.kind, "rate_pps": flood.rate_pps, "size_bytes": flood.size_bytes}
+        for t_ns, kind, told in ((item.start_ns, "flood_start", detail), (item.end_ns, "flood_stop", {})):
+            self.cluster.events.append(Event(t_ns=t_ns, node=CONTROLLER, run=run, kind=kind, detail=told))
+
+    def _changes(self) -> None:
+        """Faults come about at their times, each on top of what was before."""
+        spec: dict[str, Spec] = {node.name: node.spec for node in self.work.nodes}
+        shape: dict[str, Shape] = {node.name: node.shape for node in self.work.nodes}
+        for change in self.work.changes:
+            name = change.node
+            spec[name], shape[name] = change.apply(spec[name], shape[name])
+            new_spec = spec[name] if change.spec_changes else None
+            new_shape = shape[name] if change.shape_changes else None
+            event = change.event(change.at_ns, self.cluster.run)
+            self.cluster.change_at(change.at_ns, name, new_spec, new_shape, event)
+
+    # ---- the verdict
+
+    def _standing(self) -> list[str]:
+        """Who lives and does not move now."""
+        now_ns, found = self.cluster.loop.now_ns, self.cluster.initiators
+        return [
+            name for name, who in found.items() if not (who.machine.workload.dead or who.machine.app_running(now_ns))
+        ]
+
+    def _decided(self) -> bool:
+        """Everybody moves, or never will."""
+        return quiet(self.cluster) and all(self._proved(name) for name in self._standing())
+
+    def _proved(self, name: str) -> bool:
+        """Whether `name` stands still for ever. What that takes happens to a copy of this world; after a failure the next
+        attempt comes no sooner than a state could have changed by a timer."""
+        now_ns = self.cluster.loop.now_ns
+        if name not in self._proofs and now_ns >= self._try_ns.get(name, 0):
+            self._try_ns[name] = now_ns + RETRY_NS
+            if self.cluster.initiators[name].machine.cycle():
+                proof = prove(pickle.loads(pickle.dumps(self.cluster)), name)
+                self._proofs |= {name: proof} if proof else {}
+        return name in self._proofs
+
+    def _extend(self, planned: Phase) -> None:
+        """As the container tier: as long as the longest legitimate wait demands."""
+        while (needed_ns := self._needed_ns()) > self.cluster.loop.now_ns - planned.start_ns:
+            self._advance(min(planned.start_ns + needed_ns, self.cluster.loop.now_ns + 10 * SECOND_NS))
+            if self.cluster.loop.now_ns - planned.start_ns >= HEAL_MAX_NS:
+                break
+
+    def _needed_ns(self) -> int:
+        self._end()
+        series = _by_node(self.cluster.samples, tuple(self.cluster.initiators))
+        return min(heal_needed_ns(self._phases, series, self.cluster.events), HEAL_MAX_NS)
+
+
+def simulate(scenario: Scenario, *, brief: bool = False, heard: Heard | None = None) -> Outcome:
+    """The run of `scenario` with its seed. `brief`: the heal phase ends as soon as the verdict is decided. Raises UsageError
+    for a machine that cannot be."""
+    run = Simulation(scenario, brief=brief, heard=heard)
+    run.warm_up()
+    run.flood()
+    run.heal()
+    return run.outcome()
+
+
+def judged(outcome: Outcome) -> Judgement:
+    """The verdict on every initiator of `outcome`."""
+    return judge(
+        outcome.phases,
+        _by_node(outcome.samples, outcome.initiators),
+        outcome.events,
+        targets=list(_targets(outcome)),
+        proved=outcome.proofs,
+    )
+
+
+def _by_node(samples: Sequence[Sample], names: Sequence[str]) -> dict[str, list[Sample]]:
+    series: dict[str, list[Sample]] = {name: [] for name in names}
+    for sample in samples:
+        if sample.node in series:
+            series[sample.node].append(sample)
+    return series
+
+
+def _targets(outcome: Outcome) -> Iterator[list[Sample]]:
+    names = sorted({sample.node for sample in outcome.samples} - set(outcome.initiators))
+    for name in names:
+        yield [sample for sample in outcome.samples if sample.node == name]
+
+
+def _node(work: Plan, index: int) -> SimNode:
+    node = work.nodes[index]
+    return SimNode(
+        name=node.name,
+        role=node.role,
+        spec=node.spec,
+        shape=node.shape,
+        target=node.target,
+        storage_shape=node.storage_shape,
+    )

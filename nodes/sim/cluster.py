@@ -1,0 +1,131 @@
+"""A whole testbed in virtual time: initiators, targets, their ports, floods, and what was recorded of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from nodes.config import InitiatorSpec, Queueing, Shape, Spec, TargetSpec
+from nodes.errors import UsageError
+from nodes.messages import SAMPLE_INTERVAL_NS, Event, Role, Sample
+from nodes.sim.connection import Connection
+from nodes.sim.flood import Flood, Junk
+from nodes.sim.initiator import Initiator
+from nodes.sim.link import Port
+from nodes.sim.loop import CHANGE, MEASURE, Loop
+from nodes.sim.streams import stream
+from nodes.sim.target import Disk, Target
+from nodes.units import MS_NS, PAGE_BYTES
+
+LEAST_RTT_NS = MS_NS
+"""A retransmission is not repeated sooner, on however short a link (TCP_TIMEOUT_MIN's order; own)."""
+
+
+class SimNode(Struct, frozen=True, kw_only=True):
+    """A node to be. `target` names an initiator's storage; `storage_shape` its second card's link, where it has one."""
+
+    name: str
+    role: Role
+    spec: Spec
+    shape: Shape
+    target: str = ""
+    storage_shape: Shape | None = None
+
+
+class Cluster:
+    """Everything that happens, from time 0 on. `run` marks samples and events. Raises UsageError for a machine that
+    cannot be."""
+
+    def __init__(self, nodes: Sequence[SimNode], *, seed: int, run: str, queueing: Queueing | None = None) -> None:
+        self.loop, self.run, self._seed = Loop(), run, seed
+        self._queueing = queueing or Queueing()
+        self.samples: list[Sample] = []
+        self.events: list[Event] = []
+        self.targets: dict[str, Target] = {}
+        self.initiators: dict[str, Initiator] = {}
+        self.ports: dict[str, Port] = {}
+        """By node; an initiator's storage port is `<name>/storage`."""
+        self._storage_shapes: dict[str, Shape] = {}
+        self.floods: list[Flood] = []
+        self.sampled = True
+        for node in sorted(nodes, key=lambda node: node.role != "target"):
+            self._add(node)
+        self.loop.at_rank(SAMPLE_INTERVAL_NS, MEASURE, self._measure, SAMPLE_INTERVAL_NS)
+        for initiator in self.initiators.values():
+            initiator.wake()
+
+    # ---- building
+
+    def _add(self, node: SimNode) -> None:
+        port = self._port(node.name, node.shape)
+        spec = node.spec
+        if isinstance(spec, TargetSpec):
+            self.targets[node.name] = Target(node.name, spec, self.loop, stream(self._seed, f"{node.name}/disk"))
+            return
+        target = self.targets.get(node.target)
+        if target is None:
+            raise UsageError(
+                f"{node.name} needs a target: '{node.target}' is none of {', '.join(self.targets) or 'none'}"
+            )
+        disk = Disk(stream(self._seed, f"{node.name}/disk"))
+        disk.spec = target.spec  # a local disk is as fast as the target's: what differs is the network alone
+        initiator = self.initiators[node.name] = Initiator(node.name, spec, self.loop, self.emit, disk)
+        if initiator.machine.policy.local_disk:
+            return
+        near = port
+        if node.storage_shape is not None and spec.machine.storage_nic:
+            near = self._port(f"{node.name}/storage", node.storage_shape)
+            self._storage_shapes[node.name] = node.storage_shape
+        first, pages = spec.swap_offset_bytes // PAGE_BYTES, spec.machine.working_set_pages
+        if (first + pages) * PAGE_BYTES > target.spec.size_bytes:
+            raise UsageError(f"{node.name}'s swap area ends beyond the disk of {node.target}")
+        far = self.ports[node.target]
+        rtt_ns = max((node.shape.delay_ns or 0) * 2, LEAST_RTT_NS)
+        initiator.connection = Connection(self.loop, initiator, target, near, far, pages, rtt_ns)
+
+    def _port(self, name: str, shape: Shape) -> Port:
+        port = self.ports[name] = Port(name, stream(self._seed, f"{name}/link"), self._queueing)
+        port.shape(shape)
+        return port
+
+    # ---- what happens
+
+    def flood(self, junk: Junk) -> Flood:
+        """Junk at every initiator."""
+        aims = [(initiator, self.ports[name]) for name, initiator in self.initiators.items()]
+        random = stream(self._seed, f"flood/{len(self.floods)}")
+        flood = Flood(junk, self.loop, aims, random)
+        self.floods.append(flood)
+        return flood
+
+    def change_at(self, time_ns: int, node: str, spec: Spec | None, shape: Shape | None, event: Event | None) -> None:
+        """At `time_ns`, `node` becomes what `spec` and `shape` say (None: stays), and `event` is recorded."""
+        self.loop.at_rank(time_ns, CHANGE, self.change_now, node, spec, shape, event)
+
+    def change_now(self, node: str, spec: Spec | None, shape: Shape | None, event: Event | None) -> None:
+        if shape is not None:
+            self.ports[node].shape(shape)
+            if node in self._storage_shapes:  # a pulled cable is both cards' cable: the machine's
+                own = msgspec.structs.replace(self._storage_shapes[node], cut=shape.cut)
+                self.ports[f"{node}/storage"].shape(own)
+        if isinstance(spec, TargetSpec):
+            self.targets[node].change(spec)
+        elif isinstance(spec, InitiatorSpec):
+            self.initiators[node].change(spec)
+        if event is not None:
+            self.events.append(event)
+
+    def emit(self, node: str, kind: str, detail: dict[str, Any]) -> None:
+        """Records an event of this moment."""
+        self.events.append(Event(t_ns=self.loop.now_ns, node=node, run=self.run, kind=kind, detail=detail))
+
+    # ---- measuring
+
+    def _measure(self, interval_ns: int) -> None:
+        if self.sampled:
+            self.samples.extend(initiator.sample(self.run) for initiator in self.initiators.values())
+            self.samples.extend(target.sample(self.run) for target in self.targets.values())
+        self.loop.at_rank(self.loop.now_ns + interval_ns, MEASURE, self._measure, interval_ns)

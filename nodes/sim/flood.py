@@ -1,0 +1,140 @@
+"""Junk, as Locust sends it: datagrams on the clock; streams that stop at a full window; requests that wait for their answer.
+
+A flood's rate is divided evenly over all initiators and their sockets, in ticks of a millisecond: what is due in a tick
+arrives as one train, the work of one NAPI poll. The seed decides where in its first interval a flood begins, and which
+socket it begins with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Literal
+
+from msgspec import Struct
+
+from nodes.config import Reader
+from nodes.machine.retransmit import RTO_MAX_NS, RTO_MIN_NS
+from nodes.sim.initiator import Initiator
+from nodes.sim.link import FRAME_BYTES, Port
+from nodes.sim.loop import Loop
+from nodes.sim.tcp import HEADERS_BYTES, SEGMENT_BYTES
+from nodes.units import MS_NS, SECOND_NS
+
+TICK_NS = MS_NS
+"""Twenty packets at 20 kpps; Locust's own ticks are twice as long (traffic/users.py)."""
+DATAGRAM_HEADERS_BYTES = 28
+"""IPv4 and UDP."""
+
+
+class Junk(Struct, frozen=True, kw_only=True):
+    """A flood as the simulator needs it: the fields of traffic.profiles.Flood, and where it goes."""
+
+    kind: Literal["udp", "tcp", "http"]
+    rate_pps: int
+    size_bytes: int
+    port: int
+    """The first of `sockets` consecutive ports."""
+    sockets: int
+    reader: Reader
+    start_ns: int
+    end_ns: int
+
+
+class Aim:
+    """The sockets of one flood at one initiator."""
+
+    __slots__ = ("due_ns", "initiator", "numbers", "place", "port", "rto_ns")
+
+    def __init__(self, initiator: Initiator, port: Port, numbers: list[int], place: int) -> None:
+        self.initiator, self.port, self.numbers, self.place = initiator, port, numbers, place
+        self.due_ns = [0] * len(numbers)
+        """Streams: when a sender that lost a segment tries again."""
+        self.rto_ns = [RTO_MIN_NS] * len(numbers)
+
+
+class Flood:
+    """Sends `junk` at `aims` from its start to its end. `sent` counts packets, segments or requests."""
+
+    owner = ""
+
+    def __init__(self, junk: Junk, loop: Loop, aims: Sequence[tuple[Initiator, Port]], random: Random) -> None:
+        self.junk, self._loop = junk, loop
+        ports = range(junk.port, junk.port + junk.sockets)
+        place = int(random.random() * junk.sockets)
+        self._aims = [Aim(who, port, [who.sockets[p][0] for p in ports], place) for who, port in aims]
+        self._turn = int(random.random() * len(self._aims)) if self._aims else 0
+        self._late_ns = int(random.random() * SECOND_NS / junk.rate_pps)
+        self.sent = 0
+        self.skipped = 0
+        """What a full window or an unanswered request kept from being sent."""
+        loop.at(junk.start_ns + TICK_NS, self._tick)
+
+    def _tick(self) -> None:
+        junk, now_ns = self.junk, self._loop.now_ns
+        until_ns = min(now_ns, junk.end_ns) - junk.start_ns - self._late_ns
+        due = max(until_ns, 0) * junk.rate_pps // SECOND_NS - self.sent - self.skipped
+        if due > 0:
+            self._spread(due)
+        if now_ns < junk.end_ns:
+            self._loop.at(now_ns + TICK_NS, self._tick)
+
+    def _spread(self, due: int) -> None:
+        aims = self._aims
+        share, more = divmod(due, len(aims))
+        send = self._datagrams if self.junk.kind == "udp" else self._streams
+        for step in range(len(aims) if share else more):
+            aim = aims[(self._turn + step) % len(aims)]
+            send(aim, share + (step < more))
+        self._turn = (self._turn + more) % len(aims)
+
+    def _datagrams(self, aim: Aim, packets: int) -> None:
+        self.sent += packets
+        size_bytes = self.junk.size_bytes + DATAGRAM_HEADERS_BYTES
+        fragments = -(-size_bytes // 1500)
+        line, first = aim.port.inward, aim.place
+        aim.place = (first + packets) % len(aim.numbers)
+        if aim.port.cut:
+            return
+        wire_bytes = packets * (size_bytes + fragments * FRAME_BYTES)
+        arrival_ns = line.send(self._loop.now_ns, wire_bytes, packets * fragments)
+        whole = line.passed // fragments
+        if not whole:
+            return
+        if arrival_ns <= self._loop.now_ns:
+            self._deliver(aim, whole * fragments, size_bytes // fragments, first)
+        else:
+            self._loop.at(arrival_ns, self._deliver, aim, whole * fragments, size_bytes // fragments, first)
+
+    def _deliver(self, aim: Aim, packets: int, size_bytes: int, first: int) -> None:
+        aim.initiator.receive_junk(aim.numbers, size_bytes, packets, first, self.junk.reader)
+
+    def _streams(self, aim: Aim, due: int) -> None:
+        """Segments or requests, each socket in its turn."""
+        segments = 1 if self.junk.kind == "tcp" else max(1, -(-self.junk.size_bytes // SEGMENT_BYTES))
+        count = len(aim.numbers)
+        for _ in range(due):
+            place = aim.place
+            aim.place = (place + 1) % count
+            self._stream(aim, place, segments)
+
+    def _stream(self, aim: Aim, place: int, segments: int) -> None:
+        now_ns, number = self._loop.now_ns, aim.numbers[place]
+        socket = aim.initiator.machine.receiver.sockets[number]
+        full = socket.held_bytes * 2 >= socket.rcvbuf_bytes  # the window tells of half the buffer (tcp_adv_win_scale)
+        unanswered = self.junk.kind == "http" and socket.held_bytes > 0
+        if full or unanswered or now_ns < aim.due_ns[place] or aim.port.cut:
+            self.skipped += 1
+            return
+        self.sent += 1
+        size_bytes = SEGMENT_BYTES if self.junk.kind == "tcp" else min(self.junk.size_bytes, SEGMENT_BYTES)
+        aim.port.inward.send(now_ns, segments * (size_bytes + HEADERS_BYTES + FRAME_BYTES), segments)
+        passed = aim.port.inward.passed
+        accepted = passed and aim.initiator.receive_junk(
+            [number], size_bytes + HEADERS_BYTES, passed, 0, self.junk.reader
+        )
+        if accepted == segments:
+            aim.rto_ns[place] = RTO_MIN_NS
+        else:
+            aim.due_ns[place] = now_ns + aim.rto_ns[place]
+            aim.rto_ns[place] = min(2 * aim.rto_ns[place], RTO_MAX_NS)

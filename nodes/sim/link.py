@@ -1,0 +1,142 @@
+"""One direction of a link: a queue with a rate and a limit, then a delay; and what may befall a packet on the way.
+
+A train is a number of equal packets sent back to back (the segments of a message, a tick of a flood); each of them is lost,
+doubled or refused by the full queue for itself. Jitter keeps the order (a FIFO line); `reorder` lets a packet skip the
+delay, as netem does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from random import Random
+
+from nodes.config import Queueing, Shape
+from nodes.units import SECOND_NS
+
+BITS = 8
+FRAME_BYTES = 18
+"""Ethernet's header and checksum, which a link carries beside each IP packet (an ACK is 66 B: physics.md section 1)."""
+
+
+class Line:
+    """A direction. After `send`, `passed` and `extra` tell how many packets of the train arrive, and how many of them
+    twice; counters only grow."""
+
+    __slots__ = (
+        "_burst_packets", "_busy_ns", "_cut", "_delay_ns", "_departures", "_duplicate", "_in_burst", "_jitter_ns",
+        "_last_ns", "_loss", "_plain", "_queued", "_random", "_rate_bps", "_reorder", "extra", "limit_packets", "lost",
+        "overflowed", "passed", "sent",
+    )  # fmt: skip
+
+    def __init__(self, random: Random, queueing: Queueing) -> None:
+        self._random = random
+        self.limit_packets = queueing.queue_packets
+        self._burst_packets = queueing.loss_burst_packets
+        self._busy_ns = self._last_ns = 0
+        self._departures: deque[tuple[int, int]] = deque()
+        self._queued = 0
+        self._in_burst = False
+        self.passed = self.extra = self.sent = self.lost = self.overflowed = 0
+        self.shape(Shape())
+
+    def shape(self, shape: Shape) -> None:
+        """Takes over a new shape; packets that are under way stay so."""
+        self._rate_bps = shape.rate_bps or 0
+        self._delay_ns, self._jitter_ns = shape.delay_ns or 0, shape.jitter_ns or 0
+        self._loss, self._reorder = shape.loss_ratio or 0.0, shape.reorder_ratio or 0.0
+        self._duplicate, self._cut = shape.duplicate_ratio or 0.0, bool(shape.cut)
+        self._plain = not (self._loss or self._jitter_ns or self._reorder or self._duplicate or self._cut)
+
+    @property
+    def rate_bps(self) -> int:
+        """Bits per second; 0 is unlimited."""
+        return self._rate_bps
+
+    def send(self, now_ns: int, size_bytes: int, packets: int, spent_ns: int = 0) -> int:
+        """A train of `packets`, `size_bytes` on the wire in all; answers when the last that passes arrives (0: none).
+
+        `spent_ns`: time that the train already took on a line before this one, while which its first packets were here.
+        """
+        self.sent += packets
+        self.extra = 0
+        if self._cut:
+            self.passed = 0
+            self.lost += packets
+            return 0
+        left_ns = self._enqueue(now_ns, size_bytes, packets, spent_ns) if self._rate_bps else now_ns
+        if not self._rate_bps:
+            self.passed = packets
+        if self._plain:
+            return left_ns + self._delay_ns if self.passed else 0
+        return self._befall(left_ns)
+
+    def _enqueue(self, now_ns: int, size_bytes: int, packets: int, spent_ns: int) -> int:
+        """When the train has left the queue; sets `passed`."""
+        busy_ns = self._busy_ns
+        if busy_ns <= now_ns:
+            busy_ns = now_ns
+            if self._queued:
+                self._departures.clear()
+                self._queued = 0
+        else:
+            departures = self._departures
+            while departures and departures[0][0] <= now_ns:
+                self._queued -= departures.popleft()[1]
+        room = self.limit_packets + 1 - self._queued
+        accepted = packets if packets <= room else max(room, 0)
+        if accepted < packets:
+            self.overflowed += packets - accepted
+            size_bytes = size_bytes * accepted // packets
+        self.passed = accepted
+        if not accepted:
+            return 0
+        needed_ns = size_bytes * BITS * SECOND_NS // self._rate_bps
+        begin_ns = max(self._busy_ns, now_ns - min(spent_ns, needed_ns))
+        self._busy_ns = left_ns = begin_ns + needed_ns
+        if left_ns > now_ns:
+            self._departures.append((left_ns, accepted))
+            self._queued += accepted
+        return left_ns
+
+    def _befall(self, left_ns: int) -> int:
+        lost = sum(self._loses() for _ in range(self.passed)) if self._loss else 0
+        self.lost += lost
+        self.passed -= lost
+        if not self.passed:
+            return 0
+        if self._duplicate:
+            self.extra = sum(self._random.random() < self._duplicate for _ in range(self.passed))
+        if self._reorder and self._random.random() < self._reorder:
+            return left_ns
+        delay_ns = self._delay_ns
+        if self._jitter_ns:
+            delay_ns += round((2.0 * self._random.random() - 1.0) * self._jitter_ns)
+        self._last_ns = max(self._last_ns, left_ns + delay_ns)
+        return self._last_ns
+
+    def _loses(self) -> bool:
+        """Gilbert's model: everything is lost in a burst of mean length b and nothing outside, the share being as asked."""
+        if self._burst_packets <= 1:
+            return self._random.random() < self._loss
+        if self._in_burst:
+            self._in_burst = self._random.random() >= 1.0 / self._burst_packets
+        else:
+            enter = self._loss / (self._burst_packets * (1.0 - self._loss)) if self._loss < 1.0 else 1.0
+            self._in_burst = self._random.random() < enter
+        return self._in_burst
+
+
+class Port:
+    """Where a node is attached: what it sends is shaped here; what comes to it shares the port's rate."""
+
+    __slots__ = ("cut", "inward", "outward")
+
+    def __init__(self, name: str, random: Random, queueing: Queueing) -> None:
+        self.outward, self.inward = Line(random, queueing), Line(random, queueing)
+        self.cut = False
+
+    def shape(self, shape: Shape) -> None:
+        """As a container's link: rate, delay and trouble on what the node sends; a cut in both directions."""
+        self.cut = bool(shape.cut)
+        self.outward.shape(shape)
+        self.inward.shape(Shape(rate_bps=shape.rate_bps, cut=shape.cut))

@@ -1,0 +1,118 @@
+"""The proof that a machine which stands still will do so for ever.
+
+Time goes on in a world without floods or further changes. After every driver's watchdog period the state of the machine,
+of its connection and of all events that are still to come for it is taken, times relative to now. When a state comes back,
+and no page was freed nor request answered in between, the future is that period over and over: nothing that is pending can
+ever free a page. Timers have reached their caps by then (a TCP retransmission timer doubles to 120 s), so this takes some
+minutes of virtual time in which hardly anything happens.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from msgspec import Struct
+
+from nodes.machine.events import Wait
+from nodes.machine.nic import INTEL_WATCHDOG_NS
+from nodes.machine.retransmit import RTO_MAX_NS
+from nodes.sim.cluster import Cluster
+from nodes.sim.initiator import Initiator
+from nodes.units import SECOND_NS
+
+STEP_NS = INTEL_WATCHDOG_NS
+"""A multiple of every period in the machine: direct reclaim's 100 ms, the watchdog's 2 s; and it divides 120 s."""
+LIMIT_NS = 6 * RTO_MAX_NS
+"""The timeouts from 200 ms up to the cap take 205 s together, two rounds at the cap 240 s: enough, and some more (own)."""
+
+
+class Proof(Struct, frozen=True, kw_only=True):
+    """Why a machine never moves again."""
+
+    node: str
+    cycle: tuple[Wait, ...]
+    """The closed wait-for cycle, with what each waiter needs and what is there."""
+    period_ns: int
+    """The state came back after this time, with nothing freed nor answered in between."""
+    pending: dict[str, int]
+    """What is still to come in such a period: kinds of events and how many are scheduled at any time."""
+
+    def sentence(self) -> str:
+        """For a reader."""
+        kinds = ", ".join(f"{count} x {kind}" for kind, count in sorted(self.pending.items())) or "nothing"
+        return (
+            f"proved for {self.node}: its whole state, with every pending event ({kinds}), came back after"
+            f" {self.period_ns / SECOND_NS:g} s of quiet without a page freed or a request answered: none ever will be"
+        )
+
+
+def prove(cluster: Cluster, name: str) -> Proof | None:
+    """The proof for initiator `name`, or None when it moves, no cycle is closed, or its state does not come back.
+
+    Time in `cluster` goes on, unless a flood is not over or a change is pending: then nothing is proved.
+    """
+    initiator = cluster.initiators[name]
+    if not quiet(cluster) or not initiator.machine.cycle():
+        return None
+    cluster.sampled = False
+    seen: dict[Any, int] = {}
+    moved = _moved(initiator)
+    end_ns = cluster.loop.now_ns + LIMIT_NS
+    while cluster.loop.now_ns < end_ns:
+        state = _state(cluster, initiator)
+        if _moved(initiator) != moved:
+            return None
+        if state in seen:
+            period_ns = cluster.loop.now_ns - seen[state]
+            return Proof(node=name, cycle=initiator.machine.cycle(), period_ns=period_ns, pending=_kinds(cluster, name))
+        seen[state] = cluster.loop.now_ns
+        cluster.loop.run_until(cluster.loop.now_ns + STEP_NS)
+    return None
+
+
+def quiet(cluster: Cluster) -> bool:
+    """Whether no flood goes on or is to come, and no change is pending."""
+    if any(flood.junk.end_ns > cluster.loop.now_ns for flood in cluster.floods):
+        return False
+    return not any(getattr(act, "__func__", None) is Cluster.change_now for _, _, _, act, _ in cluster.loop.pending())
+
+
+def _moved(initiator: Initiator) -> tuple[int, ...]:
+    """Changes with every page freed by an answer and every touch."""
+    work = initiator.machine.workload
+    return (work.swap_in_pages, work.swap_out_pages, work.progress_pages, initiator.machine.reclaim.oom_kills)
+
+
+def _state(cluster: Cluster, initiator: Initiator) -> Any:
+    now_ns = cluster.loop.now_ns
+    connection = initiator.connection.signature(now_ns) if initiator.connection else ()
+    coming = sorted(
+        (time_ns - now_ns, priority, kind)
+        for time_ns, priority, _, kind, owner in _coming(cluster)
+        if owner == initiator.name
+    )
+    return initiator.machine.signature(now_ns), connection, tuple(coming)
+
+
+def _coming(cluster: Cluster) -> Any:
+    for time_ns, priority, sequence, act, _ in cluster.loop.pending():
+        who: Any = getattr(act, "__self__", None)
+        owner = getattr(who, "owner", "") or getattr(who, "name", "")
+        yield time_ns, priority, sequence, act.__name__, owner
+
+
+def _kinds(cluster: Cluster, name: str) -> dict[str, int]:
+    return dict(Counter(_WORDS.get(kind, kind) for *_, kind, owner in _coming(cluster) if owner == name))
+
+
+_WORDS = {
+    "_due": "the machine's own timers (watchdog, reclaim round, retransmission)",
+    "_expired": "the target's retransmission timer",
+    "_delayed_ack": "delayed acknowledgement",
+    "_ack_arrived": "acknowledgement under way",
+    "_enter": "packet under way",
+    "_leave": "packet under way",
+    "done": "request at the disk",
+    "_served": "request at the local disk",
+}
