@@ -33,6 +33,8 @@ class Kind:
     parse: Callable[[Any], Any]
     describe: Callable[[], dict[str, Any]]
     form: Callable[[Any], Any] = lambda value: value
+    short: Callable[[str], Any] = lambda text: text
+    """What a short form on a command line stands for in a file: `128K` for `128 KiB`, `4` for the number 4."""
 
     def read(self, at: Located, problems: Problems) -> Any:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 from controller.scenario.fields import Kind
@@ -18,7 +20,7 @@ def quantity(parse: Callable[[object], int], units: Mapping[str, float], scale: 
         unit, factor = [step for step in steps if base and base % step[1] == 0][-1] if base else steps[0]
         return f"{int(base / factor) if base < 1 << 53 else base // int(factor)} {unit}"
 
-    return Kind(parse, lambda: {"type": "string", "pattern": _pattern(units)}, form)
+    return Kind(parse, lambda: {"type": "string", "pattern": _pattern(units)}, form, _with_unit(units))
 
 
 def share(parse: Callable[[object], float], units: Mapping[str, float]) -> Kind:
@@ -40,7 +42,7 @@ def whole(low: int, high: int) -> Kind:
             raise UsageError(f"{value} is not possible: {low} to {high} are")
         return value
 
-    return Kind(parse, lambda: {"type": "integer", "minimum": low, "maximum": high})
+    return Kind(parse, lambda: {"type": "integer", "minimum": low, "maximum": high}, short=_number)
 
 
 def number() -> Kind:
@@ -51,7 +53,7 @@ def number() -> Kind:
             raise UsageError(f"'{value}' is no number")
         return float(value)
 
-    return Kind(parse, lambda: {"type": "number"})
+    return Kind(parse, lambda: {"type": "number"}, short=_number)
 
 
 def flag() -> Kind:
@@ -62,7 +64,7 @@ def flag() -> Kind:
             raise UsageError(f"'{value}' is neither true nor false")
         return value
 
-    return Kind(parse, lambda: {"type": "boolean"})
+    return Kind(parse, lambda: {"type": "boolean"}, short=lambda text: {"true": True, "false": False}.get(text, text))
 
 
 def text(what: str = "text") -> Kind:
@@ -103,6 +105,34 @@ def words(what: str, known: Callable[[], Iterable[str]]) -> Kind:
         lambda: {"anyOf": [single.schema(), {"type": "array", "items": single.schema(), "minItems": 1}]},
         lambda value: list(value) if len(value) > 1 else value[0],
     )
+
+
+_SHORT = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kKMG]?)")
+
+
+def _with_unit(units: Mapping[str, float]) -> Callable[[str], str]:
+    """`8M` with the unit that `units` has for it: a size's is binary (`8 MiB`), a rate's decimal (`8 Mbit`). A plain number
+    is one of the smallest unit, but a size or a time without a unit stays what it is: nobody can know what was meant."""
+    binary, base = "KiB" in units, next(iter(units))
+    plain = not binary and units[base] == 1 and base != "ns"
+
+    def expand(text: str) -> str:
+        match = _SHORT.fullmatch(text.strip())
+        if match is None:
+            return text
+        number, letter = match.groups()
+        unit = {"K": "KiB", "M": "MiB", "G": "GiB"}.get(letter, "") if binary else f"{letter}{base}"
+        return f"{number} {unit}" if unit in units and (letter or plain) else text
+
+    return expand
+
+
+def _number(text: str) -> object:
+    """The number in `text`, else the text itself, which the kind will refuse."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def _pattern(units: Mapping[str, float]) -> str:
