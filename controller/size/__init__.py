@@ -1,0 +1,1 @@
+"""How large must the reserve be? Found by simulation, and derived as a sum, side by side."""
