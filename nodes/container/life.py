@@ -81,13 +81,13 @@ class Life:
 
     def in_force(self) -> InitiatorSpec:
         """What is true now, read back from the machine and the kernel."""
-        pool, policy = self.machine.pool, self.machine.policy
+        machine = self.machine
         return msgspec.structs.replace(
             self._spec,
             machine=msgspec.structs.replace(
-                self.machine.config, min_free_pages=pool.marks.min_pages - policy.reserve_pages
+                machine.config, min_free_pages=machine.pool.marks.min_pages - machine.reserve_pages
             ),
-            policy=msgspec.structs.replace(self._spec.policy, name=policy.name),
+            policy=machine.policy_spec,
             sinks=tuple(self._read_back(sink) for sink in self._spec.sinks),
         )
 

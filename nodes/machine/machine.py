@@ -7,12 +7,16 @@ order. What cannot go on simply stays until an input changes that; `waits` tells
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from nodes.config import MachineConfig, PolicySpec
 from nodes.errors import UsageError
 from nodes.machine import waits as wait_graph
 from nodes.machine.allocators import ALLOCATORS
+from nodes.machine.allocators.base import PacketAllocator
 from nodes.machine.block import BlockInitiator
 from nodes.machine.events import (
+    BLOCK_SOCKET,
     Completed,
     Decision,
     Discard,
@@ -29,9 +33,10 @@ from nodes.machine.events import (
 )
 from nodes.machine.nic import NICS
 from nodes.machine.pages import PagePool
-from nodes.machine.policies import POLICIES
+from nodes.machine.policies import policy_of
 from nodes.machine.receive import Receiver
 from nodes.machine.reclaim import Reclaim
+from nodes.machine.signature import signature_of
 from nodes.machine.watermarks import Watermarks
 from nodes.machine.workload import TaskState, Workload
 from nodes.units import MS_NS
@@ -49,11 +54,16 @@ class Machine:
     def __init__(self, config: MachineConfig, policy: PolicySpec, now_ns: int) -> None:
         self.config = config
         self._min_free_pages = config.min_free_pages
-        self.policy = POLICIES[policy.name]
-        self._allocator_name = policy.allocator
+        self.policy = policy_of(policy)
+        self.policy_spec = policy
         self.pool = PagePool(config.memory_pages, self._marks())
         self.allocator = ALLOCATORS[policy.allocator](self.pool, config.cpus)
-        self.receiver = Receiver(NICS[config.nic], self.pool, self.allocator)
+        self.receiver = Receiver(NICS[config.nic], self.pool, self.allocator, config.cpus)
+        self.storage = self.receiver
+        """Where block packets arrive: the same card, or one of their own."""
+        if config.storage_nic:
+            self.storage = Receiver(NICS[config.storage_nic], self.pool, self.allocator, config.cpus)
+        self.receivers = list(dict.fromkeys((self.receiver, self.storage)))
         self.block = BlockInitiator(self.pool, self.allocator, config.queue_depth)
         self.workload = Workload(
             self.pool, self.block, config.working_set_pages, config.tasks, config.touch_pages_per_s, now_ns
@@ -61,14 +71,22 @@ class Machine:
         self.reclaim = Reclaim(self.pool, self.block, self.workload)
         self._out: list[Decision] = []
         self._put_in_force()
-        if not self.receiver.refill(self.pool.marks.atomic_floor):
-            raise UsageError(f"memory of {config.memory_pages} pages does not even hold the {config.nic} receive ring")
+        for receiver in self.receivers:
+            if not receiver.refill(self.pool.marks.atomic_floor):
+                name, pages = receiver.nic.name, config.memory_pages
+                raise UsageError(f"memory of {pages} pages does not even hold the {name} receive ring")
+
+    @property
+    def reserve_pages(self) -> int:
+        """What the policy in force adds to min."""
+        return self.policy.reserve_for(self.policy_spec.allocator, cards=2 if self.config.storage_nic else 1)
 
     def _marks(self) -> Watermarks:
-        return Watermarks.of(self._min_free_pages + self.policy.reserve_pages, self.config.memory_pages)
+        return Watermarks.of(self._min_free_pages + self.reserve_pages, self.config.memory_pages)
 
     def _put_in_force(self) -> None:
-        self.receiver.set_policy(self.policy)
+        for receiver in self.receivers:
+            receiver.set_policy(self.policy)
         self.block.set_policy(self.policy)
 
     # ---- in
@@ -81,10 +99,21 @@ class Machine:
         `size_bytes` is the IP packet's length, `segments` how many wire packets it stands for (GSO). On packets of the
         block connection `acked_bytes` is how much of the block stream the peer has acknowledged.
         """
-        verdict = self.receiver.packet(socket, size_bytes, segments, now_ns)
+        receiver = self.storage if socket == BLOCK_SOCKET else self.receiver
+        verdict = receiver.packet(socket, size_bytes, segments, now_ns)
         if acked_bytes is not None and verdict:
             self.block.acked(acked_bytes, now_ns)
         return verdict
+
+    def receive_many(self, sockets: Sequence[int], size_bytes: int, packets: int, now_ns: int, first: int = 0) -> int:
+        """`packets` equal junk packets of one segment, one after another, for `sockets` in turn from index `first` on.
+
+        Exactly what as many calls of `receive` would do; answers how many were accepted.
+        """
+        accepted = 0
+        for i in range(first, first + packets):
+            accepted += self.receiver.packet(sockets[i % len(sockets)], size_bytes, 1, now_ns)
+        return accepted
 
     def open_socket(self, rcvbuf_bytes: int, coalesces: bool = False) -> int:
         """A junk socket with a buffer asked to be `rcvbuf_bytes` (doubled, as the kernel does); `coalesces` for TCP."""
@@ -107,7 +136,7 @@ class Machine:
             case PolicyChanged(policy):
                 self._change(policy, self._min_free_pages)
             case MinFreeChanged(min_free_pages):
-                self._change(PolicySpec(name=self.policy.name, allocator=self._allocator_name), min_free_pages)
+                self._change(self.policy_spec, min_free_pages)
 
     def _completed(self, number: int, error: int, now_ns: int) -> None:
         request = self.block.complete(number, now_ns)
@@ -137,23 +166,23 @@ class Machine:
         self._out.extend(Discard(page) for page in self.workload.kill())
 
     def _change(self, spec: PolicySpec, min_free_pages: int) -> None:
-        policy = POLICIES[spec.name]
-        if spec.allocator != self._allocator_name:
+        policy = policy_of(spec)
+        if spec.allocator != self.policy_spec.allocator:
             raise UsageError(
                 f"the packet allocator cannot change in a running machine"
-                f" ('{self._allocator_name}' is in use, '{spec.allocator}' was asked): start a new run"
+                f" ('{self.policy_spec.allocator}' is in use, '{spec.allocator}' was asked): start a new run"
             )
         if policy.local_disk != self.policy.local_disk:
             raise UsageError(
                 f"a running machine cannot change its swap disk"
                 f" (policy '{self.policy.name}' to '{spec.name}'): start a new run"
             )
-        before = self.policy, self._min_free_pages
-        self.policy, self._min_free_pages = policy, min_free_pages
+        before = self.policy, self.policy_spec, self._min_free_pages
+        self.policy, self.policy_spec, self._min_free_pages = policy, spec, min_free_pages
         try:
             self.pool.marks = self._marks()
         except UsageError:
-            self.policy, self._min_free_pages = before
+            self.policy, self.policy_spec, self._min_free_pages = before
             raise
         self._put_in_force()
 
@@ -161,7 +190,8 @@ class Machine:
 
     def poll(self, now_ns: int) -> list[Decision]:
         """Lets every actor work that can; the decisions since the last poll, in order."""
-        self.receiver.run_timers(now_ns)
+        for receiver in self.receivers:
+            receiver.run_timers(now_ns)
         self.workload.run(now_ns, self._out)
         if self.reclaim.run(now_ns, self._out):
             self._oom()
@@ -180,7 +210,7 @@ class Machine:
     def next_deadline_ns(self) -> int | None:
         """Poll again no later than this; None: only after the next input."""
         deadlines = (
-            self.receiver.next_deadline_ns(),
+            *(receiver.next_deadline_ns() for receiver in self.receivers),
             self.workload.next_deadline_ns(),
             self.block.timer.deadline_ns,
         )
@@ -188,13 +218,23 @@ class Machine:
 
     # ---- reports
 
+    def signature(self, now_ns: int) -> tuple[object, ...]:
+        """See `signature.signature_of`: equal signatures have equal futures."""
+        return signature_of(self, now_ns)
+
+    def watch_allocator(self, wrap: Callable[[PacketAllocator], PacketAllocator]) -> None:
+        """From now on packet memory is asked for through what `wrap` makes of the allocator (a recorder, say)."""
+        self.allocator = self.block.allocator = wrap(self.allocator)
+        for receiver in self.receivers:
+            receiver.allocator = self.allocator
+
     def app_running(self, now_ns: int) -> bool:
         """Does the application get anywhere, and so read its sockets?"""
         return not self.workload.dead and now_ns - self.workload.last_progress_ns < APP_STALLED_NS
 
     def waits(self) -> tuple[Wait, ...]:
         """The wait-for graph of the moment."""
-        return wait_graph.waits(self.workload, self.reclaim, self.block, self.receiver)
+        return wait_graph.waits(self.workload, self.reclaim, self.block, self.storage)
 
     def cycle(self) -> tuple[Wait, ...]:
         """The closed cycle in it, or nothing."""
@@ -214,7 +254,7 @@ class Machine:
     def stats(self, now_ns: int) -> Stats:
         """All figures; starts the count of `free_pages_lowest` again."""
         lowest = self.pool.forget_lowest()
-        marks, rx = self.pool.marks, self.receiver
+        marks, rx = self.pool.marks, self.receivers
         return Stats(
             policy=self.policy.name,
             state=self._state(now_ns),
@@ -231,15 +271,15 @@ class Machine:
             in_flight=len(self.block.requests),
             swap_in_pages=self.workload.swap_in_pages,
             swap_out_pages=self.workload.swap_out_pages,
-            rx_packets=rx.rx_packets,
-            rx_alloc_failures=rx.alloc_failures,
-            ring_free_slots=rx.free_slots(),
-            early_drops=rx.early_drops,
-            rcvbuf_drops=rx.rcvbuf_drops,
-            no_buffer_drops=rx.no_buffer_drops,
-            block_drops=rx.block_drops,
-            junk_held_bytes=rx.held_bytes,
-            junk_packets=rx.junk_packets,
+            rx_packets=sum(card.rx_packets for card in rx),
+            rx_alloc_failures=sum(card.alloc_failures for card in rx),
+            ring_free_slots=sum(card.free_slots() for card in rx),
+            early_drops=sum(card.early_drops for card in rx),
+            rcvbuf_drops=sum(card.rcvbuf_drops for card in rx),
+            no_buffer_drops=sum(card.no_buffer_drops for card in rx),
+            block_drops=sum(card.block_drops for card in rx),
+            junk_held_bytes=self.receiver.held_bytes,
+            junk_packets=self.receiver.junk_packets,
             progress_pages=self.workload.progress_pages,
             progress_age_ns=now_ns - self.workload.last_progress_ns,
             app_running=self.app_running(now_ns),

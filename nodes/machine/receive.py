@@ -27,8 +27,8 @@ are copied are at most 256 B (own sum)."""
 class Receiver:
     """One NIC and the sockets behind it. Counters only grow."""
 
-    def __init__(self, nic: NicModel, pool: PagePool, allocator: PacketAllocator) -> None:
-        self.nic, self.pool, self.allocator = nic, pool, allocator
+    def __init__(self, nic: NicModel, pool: PagePool, allocator: PacketAllocator, cpus: int = 1) -> None:
+        self.nic, self.pool, self.allocator, self.cpus = nic, pool, allocator, cpus
         self.sockets: dict[int, Socket] = {}
         self.ring: deque[Slot] = deque()
         self.marked_slots = 0
@@ -75,16 +75,16 @@ class Receiver:
         self.sockets.pop(number, None)
 
     def read(self, number: int, packets: int | None) -> None:
-        """The application takes the oldest `packets` (None: all); their memory is free again."""
+        """The application takes the oldest `packets` (None: all); their memory is free again, on its CPU."""
         socket = self.sockets.get(number)
         if socket is None:
             return
-        queue = socket.queue
+        queue, cpu = socket.queue, number % self.cpus
         for _ in range(len(queue) if packets is None else min(packets, len(queue))):
             slot, true_bytes = queue.popleft()
             socket.held_bytes -= true_bytes
             self.held_bytes -= true_bytes
-            self._release(slot)
+            self._release(slot, cpu)
 
     def free_slots(self) -> int:
         """Descriptors with a buffer behind them."""
@@ -109,7 +109,7 @@ class Receiver:
             data = self.allocator.data(COPY_BYTES, floor, self._copy_reserve)
         elif self._swaps:
             data = self.allocator.data(self.nic.data_bytes, floor, self._ring_reserve)
-        head = self.allocator.head(floor, self._head_reserve)
+        head = self.allocator.head(floor, self._head_reserve, data)
         for block in (data, head):
             if block is not None:
                 self.allocator.release(block)
@@ -153,7 +153,7 @@ class Receiver:
         for slot in slots:
             self.marked_slots -= is_marked(slot)
         if not self.nic.heads_in_ring:
-            heads = self._heads(segments)
+            heads = self._heads(slots)
             if heads is None:
                 self.ring.extendleft(reversed(slots))
                 for slot in slots:
@@ -188,7 +188,7 @@ class Receiver:
         slots: list[Slot] = []
         for _ in range(count):
             data = self.allocator.data(length, floor, data_reserve)
-            head = self.allocator.head(floor, self._head_reserve) if data else None
+            head = self.allocator.head(floor, self._head_reserve, data) if data else None
             if data is None or head is None:
                 for slot in [*slots, *([(None, data)] if data else [])]:
                     self._release(slot)
@@ -230,11 +230,11 @@ class Receiver:
         self.held_bytes += true_bytes
         self.junk_packets += 1
 
-    def _heads(self, count: int) -> list[Block] | None:
+    def _heads(self, slots: list[Slot]) -> list[Block] | None:
         floor = self.pool.marks.atomic_floor
         heads: list[Block] = []
-        for _ in range(count):
-            head = self.allocator.head(floor, self._head_reserve)
+        for _, data in slots:
+            head = self.allocator.head(floor, self._head_reserve, data)
             if head is None:
                 for block in heads:
                     self.allocator.release(block)
@@ -242,11 +242,11 @@ class Receiver:
             heads.append(head)
         return heads
 
-    def _release(self, slot: Slot) -> None:
+    def _release(self, slot: Slot, cpu: int = 0) -> None:
         head, data = slot
-        self.allocator.release(data)
+        self.allocator.release(data, cpu)
         if head is not None:
-            self.allocator.release(head)
+            self.allocator.release(head, cpu)
 
     # ---- the ways a packet is lost
 
@@ -287,7 +287,7 @@ class Receiver:
                 return False
             head = None
             if self.nic.heads_in_ring:
-                head = self.allocator.head(floor_pages, head_reserve)
+                head = self.allocator.head(floor_pages, head_reserve, data)
                 if head is None:
                     self.allocator.release(data)
                     self.alloc_failures += 1

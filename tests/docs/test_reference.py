@@ -35,7 +35,7 @@ def test_every_policy_has_its_section_and_row() -> None:
 def test_what_policies_do_is_as_documented() -> None:
     for name, cells in table("policies", "Policies").items():
         policy = POLICIES[name]
-        assert cells[2] == f"{policy.reserve_pages} pages"
+        assert cells[2] == f"{policy.reserve_for(policy.allocators[0])} pages"
         assert cells[5] == ("local disk" if policy.local_disk else "network")
         assert ("dropped" in cells[3]) is not policy.on_demux(False), name
         assert ("dropped" in cells[4]) is not policy.on_icmp(), name

@@ -48,7 +48,7 @@ TESTED_BY = {
     # parts of one thing, which its test drives as one
     **dict.fromkeys(
         (
-            *(f"nodes/machine/{name}.py" for name in ("block", "checks", "nic", "reclaim", "waits", "workload")),
+            *(f"nodes/machine/{name}.py" for name in ("block", "checks", "nic", "reclaim", "signature", "waits", "workload")),
             *(f"nodes/machine/policies/{name}.py" for name in ("base", "local", "mainline", "memalloc", "none")),
         ),
         "nodes/machine/test_machine.py",

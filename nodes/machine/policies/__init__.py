@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nodes.config import PolicySpec
+from nodes.errors import UsageError
 from nodes.machine.policies.base import Policy
 from nodes.machine.policies.local import LocalPolicy
 from nodes.machine.policies.mainline import MainlinePolicy
@@ -12,3 +14,20 @@ from nodes.registry import Registry
 POLICIES: Registry[Policy] = Registry("policy")
 for _policy in (NonePolicy(), LocalPolicy(), MemallocPolicy(), MainlinePolicy()):
     POLICIES.register(_policy.name, _policy)
+
+
+def spec_of(name: str, allocator: str = "") -> PolicySpec:
+    """The policy `name` with `allocator`, or with its own default. Raises UsageError for a name that is not known and for an
+    allocator that it cannot be combined with."""
+    spec = PolicySpec(name=name, allocator=allocator or POLICIES[name].allocators[0])
+    policy_of(spec)
+    return spec
+
+
+def policy_of(spec: PolicySpec) -> Policy:
+    """The policy that `spec` names. Raises UsageError as `spec_of` does."""
+    policy = POLICIES[spec.name]
+    if spec.allocator not in policy.allocators:
+        possible = ", ".join(f"'{name}'" for name in policy.allocators)
+        raise UsageError(f"policy '{spec.name}' cannot take its packets from '{spec.allocator}' (possible: {possible})")
+    return policy

@@ -22,12 +22,15 @@ class Policy:
     name: ClassVar[str]
     allocators: ClassVar[tuple[str, ...]] = ("slab",)
     """Packet allocators it can be combined with; the first is its default."""
-    reserve_pages: ClassVar[int] = 0
-    """Added to min while the policy is in force (physics.md section 12: reserve X always means raise min by X)."""
     memalloc_socket: ClassVar[bool] = False
     """The paging socket carries SOCK_MEMALLOC."""
     local_disk: ClassVar[bool] = False
     """Swap goes to a local disk: completion needs no packet."""
+
+    def reserve_for(self, allocator: str, cards: int = 1) -> int:
+        """Pages added to min while the policy is in force with packets from `allocator`, in a machine with so many network
+        cards (physics.md section 12: reserve X always means raise min by X)."""
+        return 0
 
     def on_ring_shortage(self, nic: NicModel) -> int:
         """The ring finds no data page above 3/8 min: how many reserve pages may packets hold in all?"""

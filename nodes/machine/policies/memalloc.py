@@ -1,4 +1,4 @@
-"""`memalloc`: Zijlstra's SOCK_MEMALLOC of August-September 2006, with packets from slab."""
+"""`memalloc`: Zijlstra's SOCK_MEMALLOC of August-September 2006, with packets from slab or from SROG groups."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ RX_RESERVE_PAGES = 128
 """Pages that marked packets may hold in all, added once to min: 64 packets of 2 pages (PZ06c; physics.md section 6)."""
 TX_RESERVE_PAGES = 352
 """Added per block queue: 4 x 44 x 2, 44 being the IP fragments of a 64 KiB datagram (PZ06c; physics.md section 6)."""
+SROG_RX_RESERVE_PAGES = 640
+"""128 emergency packets of up to 5 pages, added once (PZ06b; physics.md section 6)."""
+SROG_TX_RESERVE_PAGES = 256
+"""2 x MAX_PHYS_SEGMENTS, added per paging socket (PZ06b; physics.md section 6)."""
 
 
 class MemallocPolicy(Policy):
@@ -19,8 +23,13 @@ class MemallocPolicy(Policy):
     (physics.md section 12, row `memalloc + slab`)."""
 
     name: ClassVar[str] = "memalloc"
-    reserve_pages: ClassVar[int] = RX_RESERVE_PAGES + TX_RESERVE_PAGES
+    allocators: ClassVar[tuple[str, ...]] = ("slab", "srog")
     memalloc_socket: ClassVar[bool] = True
+
+    def reserve_for(self, allocator: str, cards: int = 1) -> int:
+        if allocator == "srog":
+            return SROG_RX_RESERVE_PAGES + SROG_TX_RESERVE_PAGES
+        return RX_RESERVE_PAGES + TX_RESERVE_PAGES
 
     def on_ring_shortage(self, nic: NicModel) -> int:
         return RX_RESERVE_PAGES

@@ -11,3 +11,4 @@ class NonePolicy(Policy):
     """Strangers' packets stay until they are read or the receive buffer is full (physics.md section 12, row `none`)."""
 
     name: ClassVar[str] = "none"
+    allocators: ClassVar[tuple[str, ...]] = ("slab", "srog")
