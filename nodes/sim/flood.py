@@ -14,6 +14,7 @@ from typing import Literal
 from msgspec import Struct
 
 from nodes.config import Reader
+from nodes.machine.allocators.slab import HEAD_BYTES
 from nodes.machine.retransmit import RTO_MAX_NS, RTO_MIN_NS
 from nodes.sim.initiator import Initiator
 from nodes.sim.link import FRAME_BYTES, Port
@@ -25,6 +26,8 @@ TICK_NS = MS_NS
 """Twenty packets at 20 kpps; Locust's own ticks are twice as long (traffic/users.py)."""
 DATAGRAM_HEADERS_BYTES = 28
 """IPv4 and UDP."""
+WINDOW_SHARE = 2
+"""The window opens to half the buffer, in payload (tcp_adv_win_scale 1; net/ipv4/tcp_input.c)."""
 
 
 class Junk(Struct, frozen=True, kw_only=True):
@@ -120,8 +123,9 @@ class Flood:
 
     def _stream(self, aim: Aim, place: int, segments: int) -> None:
         now_ns, number = self._loop.now_ns, aim.numbers[place]
-        socket = aim.initiator.machine.receiver.sockets[number]
-        full = socket.held_bytes * 2 >= socket.rcvbuf_bytes  # the window tells of half the buffer (tcp_adv_win_scale)
+        receiver = aim.initiator.machine.receiver
+        socket, true_bytes = receiver.sockets[number], HEAD_BYTES + receiver.nic.data_bytes
+        full = socket.held_bytes * SEGMENT_BYTES // true_bytes * WINDOW_SHARE >= socket.rcvbuf_bytes
         unanswered = self.junk.kind == "http" and socket.held_bytes > 0
         if full or unanswered or now_ns < aim.due_ns[place] or aim.port.cut:
             self.skipped += 1
