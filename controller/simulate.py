@@ -7,9 +7,10 @@ The record has the same samples and events, so that one judge judges both. Time 
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from msgspec import Struct, structs
+from msgspec import Struct, msgpack, structs
 
 from controller.plan import Plan, PlannedFlood, plan
 from controller.record import Phase
@@ -174,7 +175,7 @@ class Simulation:
         if name not in self._proofs and now_ns >= self._try_ns.get(name, 0):
             self._try_ns[name] = now_ns + RETRY_NS
             if self.cluster.initiators[name].machine.cycle():
-                proof = prove(pickle.loads(pickle.dumps(self.cluster)), name)
+                proof = prove(pickle.loads(pickle.dumps(self.cluster, pickle.HIGHEST_PROTOCOL)), name)
                 self._proofs |= {name: proof} if proof else {}
         return name in self._proofs
 
@@ -199,6 +200,34 @@ def simulate(scenario: Scenario, *, brief: bool = False, heard: Heard | None = N
     run.flood()
     run.heal()
     return run.outcome()
+
+
+def simulate_many(scenarios: Sequence[Scenario], *, brief: bool = True) -> Iterator[Outcome]:
+    """The outcome of each scenario, in order: the very one that `simulate` gives. Those that are alike up to their flood
+    are warmed up once, and each goes on from a copy; a copy is kept only while it is still needed. Raises UsageError for a
+    machine that cannot be, when its turn comes."""
+    plans = [plan(scenario) for scenario in scenarios]
+    left = Counter(map(beginning, plans))
+    kept: dict[bytes, bytes] = {}
+    for work in plans:
+        key = beginning(work)
+        left[key] -= 1
+        if key in kept:
+            run: Simulation = pickle.loads(kept[key] if left[key] else kept.pop(key))
+        else:
+            run = Simulation(work.scenario, brief=brief)
+            run.warm_up()
+            if left[key]:
+                kept[key] = pickle.dumps(run, pickle.HIGHEST_PROTOCOL)
+        run.flood(work)
+        run.heal()
+        yield run.outcome()
+
+
+def beginning(work: Plan) -> bytes:
+    """Equal for two plans whose runs are the same until the flood: nodes (with the sockets that they open for it), links,
+    the length of warmup, the seed, and the name that stands in every record."""
+    return msgpack.encode((work.scenario.name, work.scenario.seed, work.scenario.links, work.nodes, work.phases[0]))
 
 
 def judged(outcome: Outcome) -> Judgement:

@@ -1,0 +1,40 @@
+"""Small scenarios for the simulator: a machine of 8 MiB that is under pressure within a second, and settings to vary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from controller.scenario import Scenario, parse
+from controller.scenario.vary import vary
+from controller.simulate import Outcome
+
+SMALL = """
+name: small
+nodes:
+  initiator: {memory: 8 MiB, min_free: 512 KiB, nic: e1000e, working_set: 12 MiB, touch_rate: 1 kpages/s}
+  target: {size: 64 MiB, latency: 200 us, rate: 200 Mbit}
+links:
+  data: {rate: 1 Gbit, delay: 200 us}
+policy: none
+floods:
+  - {kind: udp, rate: 40 kpps, size: 1400 B, sockets: 2, reader: stalled, rcvbuf: 1 MiB}
+phases: {warmup: 3 s, flood: 2 s, heal: 1 s}
+expect:
+  - verdict: [healthy, slow, starved, deadlocked]
+seed: 7
+"""
+"""Under `none` the flood hangs it for ever; under `memalloc` it lives."""
+
+
+def small(changes: Mapping[str, object] | None = None, faults: str = "[]") -> Scenario:
+    """SMALL with `faults` (a YAML list) and with `changes` by dotted path."""
+    return vary(parse(f"{SMALL}faults: {faults}\n"), changes or {})
+
+
+def recorded(outcome: Outcome) -> tuple[bytes, ...]:
+    """Everything of a run, as the run folder writes it: events, samples, phases, proofs."""
+    return tuple(
+        msgspec.json.encode(part) for part in (outcome.events, outcome.samples, outcome.phases, outcome.proofs)
+    )
