@@ -11,11 +11,16 @@ from collections import deque
 from random import Random
 
 from nodes.config import Queueing, Shape
-from nodes.units import SECOND_NS
+from nodes.units import MS_NS, SECOND_NS
 
 BITS = 8
 FRAME_BYTES = 18
 """Ethernet's header and checksum, which a link carries beside each IP packet (an ACK is 66 B: physics.md section 1)."""
+
+
+BURST_SILENCE_NS = 50 * MS_NS
+"""What makes losses come in bursts (a full queue, a fade) is over after a silence of this length (own): else a lone
+retransmission, seconds later, would still meet the burst that took its predecessor."""
 
 
 class Line:
@@ -24,7 +29,7 @@ class Line:
 
     __slots__ = (
         "_burst_packets", "_busy_ns", "_cut", "_delay_ns", "_departures", "_duplicate", "_in_burst", "_jitter_ns",
-        "_last_ns", "_loss", "_plain", "_queued", "_random", "_rate_bps", "_reorder", "extra", "limit_packets", "lost",
+        "_last_ns", "_loss", "_sent_ns", "_plain", "_queued", "_random", "_rate_bps", "_reorder", "extra", "limit_packets", "lost",
         "overflowed", "passed", "sent",
     )  # fmt: skip
 
@@ -36,6 +41,7 @@ class Line:
         self._departures: deque[tuple[int, int]] = deque()
         self._queued = 0
         self._in_burst = False
+        self._sent_ns = 0
         self.passed = self.extra = self.sent = self.lost = self.overflowed = 0
         self.shape(Shape())
 
@@ -68,7 +74,7 @@ class Line:
             self.passed = packets
         if self._plain:
             return left_ns + self._delay_ns if self.passed else 0
-        return self._befall(left_ns)
+        return self._befall(left_ns, now_ns)
 
     def _enqueue(self, now_ns: int, size_bytes: int, packets: int, spent_ns: int) -> int:
         """When the train has left the queue; sets `passed`."""
@@ -98,7 +104,9 @@ class Line:
             self._queued += accepted
         return left_ns
 
-    def _befall(self, left_ns: int) -> int:
+    def _befall(self, left_ns: int, now_ns: int) -> int:
+        self._in_burst = self._in_burst and now_ns - self._sent_ns < BURST_SILENCE_NS
+        self._sent_ns = now_ns
         lost = sum(self._loses() for _ in range(self.passed)) if self._loss else 0
         self.lost += lost
         self.passed -= lost

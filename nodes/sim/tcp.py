@@ -92,7 +92,7 @@ class Stream:
         if outstanding[0] is not message:
             self._hole(segments)
             return
-        if self._own_timer and self._deadline_ns is None:
+        if self._own_timer and self._deadline_ns is None and not self.timed_out:
             # the common case: nothing was lost
             outstanding.popleft()
             self._deliver(message.payload)
@@ -109,9 +109,12 @@ class Stream:
 
     def retransmit(self) -> bool:
         """The sender's timer ran out: the hole, or what has not arrived yet, is sent again. False when all has arrived."""
+        self._burst = 2
+        if self.waiting and not self.outstanding:
+            self._recover()
         if not self.outstanding:
             return False
-        self.timed_out, self._burst = True, 2
+        self.timed_out = True
         head = self.outstanding[0]
         if not head.under_way:
             self.retransmissions += 1
