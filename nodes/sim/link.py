@@ -28,9 +28,28 @@ class Line:
     twice; counters only grow."""
 
     __slots__ = (
-        "_burst_packets", "_busy_ns", "_cut", "_delay_ns", "_departures", "_duplicate", "_in_burst", "_jitter_ns",
-        "_last_ns", "_loss", "_sent_ns", "_plain", "_queued", "_random", "_rate_bps", "_reorder", "extra", "limit_packets", "lost",
-        "overflowed", "passed", "sent",
+        "_burst_packets",
+        "_busy_ns",
+        "_cut",
+        "_delay_ns",
+        "_departures",
+        "_duplicate",
+        "_in_burst",
+        "_jitter_ns",
+        "_last_ns",
+        "_loss",
+        "_plain",
+        "_queued",
+        "_random",
+        "_rate_bps",
+        "_reorder",
+        "_sent_ns",
+        "extra",
+        "limit_packets",
+        "lost",
+        "overflowed",
+        "passed",
+        "sent",
     )  # fmt: skip
 
     def __init__(self, random: Random, queueing: Queueing) -> None:
