@@ -13,32 +13,17 @@ from typing import Literal
 
 from msgspec import Struct
 
-from controller.expect import SURVIVED
-from controller.record import VerdictName
 from controller.size.sequential import SequentialTest
+from controller.trials import Trial, cycle_text
 
+LADDER_RUNS = 1
+"""Runs without a failure that let a step of the ladder pass for the time being (own)."""
 SCREEN_RUNS = 3
-"""Runs without a failure that let a level pass for the time being (own)."""
+"""The same for a level that bisection or a probe asks for (own)."""
 RESOLUTION_RATIO = 0.02
 """The interval is at most this part of the level: a finer answer would be that of one scenario's accidents (own)."""
 PROBES = (1.05, 1.2, 1.5)
 """Multiples of the answer that are screened beside the ladder's doublings (own)."""
-
-
-class Trial(Struct, frozen=True, kw_only=True):
-    """One simulated run at one level."""
-
-    seed: int
-    verdict: VerdictName
-    cycle: tuple[tuple[str, str], ...] = ()
-    """Waiter and resource of each edge of the wait-for cycle, from the first waiter in the alphabet."""
-    sentence: str = ""
-    peaks: dict[str, int] = {}
-    """The most that each consumer of the reserve was seen to hold (controller.size.peaks)."""
-
-    @property
-    def survived(self) -> bool:
-        return self.verdict in SURVIVED
 
 
 class Level(Struct, frozen=True, kw_only=True):
@@ -98,14 +83,16 @@ class Search:
     def levels(self) -> tuple[Level, ...]:
         return tuple(self._levels[pages] for pages in sorted(self._levels))
 
-    def ask(self, pages: int, *, thoroughly: bool = False) -> bool:
-        """Whether `pages` survive: as screened, or as the whole test decides."""
+    def ask(self, pages: int, *, screen_runs: int = SCREEN_RUNS, thoroughly: bool = False) -> bool:
+        """Whether `pages` survive: as a screening by so many runs has it, or as the whole test decides. A level that was
+        screened once is not screened again."""
         known = self._levels.get(pages)
         if known and (known.decided != "screened" or not thoroughly):
             return known.survives
         trials = list(known.trials) if known else []
-        while (decided := self._decided(trials, thoroughly)) is None:
-            needed = 1 if len(trials) < SCREEN_RUNS else self._batch
+        enough = self._test.runs_most if thoroughly else screen_runs
+        while (decided := self._decided(trials, enough)) is None:
+            needed = self._batch if thoroughly or len(trials) >= enough else 1
             seeds = range(self._first_seed + len(trials), self._first_seed + len(trials) + needed)
             trials += self._run(pages, seeds)
         level = Level(pages=pages, trials=tuple(trials), decided=decided)
@@ -118,7 +105,7 @@ class Search:
         """The smallest level from `low` to `high`, both included, that survives."""
         ladder = _ladder(low, high)
         for pages in ladder:
-            self.ask(pages)
+            self.ask(pages, screen_runs=LADDER_RUNS)
         while bracket := self._bracket():
             below, above = bracket
             above = self._bisect(below, above)
@@ -127,12 +114,12 @@ class Search:
                 return self._found(above)
         return Found(survives=None, fails=self.levels[-1], levels=self.levels)
 
-    def _decided(self, trials: Sequence[Trial], thoroughly: bool) -> Literal["survives", "fails", "screened"] | None:
+    def _decided(self, trials: Sequence[Trial], enough: int) -> Literal["survives", "fails", "screened"] | None:
         lived = [trial.survived for trial in trials]
         answer = self._test.decide(lived)
         if answer is not None:
             return "survives" if answer else "fails"
-        return "screened" if not thoroughly and len(lived) >= SCREEN_RUNS and all(lived) else None
+        return "screened" if len(lived) >= enough and all(lived) else None
 
     def _bracket(self) -> tuple[int | None, int] | None:
         """The level below (None: there is none) and the first of the longest stretch of levels that survive; the lower of
@@ -191,8 +178,3 @@ def _anomalies(found: Found) -> list[str]:
                 + (f" ({worst.sentence})" if worst.sentence and not worst.cycle else "")
             )
     return said
-
-
-def cycle_text(cycle: Sequence[tuple[str, str]]) -> str:
-    """A cycle on one line."""
-    return " -> ".join(f"{waiter} (waits for {resource})" for waiter, resource in cycle) + f" -> {cycle[0][0]}"

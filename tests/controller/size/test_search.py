@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from controller.size.search import Found, Level, Search, Trial, cycle_text
+from controller.size.search import Found, Level, Search
 from controller.size.sequential import SequentialTest
+from controller.trials import Trial
 
 QUICK = SequentialTest(survive=0.8, confidence=0.9)
 CYCLE = (("kswapd", "writes answered"), ("storage reply", "receive buffers"))
@@ -95,12 +96,6 @@ def test_progress_is_told_after_every_level() -> None:
     made, run = machine(lambda pages, seed: pages >= 5)
     Search(run, QUICK, progress=lambda level, runs: told.append((level.pages, runs))).smallest(1, 16)
     assert told[-1][1] == len(made) and [runs for _, runs in told] == sorted(runs for _, runs in told)
-
-
-def test_a_cycle_is_told_in_one_line() -> None:
-    assert cycle_text(CYCLE) == (
-        "kswapd (waits for writes answered) -> storage reply (waits for receive buffers) -> kswapd"
-    )
 
 
 def test_nothing_found_has_no_anomalies() -> None:

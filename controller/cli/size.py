@@ -1,0 +1,134 @@
+"""`netreserve size`: the smallest reserve that survives, by simulation, beside the sum that theory gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from controller.cli.console import Json, console, print_json, say
+from controller.scenario import load
+from controller.scenario.policies import policy_text, read_policy
+from controller.size.search import Level, Progress
+from controller.size.sequential import SequentialTest
+from controller.size.study import Sized, agreement, sentence, study
+from controller.trials import Workers
+from nodes.units import PAGE_BYTES, format_bytes
+
+EVERY = "all"
+
+
+def size(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file, e.g. scenarios/classic.yaml.")],
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(help="Instead of the scenario's own; may be repeated; 'all': every policy.", metavar="NAME"),
+    ] = None,
+    confidence: Annotated[float, typer.Option(help="How sure the answer must be.")] = 0.95,
+    survive: Annotated[float, typer.Option(help="Share of seeds that must survive.")] = 0.95,
+    jobs: Annotated[int, typer.Option(help="Processes at once; 0: one per core.", min=0)] = 0,
+    json: Json = False,
+) -> None:
+    """Find the smallest reserve (min_free) that survives, and derive it as a sum.
+
+    Exits with 1 when a policy survives with no reserve at all.
+
+    Example: netreserve size scenarios/classic.yaml --policy memalloc --policy mainline
+    """
+    experiment = load(scenario)
+    test = SequentialTest(survive=survive, confidence=confidence)
+    names = [*(policy or [policy_text(experiment.policy)])]
+    if names == [EVERY]:
+        from nodes.machine.policies import POLICIES
+
+        names = list(POLICIES)
+    specs = [read_policy(name, experiment.policy) for name in names]
+    sized: list[Sized] = []
+    with Workers(jobs) as workers:
+        for spec in specs:
+            sized.append(study(experiment, spec, test, workers, progress=_told(policy_text(spec))))
+            if not json:
+                _print(sized[-1])
+    if json:
+        print_json({"scenario": experiment.name, "test": test.describe(), "policies": [_plain(item) for item in sized]})
+    else:
+        console().print(escape(f"{test.describe()}."), soft_wrap=True)
+    raise typer.Exit(1 if any(item.min_free_pages is None for item in sized) else 0)
+
+
+def _told(policy: str) -> Progress:
+    def progress(level: Level, runs: int) -> None:
+        lived = sum(trial.survived for trial in level.trials)
+        say(
+            f"{policy}: min_free {_size(level.pages)}: {level.decided}, {lived} of {len(level.trials)} runs survived"
+            f" ({runs} runs so far)"
+        )
+
+    return progress
+
+
+def _print(item: Sized) -> None:
+    out = console()
+    for line in _lines(item):
+        out.print(escape(line), soft_wrap=True)
+    table = Table("consumer", "how it is made up", "pages", "seen at most", "physics.md", box=None, pad_edge=False)
+    for part in item.derivation.lines:
+        seen = "-" if part.measured_pages is None else str(part.measured_pages)
+        table.add_row(*map(escape, (part.consumer, part.formula, str(part.pages), seen, part.source)))
+    out.print(table)
+    out.print(escape(sentence(item.derivation.rule)), soft_wrap=True)
+    out.print(escape(_total(item)), soft_wrap=True)
+    out.print()
+
+
+def _lines(item: Sized) -> Iterator[str]:
+    found = item.found
+    if found.survives is None:
+        yield f"{item.policy}: {sentence(item.warning)}"
+    else:
+        below = f"the largest that fails is {_size(found.fails.pages)}" if found.fails else "no smaller one is possible"
+        yield (
+            f"{item.policy}: the smallest min_free that survives is {_size(found.survives.pages)}; {below}"
+            f" ({len(found.survives.trials)} runs there, {found.runs} in all)"
+        )
+    yield from (f"anomaly: {said}" for said in found.anomalies)
+
+
+def _total(item: Sized) -> str:
+    derivation, measured = item.derivation, item.min_pages
+    simulated = "none survives" if measured is None else f"{measured} pages"
+    own = f" ({derivation.own_pages} of them the policy's own)" if derivation.own_pages else ""
+    return f"min by the sum: {derivation.min_pages} pages; by simulation: {simulated}{own}: {agreement(item)}."
+
+
+def _size(pages: int) -> str:
+    return f"{pages} pages ({format_bytes(pages * PAGE_BYTES)})"
+
+
+def _plain(item: Sized) -> dict[str, Any]:
+    found = item.found
+    return {
+        "policy": item.policy,
+        "min_free_pages": item.min_free_pages,
+        "min_pages": item.min_pages,
+        "fails_pages": found.fails.pages if found.fails else None,
+        "most_pages": item.most_pages,
+        "runs": found.runs,
+        "levels": [
+            {
+                "pages": level.pages,
+                "decided": level.decided,
+                "runs": len(level.trials),
+                "survived": sum(trial.survived for trial in level.trials),
+            }
+            for level in found.levels
+        ],
+        "anomalies": found.anomalies,
+        "warning": item.warning,
+        "derivation": item.derivation,
+        "agreement": agreement(item),
+    }
