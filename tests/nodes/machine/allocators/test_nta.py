@@ -183,3 +183,34 @@ def test_heads_stay_in_slab_above_their_floor_whatever_the_pool_has() -> None:
 def test_more_than_a_node_is_our_mistake() -> None:
     with pytest.raises(AssertionError, match="do not fit a node"):
         take(allocator(), SMALL.node_bytes + 1)
+
+
+def test_stats_count_pools_and_heads_together() -> None:
+    nta = allocator()
+    head, mine, theirs = nta.head(0), take(nta, 1000), take(nta, 100, cpu=1)
+    assert head is not None and mine is not None and theirs is not None
+    stats = nta.stats()
+    assert (stats.objects, stats.allocations, stats.releases) == (3, 3, 0)
+    assert stats.asked_bytes == 256 + 1000 + 100
+    assert stats.pages == nta.pages == stats.pool_pages + 1 == 9
+    assert stats.pinned_pages == 3, "one slab page, and the first page of each CPU's first node"
+    assert stats.free_bytes == 2 * 2 * SMALL.node_bytes - 1024 - 128
+    nta.release(mine, cpu=1)
+    stats = nta.stats()
+    assert (stats.objects, stats.releases, stats.cross_cpu_releases) == (2, 1, 1)
+    assert (stats.waiting, stats.waiting_bytes) == (1, 1024), "freed, and still of no use"
+    nta.release(head)
+    assert nta.stats().pages_returned == 1, "only slab returns pages"
+
+
+def test_stats_tell_external_fragmentation() -> None:
+    nta = allocator(cpus=1)
+    assert nta.stats().fragmentation == 0.5, "two whole nodes: no request above a node"
+    chunks = fill(nta, 512)
+    assert nta.stats().fragmentation == 0, "nothing is free"
+    for chunk in chunks[::2]:
+        nta.release(chunk)
+    stats = nta.stats()
+    assert (stats.free_bytes, stats.largest_free_bytes) == (SMALL.nodes * SMALL.node_bytes // 2, 512)
+    assert stats.fragmentation == 1 - 512 / stats.free_bytes and stats.pinned_pages == stats.pool_pages
+    assert take(nta, 1024) is None and nta.stats().refused == 2, "fill's last, and this"

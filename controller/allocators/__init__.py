@@ -1,0 +1,1 @@
+"""Recorded requests for packet memory, replayed through any allocator: file, replay, comparison."""
