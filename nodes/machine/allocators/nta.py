@@ -117,12 +117,16 @@ class Pool:
         self.free_units += units
         self._put(start, units)
 
+    def list_for(self, units: int) -> int:
+        """Length of the pieces in the list that serves a request: the first that is not empty; 0: none."""
+        longer = self.nonempty >> units
+        return units + (longer & -longer).bit_length() - 1 if longer else 0
+
     def take(self, units: int) -> int | None:
         """First unit of a piece cut to `units`, or None."""
-        longer = self.nonempty >> units
-        if not longer:
+        length = self.list_for(units)
+        if not length:
             return None
-        length = units + (longer & -longer).bit_length() - 1
         start = next(iter(self.lists[length]))
         self._drop(start, length)
         node, offset = divmod(start, self.node_units)
@@ -132,20 +136,25 @@ class Pool:
             self._put(start + units, length - units)
         return start
 
+    def neighbours(self, start: int, units: int) -> tuple[int, int]:
+        """Lengths of the free pieces that end and begin at an allocated object, inside its node."""
+        node, offset = divmod(start, self.node_units)
+        mask = self.masks[node]
+        below = offset - (~mask & ((1 << offset) - 1)).bit_length()
+        rest = mask >> (offset + units)
+        return below, (~rest & (rest + 1)).bit_length() - 1
+
     def give(self, start: int, units: int) -> None:
         """Takes units back and joins them with the free neighbours in their node."""
         node, offset = divmod(start, self.node_units)
-        mask = self.masks[node]
         own = ((1 << units) - 1) << offset
-        assert not mask & own, "freed twice"
-        below = offset - (~mask & ((1 << offset) - 1)).bit_length()
-        rest = mask >> (offset + units)
-        above = (~rest & (rest + 1)).bit_length() - 1
+        assert not self.masks[node] & own, "freed twice"
+        below, above = self.neighbours(start, units)
         if below:
             self._drop(start - below, below)
         if above:
             self._drop(start + units, above)
-        self.masks[node] = mask | own
+        self.masks[node] |= own
         self.free_units += units
         self._put(start - below, below + units + above)
 
@@ -178,7 +187,8 @@ class NtaAllocator:
         """Always: neither pools nor heads use the reserve."""
         self._heads = SlabAllocator(pool)
         self._take_pools(cpus)
-        self._pools = [Pool(shape) for _ in range(cpus)]
+        self.pools = [Pool(shape) for _ in range(cpus)]
+        """One a CPU."""
         self._objects = self._asked_bytes = self._allocations = self._releases = 0
         self._cross_cpu_releases = self._refused = 0
 
@@ -196,8 +206,8 @@ class NtaAllocator:
     @property
     def pages(self) -> int:
         """Pages held: pools and heads."""
-        grown = sum(pool.grown_pages for pool in self._pools)
-        return len(self._pools) * self.shape.pool_pages + grown + self._heads.pages
+        grown = sum(pool.grown_pages for pool in self.pools)
+        return len(self.pools) * self.shape.pool_pages + grown + self._heads.pages
 
     def head(self, floor_pages: int, reserve_pages_max: int = NO_RESERVE, beside: Block | None = None) -> Block | None:
         """See PacketAllocator. From slab, never from the reserve: the pools are meant to do without."""
@@ -208,7 +218,7 @@ class NtaAllocator:
     ) -> Block | None:
         """See PacketAllocator. From the pool of `cpu`, at most a node, and never from the reserve: no recourse."""
         assert 0 < size_bytes <= self.shape.node_bytes, f"{size_bytes} bytes of packet data do not fit a node"
-        pool = self._pools[cpu]
+        pool = self.pools[cpu]
         units = -(-size_bytes // self.shape.unit_bytes)
         start = pool.take(units)
         if start is None and self.shape.grows and self._grow(pool, floor_pages):
@@ -244,18 +254,18 @@ class NtaAllocator:
         self._objects -= 1
         self._asked_bytes -= block.asked_bytes
         if block.cpu == cpu:
-            self._pools[cpu].give(block.start, block.units)
+            self.pools[cpu].give(block.start, block.units)
         else:
             self._cross_cpu_releases += 1
-            self._pools[block.cpu].waiting.append(block)
-        own = self._pools[cpu]
+            self.pools[block.cpu].waiting.append(block)
+        own = self.pools[cpu]
         while own.waiting:
             late = own.waiting.pop()
             own.give(late.start, late.units)
 
     def stats(self) -> NtaStats:
         """See PacketAllocator and NtaStats. Heads are included in what AllocatorStats has."""
-        heads, unit, pools = self._heads.stats(), self.shape.unit_bytes, self._pools
+        heads, unit, pools = self._heads.stats(), self.shape.unit_bytes, self.pools
         node_pages = self.shape.node_bytes // PAGE_BYTES
         waiting = [chunk for pool in pools for chunk in pool.waiting]
         return NtaStats(
