@@ -15,9 +15,10 @@ from msgspec import Struct, msgpack, structs
 from controller.plan import Plan, PlannedFlood, plan
 from controller.record import Phase
 from controller.scenario import Scenario
+from controller.trace import STALL_NS
 from controller.verdict import Judgement, heal_needed_ns, judge
 from nodes.config import Shape, Spec
-from nodes.messages import Event, Sample
+from nodes.messages import SAMPLE_INTERVAL_NS, Event, Sample
 from nodes.sim.cluster import Cluster, SimNode
 from nodes.sim.flood import Junk
 from nodes.sim.proof import Proof, prove, quiet
@@ -28,8 +29,11 @@ CONTROLLER = "controller"
 HEAL_MAX_NS = 400 * SECOND_NS
 """A heal phase is extended at most to this, as by the container tier's runner (own)."""
 STEP_NS = SECOND_NS
-BACK_NS = SECOND_NS // 5
-"""A machine that moves so long after its flood is called back, when only the verdict is of interest (own)."""
+BACK_NS = 2 * SAMPLE_INTERVAL_NS
+"""When only the verdict is of interest, a run may end so long after flood and faults: with machines that move, and whose
+requests were answered since (own)."""
+SHOWN_NS = STALL_NS + SAMPLE_INTERVAL_NS
+"""So long a standstill lasts until the record shows it as one."""
 
 RETRY_NS = 2 * SECOND_NS
 """Between attempts to prove a standstill: a driver's watchdog period."""
@@ -84,11 +88,11 @@ class Simulation:
         """Until the verdict is decided: at least as long as planned, unless `brief`."""
         self._begin("heal")
         planned = self.work.phases[2]
-        end_ns = planned.end_ns
-        while self.brief and self.cluster.loop.now_ns < end_ns and not self._decided():
-            self._advance(min(self.cluster.loop.now_ns + BACK_NS, end_ns))
-        if not self.brief:
-            self._advance(end_ns)
+        if self.brief:
+            self._call_back(planned.end_ns)
+        else:
+            self._advance(planned.end_ns)
+        self._show()
         if not self._decided():
             self._extend(planned)
 
@@ -178,6 +182,38 @@ class Simulation:
                 proof = prove(pickle.loads(pickle.dumps(self.cluster, pickle.HIGHEST_PROTOCOL)), name)
                 self._proofs |= {name: proof} if proof else {}
         return name in self._proofs
+
+    def _call_back(self, end_ns: int) -> None:
+        """Up to `end_ns`, until nothing more can come of it. Ends where samples are taken, so that they show it."""
+        loop = self.cluster.loop
+        quiet_since_ns, before = loop.now_ns, self._answered()
+        while loop.now_ns < end_ns:
+            self._advance(min((loop.now_ns // BACK_NS + 1) * BACK_NS, end_ns))
+            if not quiet(self.cluster):
+                quiet_since_ns, before = loop.now_ns, self._answered()
+            elif loop.now_ns - quiet_since_ns >= BACK_NS and self._decided():
+                answered = self._answered()
+                if all(answered[name] > before[name] for name in answered if not self._over(name)):
+                    return
+
+    def _answered(self) -> dict[str, int]:
+        """By initiator, pages read and written."""
+        works = {name: who.machine.workload for name, who in self.cluster.initiators.items()}
+        return {name: work.swap_in_pages + work.swap_out_pages for name, work in works.items()}
+
+    def _over(self, name: str) -> bool:
+        """Nothing more is to be expected of `name`."""
+        return name in self._proofs or self.cluster.initiators[name].machine.workload.dead
+
+    def _show(self) -> None:
+        """A machine that has only just come to a standstill, with its cycle closed, is given the time to show it."""
+        loop, until_ns = self.cluster.loop, self.cluster.loop.now_ns + SHOWN_NS
+        while loop.now_ns < until_ns and any(map(self._fresh, self._standing())):
+            self._advance(loop.now_ns + SAMPLE_INTERVAL_NS)
+
+    def _fresh(self, name: str) -> bool:
+        machine = self.cluster.initiators[name].machine
+        return self.cluster.loop.now_ns - machine.workload.last_progress_ns < SHOWN_NS and bool(machine.cycle())
 
     def _extend(self, planned: Phase) -> None:
         """As the container tier: as long as the longest legitimate wait demands."""

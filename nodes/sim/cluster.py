@@ -50,7 +50,6 @@ class Cluster:
         """By node; an initiator's storage port is `<name>/storage`."""
         self._storage_shapes: dict[str, Shape] = {}
         self.floods: list[Flood] = []
-        self.sampled = True
         for node in sorted(nodes, key=lambda node: node.role != "target"):
             self._add(node)
         self.loop.at_rank(SAMPLE_INTERVAL_NS, MEASURE, self._measure, SAMPLE_INTERVAL_NS)
@@ -125,7 +124,6 @@ class Cluster:
     # ---- measuring
 
     def _measure(self, interval_ns: int) -> None:
-        if self.sampled:
-            self.samples.extend(initiator.sample(self.run) for initiator in self.initiators.values())
-            self.samples.extend(target.sample(self.run) for target in self.targets.values())
+        self.samples.extend(initiator.sample(self.run) for initiator in self.initiators.values())
+        self.samples.extend(target.sample(self.run) for target in self.targets.values())
         self.loop.at_rank(self.loop.now_ns + interval_ns, MEASURE, self._measure, interval_ns)

@@ -126,10 +126,10 @@ class Connection:
         """A packet that says what the target has, and nothing else."""
         if epoch == self.epoch:
             self._ack_told = self._acked_bytes
-            self.travel(HEADERS_BYTES, 1, False, self._ack_arrived, self._acked_bytes)
+            self.travel(HEADERS_BYTES, 1, False, self._ack_arrived, self._acked_bytes, epoch)
 
-    def _ack_arrived(self, passed: int, acked_bytes: int) -> None:
-        if passed:
+    def _ack_arrived(self, passed: int, acked_bytes: int, epoch: int) -> None:
+        if passed and epoch == self.epoch:  # else its bytes are those of a connection that is gone
             self._initiator.receive_block(HEADERS_BYTES, 1, acked_bytes)
             self._initiator.wake()
 
@@ -170,6 +170,8 @@ class Connection:
         wire_bytes, line = size_bytes + packets * FRAME_BYTES, source.outward
         arrival_ns = line.send(loop.now_ns, wire_bytes, packets)
         passed = line.passed
+        if line.extra and not outward:
+            loop.at(arrival_ns, self._again, sink, size_bytes // packets, line.extra)
         if not passed:
             loop.at(loop.now_ns, arrive, 0, *args)
         elif sink.inward.rate_bps:
@@ -190,6 +192,12 @@ class Connection:
         """At the other end's port, where what comes from everybody shares the rate."""
         arrival_ns = sink.inward.send(self._loop.now_ns, wire_bytes, packets, spent_ns)
         self._loop.at(arrival_ns, self._leave, sink, sink.inward.passed, arrive, args)
+
+    def _again(self, sink: Port, size_bytes: int, packets: int) -> None:
+        """Copies of packets that have arrived: the machine judges them like any other, and they tell it nothing new."""
+        if not sink.cut:
+            self._initiator.receive_block(size_bytes, packets, 0)
+            self._initiator.wake()
 
     def _leave(self, sink: Port, packets: int, arrive: Callable[..., None], args: tuple[Any, ...]) -> None:
         arrive(0 if sink.cut else packets, *args)

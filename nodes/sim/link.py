@@ -16,8 +16,6 @@ from nodes.units import MS_NS, SECOND_NS
 BITS = 8
 FRAME_BYTES = 18
 """Ethernet's header and checksum, which a link carries beside each IP packet (an ACK is 66 B: physics.md section 1)."""
-
-
 BURST_SILENCE_NS = 50 * MS_NS
 """What makes losses come in bursts (a full queue, a fade) is over after a silence of this length (own): else a lone
 retransmission, seconds later, would still meet the burst that took its predecessor."""
@@ -34,9 +32,11 @@ class Line:
         "_delay_ns",
         "_departures",
         "_duplicate",
+        "_enter",
         "_in_burst",
         "_jitter_ns",
         "_last_ns",
+        "_leave",
         "_loss",
         "_plain",
         "_queued",
@@ -50,7 +50,7 @@ class Line:
         "overflowed",
         "passed",
         "sent",
-    )  # fmt: skip
+    )
 
     def __init__(self, random: Random, queueing: Queueing) -> None:
         self._random = random
@@ -70,7 +70,13 @@ class Line:
         self._delay_ns, self._jitter_ns = shape.delay_ns or 0, shape.jitter_ns or 0
         self._loss, self._reorder = shape.loss_ratio or 0.0, shape.reorder_ratio or 0.0
         self._duplicate, self._cut = shape.duplicate_ratio or 0.0, bool(shape.cut)
+        self._enter, self._leave = burst_odds(self._loss, self._burst_packets)
         self._plain = not (self._loss or self._jitter_ns or self._reorder or self._duplicate or self._cut)
+
+    def make_flawless(self) -> None:
+        """From now on nothing befalls a packet but rate, queue and delay."""
+        self._loss = self._reorder = self._duplicate = 0.0
+        self._jitter_ns, self._plain = 0, not self._cut
 
     @property
     def rate_bps(self) -> int:
@@ -137,20 +143,27 @@ class Line:
             return left_ns
         delay_ns = self._delay_ns
         if self._jitter_ns:
-            delay_ns += round((2.0 * self._random.random() - 1.0) * self._jitter_ns)
+            delay_ns = max(0, delay_ns + round((2.0 * self._random.random() - 1.0) * self._jitter_ns))
         self._last_ns = max(self._last_ns, left_ns + delay_ns)
         return self._last_ns
 
     def _loses(self) -> bool:
-        """Gilbert's model: everything is lost in a burst of mean length b and nothing outside, the share being as asked."""
-        if self._burst_packets <= 1:
-            return self._random.random() < self._loss
-        if self._in_burst:
-            self._in_burst = self._random.random() >= 1.0 / self._burst_packets
-        else:
-            enter = self._loss / (self._burst_packets * (1.0 - self._loss)) if self._loss < 1.0 else 1.0
-            self._in_burst = self._random.random() < enter
+        """Gilbert's model: everything is lost in a burst and nothing outside."""
+        draw = self._random.random()
+        self._in_burst = draw >= self._leave if self._in_burst else draw < self._enter
         return self._in_burst
+
+
+def burst_odds(loss: float, burst_packets: int) -> tuple[float, float]:
+    """Probabilities, at each packet, that a burst of losses begins and that it ends, so that the share `loss` of packets is
+    lost in bursts of `burst_packets` in the mean. 1: each by itself (bursts of 1 / (1 - loss) then, by chance). A share
+    that such bursts cannot reach, with one packet between two, has longer ones."""
+    if loss >= 1.0:
+        return 1.0, 0.0
+    if burst_packets <= 1:
+        return loss, 1.0 - loss
+    burst = max(float(burst_packets), loss / (1.0 - loss))
+    return loss / (1.0 - loss) / burst, 1.0 / burst
 
 
 class Port:
@@ -167,3 +180,8 @@ class Port:
         self.cut = bool(shape.cut)
         self.outward.shape(shape)
         self.inward.shape(Shape(rate_bps=shape.rate_bps, cut=shape.cut))
+
+    def make_flawless(self) -> None:
+        """From now on packets are delayed and queued, and nothing else befalls them."""
+        self.outward.make_flawless()
+        self.inward.make_flawless()

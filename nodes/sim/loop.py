@@ -6,7 +6,7 @@ An event is a bound method with its arguments, never a closure: a whole world ca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 CHANGE, NORMAL, MEASURE = 0, 1, 2
@@ -47,6 +47,11 @@ class Loop:
             handled += 1
         self.handled += handled
         self.now_ns = end_ns
+
+    def keep(self, wanted: Callable[[Action], bool]) -> None:
+        """What is still to come, less those actions that are not `wanted`."""
+        self._heap[:] = [pending for pending in self._heap if wanted(pending[3])]
+        heapify(self._heap)
 
     def pending(self) -> Iterator[Pending]:
         """What is still to come, in no particular order."""

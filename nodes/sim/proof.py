@@ -1,10 +1,11 @@
 """The proof that a machine which stands still will do so for ever.
 
-Time goes on in a world without floods or further changes. After every driver's watchdog period the state of the machine,
-of its connection and of all events that are still to come for it is taken, times relative to now. When a state comes back,
-and no page was freed nor request answered in between, the future is that period over and over: nothing that is pending can
-ever free a page. Timers have reached their caps by then (a TCP retransmission timer doubles to 120 s), so this takes some
-minutes of virtual time in which hardly anything happens.
+Time goes on in a world at its best: without floods or further changes, with the other machines at rest, with links that
+lose and delay nothing by chance. Whatever else comes can only delay an answer; none of it frees a page of this machine.
+After every driver's watchdog period the state of the machine, of its connection and of all events that are still to come
+for it is taken, times relative to now. When a state comes back, and no page was freed nor request answered in between, the
+future is that period over and over: nothing that is pending can ever free a page. Timers have reached their caps by then (a
+TCP retransmission timer doubles to 120 s), so this takes some minutes of virtual time in which hardly anything happens.
 """
 
 from __future__ import annotations
@@ -50,12 +51,14 @@ class Proof(Struct, frozen=True, kw_only=True):
 def prove(cluster: Cluster, name: str) -> Proof | None:
     """The proof for initiator `name`, or None when it moves, no cycle is closed, or its state does not come back.
 
-    Time in `cluster` goes on, unless a flood is not over or a change is pending: then nothing is proved.
+    While a flood is not over or a change is pending, nothing is proved. Else `cluster` is used up: a copy is to be given.
     """
     initiator = cluster.initiators[name]
     if not quiet(cluster) or not initiator.machine.cycle():
         return None
-    cluster.sampled = False
+    cluster.loop.keep(lambda act: _owner(act) == name)
+    for port in cluster.ports.values():
+        port.make_flawless()
     seen: dict[Any, int] = {}
     moved = _moved(initiator)
     end_ns = cluster.loop.now_ns + LIMIT_NS
@@ -64,8 +67,8 @@ def prove(cluster: Cluster, name: str) -> Proof | None:
         if _moved(initiator) != moved:
             return None
         if state in seen:
-            period_ns = cluster.loop.now_ns - seen[state]
-            return Proof(node=name, cycle=initiator.machine.cycle(), period_ns=period_ns, pending=_kinds(cluster, name))
+            period_ns, cycle = cluster.loop.now_ns - seen[state], initiator.machine.cycle()
+            return Proof(node=name, cycle=cycle, period_ns=period_ns, pending=_kinds(cluster)) if cycle else None
         seen[state] = cluster.loop.now_ns
         cluster.loop.run_until(cluster.loop.now_ns + STEP_NS)
     return None
@@ -88,22 +91,20 @@ def _state(cluster: Cluster, initiator: Initiator) -> Any:
     now_ns = cluster.loop.now_ns
     connection = initiator.connection.signature(now_ns) if initiator.connection else ()
     coming = sorted(
-        (time_ns - now_ns, priority, kind)
-        for time_ns, priority, _, kind, owner in _coming(cluster)
-        if owner == initiator.name
+        (time_ns - now_ns, priority, act.__name__) for time_ns, priority, _, act, _ in cluster.loop.pending()
     )
     return initiator.machine.signature(now_ns), connection, tuple(coming)
 
 
-def _coming(cluster: Cluster) -> Any:
-    for time_ns, priority, sequence, act, _ in cluster.loop.pending():
-        who: Any = getattr(act, "__self__", None)
-        owner = getattr(who, "owner", "") or getattr(who, "name", "")
-        yield time_ns, priority, sequence, act.__name__, owner
+def _owner(act: Any) -> str:
+    """The initiator that a pending action is for; empty: none."""
+    who = getattr(act, "__self__", None)
+    return getattr(who, "owner", "") or getattr(who, "name", "")
 
 
-def _kinds(cluster: Cluster, name: str) -> dict[str, int]:
-    return dict(Counter(_WORDS.get(kind, kind) for *_, kind, owner in _coming(cluster) if owner == name))
+def _kinds(cluster: Cluster) -> dict[str, int]:
+    kinds = (act.__name__ for *_, act, _ in cluster.loop.pending())
+    return dict(Counter(_WORDS.get(kind, kind) for kind in kinds))
 
 
 _WORDS = {
