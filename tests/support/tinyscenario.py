@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from clirunner import ROOT
 
-from controller.scenario import Scenario, load
+from controller.local import judged_result
+from controller.record import RunRow
+from controller.scenario import Scenario, dump, load, policy_text
 from controller.scenario.vary import vary
+from controller.simulate import CONTROLLER, Outcome
+from controller.store.folder import RunFolder
+from nodes.messages import Event
 
 QUARTER = {
     "nodes.initiator.memory": "16 MiB",
@@ -22,3 +29,20 @@ def tiny(policy: str = "none", **changes: object) -> Scenario:
     """It deadlocks under `none` and lives under `memalloc`; `changes` by dotted path, with `__` for a dot."""
     named = {path.replace("__", "."): value for path, value in changes.items()}
     return vary(load(ROOT / "scenarios" / "classic.yaml"), QUARTER | {"policy": policy} | named)
+
+
+def record(runs: Path, scenario: Scenario, outcome: Outcome, run: str = "20261122T201715Z-3fa9c1") -> Path:
+    """The run folder that the simulator would leave behind, without report and index."""
+    row = RunRow(
+        run=run, scenario=scenario.name, kind="scenario", folder=f"{scenario.name}/{run}", tier="sim",
+        policy=policy_text(scenario.policy), started_ns=1,
+    )  # fmt: skip
+    result = judged_result(scenario, outcome, row)
+    end_ns = outcome.phases[-1].end_ns
+    judged = Event(t_ns=end_ns, node=CONTROLLER, run="any", kind="verdict", detail={"verdict": result.verdict})
+    folder = RunFolder.create(runs, scenario.name, run)
+    folder.append(outcome.samples, [*outcome.events, judged])
+    folder.close()
+    folder.write("scenario.yaml", dump(scenario))
+    folder.write_result(result)
+    return folder.path
