@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from controller.allocators.tracefile import Header, Trace, header_of, write_trace
-from controller.scenario import load
+from controller.allocators.tracefile import Header, Trace, write_trace
+from controller.allocators.watch import AllocationWatch
+from controller.scenario import parse
 from controller.simulate import Simulation
 from nodes.machine.allocators.base import AllocatorStats
-from nodes.machine.allocators.recording import DataTaken, HeadTaken, Operation, Recorder, Released, record
+from nodes.machine.allocators.recording import DataTaken, HeadTaken, Operation, Released
 
 JUNK_MIX = """\
 name: junk-mix
@@ -51,33 +52,17 @@ def packets(count: int = 3, *, others: int = 10) -> Trace:
     return Trace(header=header, operations=operations)
 
 
-def simulated(text: str, folder: Path) -> tuple[Trace, AllocatorStats]:
-    """The first initiator's trace of a simulated run of the scenario `text`, and its allocator's figures at the end."""
-    path = folder / "scenario.yaml"
-    path.write_text(text)
-    scenario = load(path)
-    simulation = Simulation(scenario)
-    name, initiator = next(iter(simulation.cluster.initiators.items()))
-    recorder: Recorder = record(initiator.machine, simulation.cluster.loop)
+def simulated(text: str) -> tuple[Trace, AllocatorStats]:
+    """The trace of the only initiator in a simulated run of the scenario `text`, and its allocator's figures at the end."""
+    simulation = Simulation(parse(text))
+    watch = AllocationWatch(simulation)
     simulation.warm_up()
     simulation.flood()
     simulation.heal()
-    header = header_of(
-        recorder,
-        end_ns=simulation.cluster.loop.now_ns,
-        cpus=initiator.machine.config.cpus,
-        scenario=scenario.name,
-        node=name,
-        policy=scenario.policy.name,
-        allocator=scenario.policy.allocator,
-        seed=scenario.seed,
-    )
-    return Trace(header=header, operations=recorder.operations), recorder.stats()
+    ((name, trace),) = watch.traces().items()
+    return trace, simulation.cluster.initiators[name].machine.allocator.stats()
 
 
 if __name__ == "__main__":
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory() as temporary:
-        made, _ = simulated(JUNK_MIX, Path(temporary))
+    made, _ = simulated(JUNK_MIX)
     write_trace(Path(sys.argv[1]), made.header, made.operations)

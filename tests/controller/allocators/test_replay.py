@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from alloctraces import JUNK_MIX, packets, simulated
 from hypothesis import given, settings
@@ -71,8 +69,8 @@ def test_the_recorded_allocator_does_the_same_again(name: str, operations: list[
     assert again.points[-1].asked_bytes == stats.asked_bytes and again.points[-1].objects == stats.objects
 
 
-def test_a_simulated_run_replays_to_its_own_figures(tmp_path: Path) -> None:
-    trace, stats = simulated(JUNK_MIX, tmp_path)
+def test_a_simulated_run_replays_to_its_own_figures() -> None:
+    trace, stats = simulated(JUNK_MIX)
     again = replay(trace, "slab", points=10)
     assert len(trace.operations) > 10_000
     assert [getattr(again, name) for name in COUNTERS] == [getattr(stats, name) for name in COUNTERS]
