@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from nodes.machine.allocators.base import Block, PacketAllocator
 from nodes.machine.allocators.slab import SlabAllocator
 from nodes.machine.events import WRITE_HEADER_BYTES, Decision, ReadIn, WriteOut
+from nodes.machine.network_memory import NetworkMemory
 from nodes.machine.pages import PagePool
 from nodes.machine.policies.base import Policy
 from nodes.machine.retransmit import RetransmitTimer
@@ -34,6 +35,8 @@ class Request:
     bio: Block | None
     """None: one of the spares."""
     tx: list[Block] = field(default_factory=list)
+    tx_bytes: int = 0
+    """What `tx` counts for under the network's cap."""
     end_bytes: int = 0
     """Position in the block stream after this request; 0 while it has not been sent."""
 
@@ -41,8 +44,9 @@ class Request:
 class BlockInitiator:
     """Requests of one machine. `start` answers False with `blocked_on` set when a request cannot be made now."""
 
-    def __init__(self, pool: PagePool, allocator: PacketAllocator, queue_depth: int) -> None:
+    def __init__(self, pool: PagePool, allocator: PacketAllocator, network: NetworkMemory, queue_depth: int) -> None:
         self.pool, self.allocator, self.queue_depth = pool, allocator, queue_depth
+        self.network = network
         self.kernel = SlabAllocator(pool)
         """Where bios come from: the kernel's own slab, whatever allocator packets use."""
         self.spare_bios = BIO_POOL_SIZE
@@ -108,6 +112,9 @@ class BlockInitiator:
             out.append(kind(request.number, request.page, request.generation))
 
     def _take_tx(self, request: Request) -> bool:
+        size_bytes = TX_HEAD_BYTES + (PAGE_BYTES if request.is_write else 0)
+        if self.network.refuses(size_bytes, self.network.tx_bytes):
+            return False
         head = self.allocator.data(TX_HEAD_BYTES, self._tx_floor)
         if head is None:
             return False
@@ -118,12 +125,16 @@ class BlockInitiator:
                 self._drop_tx(request)
                 return False
             request.tx.append(copy)
+        self.network.tx_bytes += size_bytes
+        request.tx_bytes = size_bytes
         return True
 
     def _drop_tx(self, request: Request) -> None:
         for block in request.tx:
             self.allocator.release(block)
         request.tx.clear()
+        self.network.tx_bytes -= request.tx_bytes
+        request.tx_bytes = 0
 
     def acked(self, acked_bytes: int, now_ns: int) -> None:
         """The peer has all bytes of the stream up to `acked_bytes`: their copies are freed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nodes.machine.machine import Machine
+from nodes.machine.sockets import is_marked
 from nodes.machine.workload import PageState, TaskState
 
 
@@ -37,10 +38,24 @@ def states_agree(machine: Machine) -> None:
 
 def ring_bounded(machine: Machine) -> None:
     """Never more buffers than descriptors, and the count of marked ones is right."""
-    rx = machine.receiver
-    assert 0 <= rx.free_slots() <= rx.nic.ring_slots
-    marked = sum(data.marked or (head is not None and head.marked) for head, data in rx.ring)
-    assert rx.marked_slots == marked, (rx.marked_slots, marked)
+    for card in machine.receivers:
+        assert 0 <= card.free_slots() <= card.nic.ring_slots
+        marked = sum(map(is_marked, card.ring))
+        assert card.marked_slots == marked, (card.marked_slots, marked)
+
+
+def debt_bounded(machine: Machine) -> None:
+    """No card owes more packets than the policy lets it. (It may owe fewer than are out: any packet pays.)"""
+    for card in machine.receivers:
+        assert 0 <= card.debt <= card.debt_max
+
+
+def cap_kept(machine: Machine) -> None:
+    """What counts under the network's cap adds up, and is above it by no more than every socket's floor and a packet."""
+    network, block = machine.network, machine.block
+    sockets = machine.receiver.sockets.values()
+    assert network.rx_bytes == sum(socket.held_bytes for socket in sockets)
+    assert network.tx_bytes == sum(request.tx_bytes for request in block.requests.values())
 
 
 def bios_bounded(machine: Machine) -> None:
@@ -57,13 +72,7 @@ def strangers_hold_nothing_marked(machine: Machine) -> None:
     if machine.policy.on_demux(memalloc_socket=False):
         return
     for socket in machine.receiver.sockets.values():
-        assert not any(data.marked or (head is not None and head.marked) for (head, data), _ in socket.queue)
-
-
-def held_bytes_counted(machine: Machine) -> None:
-    """The bytes of all sockets add up."""
-    rx = machine.receiver
-    assert rx.held_bytes == sum(socket.held_bytes for socket in rx.sockets.values())
+        assert not any(map(is_marked, socket.queue))
 
 
 def guard_floors(machine: Machine) -> None:
@@ -110,5 +119,6 @@ INVARIANTS = (
     ring_bounded,
     bios_bounded,
     strangers_hold_nothing_marked,
-    held_bytes_counted,
+    debt_bounded,
+    cap_kept,
 )

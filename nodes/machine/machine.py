@@ -7,13 +7,12 @@ order. What cannot go on simply stays until an input changes that; `waits` tells
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from nodes.config import MachineConfig, PolicySpec
 from nodes.errors import UsageError
 from nodes.machine import waits as wait_graph
 from nodes.machine.allocators import ALLOCATORS
-from nodes.machine.allocators.base import PacketAllocator
 from nodes.machine.block import BlockInitiator
 from nodes.machine.events import (
     BLOCK_SOCKET,
@@ -31,12 +30,14 @@ from nodes.machine.events import (
     Verdict,
     Wait,
 )
+from nodes.machine.network_memory import NetworkMemory
 from nodes.machine.nic import NICS
 from nodes.machine.pages import PagePool
 from nodes.machine.policies import policy_of
 from nodes.machine.receive import Receiver
 from nodes.machine.reclaim import Reclaim
 from nodes.machine.signature import signature_of
+from nodes.machine.train import receive_train
 from nodes.machine.watermarks import Watermarks
 from nodes.machine.workload import TaskState, Workload
 from nodes.units import MS_NS
@@ -58,13 +59,14 @@ class Machine:
         self.policy_spec = policy
         self.pool = PagePool(config.memory_pages, self._marks())
         self.allocator = ALLOCATORS[policy.allocator](self.pool, config.cpus)
-        self.receiver = Receiver(NICS[config.nic], self.pool, self.allocator, config.cpus)
+        self.network = NetworkMemory()
+        self.receiver = self._card(config.nic)
         self.storage = self.receiver
         """Where block packets arrive: the same card, or one of their own."""
         if config.storage_nic:
-            self.storage = Receiver(NICS[config.storage_nic], self.pool, self.allocator, config.cpus)
+            self.storage = self._card(config.storage_nic)
         self.receivers = list(dict.fromkeys((self.receiver, self.storage)))
-        self.block = BlockInitiator(self.pool, self.allocator, config.queue_depth)
+        self.block = BlockInitiator(self.pool, self.allocator, self.network, config.queue_depth)
         self.workload = Workload(
             self.pool, self.block, config.working_set_pages, config.tasks, config.touch_pages_per_s, now_ns
         )
@@ -72,9 +74,12 @@ class Machine:
         self._out: list[Decision] = []
         self._put_in_force()
         for receiver in self.receivers:
-            if not receiver.refill(self.pool.marks.atomic_floor):
+            if not receiver.refill(receiver.floor_pages):
                 name, pages = receiver.nic.name, config.memory_pages
                 raise UsageError(f"memory of {pages} pages does not even hold the {name} receive ring")
+
+    def _card(self, nic: str) -> Receiver:
+        return Receiver(NICS[nic], self.pool, self.allocator, self.network, self.config.cpus)
 
     @property
     def reserve_pages(self) -> int:
@@ -85,8 +90,10 @@ class Machine:
         return Watermarks.of(self._min_free_pages + self.reserve_pages, self.config.memory_pages)
 
     def _put_in_force(self) -> None:
+        cap_pages = self.policy.network_cap_pages(self.config.memory_pages)
+        self.network.set_cap(cap_pages, self.policy_spec.socket_floor_bytes)
         for receiver in self.receivers:
-            receiver.set_policy(self.policy)
+            receiver.set_policy(self.policy, capped=cap_pages > 0)
         self.block.set_policy(self.policy)
 
     # ---- in
@@ -110,10 +117,7 @@ class Machine:
 
         Exactly what as many calls of `receive` would do; answers how many were accepted.
         """
-        accepted = 0
-        for i in range(first, first + packets):
-            accepted += self.receiver.packet(sockets[i % len(sockets)], size_bytes, 1, now_ns)
-        return accepted
+        return receive_train(self.receiver, sockets, size_bytes, packets, now_ns, first)
 
     def open_socket(self, rcvbuf_bytes: int, coalesces: bool = False) -> int:
         """A junk socket with a buffer asked to be `rcvbuf_bytes` (doubled, as the kernel does); `coalesces` for TCP."""
@@ -221,12 +225,6 @@ class Machine:
     def signature(self, now_ns: int) -> tuple[object, ...]:
         """See `signature.signature_of`: equal signatures have equal futures."""
         return signature_of(self, now_ns)
-
-    def watch_allocator(self, wrap: Callable[[PacketAllocator], PacketAllocator]) -> None:
-        """From now on packet memory is asked for through what `wrap` makes of the allocator (a recorder, say)."""
-        self.allocator = self.block.allocator = wrap(self.allocator)
-        for receiver in self.receivers:
-            receiver.allocator = self.allocator
 
     def app_running(self, now_ns: int) -> bool:
         """Does the application get anywhere, and so read its sockets?"""

@@ -1,67 +1,65 @@
-"""The receive path: ring, refill, head and data, demux, early drop, receive buffers.
+"""The receive path: from the ring through demux and early drop to a socket's receive buffer.
 
 Theory of operation. A packet needs, in this order: a filled descriptor in the ring; a head (with it in the ring, or
 allocated now); a socket. A packet that is consumed at once (block traffic, no socket) or dropped, and is not marked, gives
 its objects back and the driver takes the same ones for the ring again: the state is as before, so nothing is done at all.
-That is the short way most packets of a flood go. Marked packets go the long way, since what they give back may return a
-page to the pool (physics.md sections 1, 3 and 4).
+That is the short way most packets of a flood go. It is open while nothing in the ring is marked and the card has no debt,
+and either all that the packet needs is in the ring or memory is so plentiful that it would be had without waking kswapd.
+Everything else goes the long way, since what is given back there may return a page, open the reserve or bring a late free
+home (physics.md sections 1, 3, 4, 5 and 7).
 """
 
 from __future__ import annotations
 
-from collections import deque
-
-from nodes.machine.allocators.base import ALL_RESERVE, NO_RESERVE, Block, PacketAllocator
+from nodes.machine.allocators.base import PacketAllocator
 from nodes.machine.allocators.slab import HEAD_BYTES
+from nodes.machine.card import COPY_BYTES, Card
 from nodes.machine.events import BLOCK_SOCKET, ICMP, Verdict
-from nodes.machine.nic import WORKER_RETRY_NS, NicModel
+from nodes.machine.network_memory import NetworkMemory
+from nodes.machine.nic import NicModel
 from nodes.machine.pages import PagePool
 from nodes.machine.policies.base import Policy
-from nodes.machine.sockets import Slot, Socket, is_marked
-
-COPY_BYTES = 512
-"""Data area of a copied small frame: napi_alloc_skb's slot for frames up to 640 B is 1 KiB with head room; the frames that
-are copied are at most 256 B (own sum)."""
+from nodes.machine.sockets import Slot, Socket, is_marked, release
 
 
-class Receiver:
-    """One NIC and the sockets behind it. Counters only grow."""
+class Receiver(Card):
+    """A card and the sockets behind it. Counters only grow."""
 
-    def __init__(self, nic: NicModel, pool: PagePool, allocator: PacketAllocator, cpus: int = 1) -> None:
-        self.nic, self.pool, self.allocator, self.cpus = nic, pool, allocator, cpus
+    def __init__(
+        self, nic: NicModel, pool: PagePool, allocator: PacketAllocator, network: NetworkMemory, cpus: int
+    ) -> None:
+        super().__init__(nic, pool, allocator)
+        self.network, self.cpus = network, cpus
         self.sockets: dict[int, Socket] = {}
-        self.ring: deque[Slot] = deque()
-        self.marked_slots = 0
-        """Ring buffers (or their heads) that came from the reserve."""
-        self.fixed_slots = nic.ring_slots if nic.refill == "fixed" else 0
-        self._swaps = nic.refill == "swap"
-        self.napi_off = False
-        """True while virtio_net's refill worker holds the queue (physics.md section 4)."""
-        self.worker_due_ns: int | None = None
-        self.watchdog_due_ns: int | None = None
-        self.rx_packets = self.alloc_failures = self.early_drops = self.rcvbuf_drops = 0
+        self.rx_packets = self.early_drops = self.rcvbuf_drops = 0
         self.no_buffer_drops = self.block_drops = self.junk_packets = 0
-        self.held_bytes = 0
+        self._true_bytes = HEAD_BYTES + nic.data_bytes
+        """What a packet counts for in its socket and under the cap."""
+        self._copied_bytes = COPY_BYTES if nic.refill != "fixed" else nic.data_bytes
+        self._copybreak_bytes = nic.copybreak_bytes if nic.refill != "fixed" else 1 << 62
+        self._ready = nic.heads_in_ring and not self.swaps
+        """A packet in the ring has all it needs."""
         self._next_socket = BLOCK_SOCKET + 1
+        self.still = True
+        """False once a packet has changed anything but counters; `train` sets it."""
 
-    def set_policy(self, policy: Policy) -> None:
-        """Takes over what `policy` decides on the hot path."""
-        always = self.nic.reserve_always
-        self._ring_reserve = ALL_RESERVE if always else policy.on_ring_shortage(self.nic)
-        self._copy_reserve = ALL_RESERVE if always else policy.on_copy_shortage()
-        self._head_reserve = ALL_RESERVE if always else policy.on_head_shortage()
-        self._deliver_marked = {
-            True: policy.on_demux(policy.memalloc_socket),
-            False: policy.on_demux(False),
-        }
-        self._deliver_marked_icmp = policy.on_icmp()
-        self._block_always = self.nic.heads_in_ring and not self._swaps and self._deliver_marked[True]
-
-    def may_use_reserve(self) -> bool:
-        """Does the policy, or the card, open the reserve to reception at all?"""
-        return bool(self._ring_reserve or self._copy_reserve or self._head_reserve)
+    def set_policy(self, policy: Policy, capped: bool = False) -> None:
+        """Takes over what `policy` decides on the hot path; `capped`: the sum of network memory has a limit."""
+        self.set_rights(policy)
+        self._capped, self._oracle = capped, policy.oracle
+        self._short_floor = self.pool.marks.low_pages
+        self._has_short_way = not policy.own_pools
+        self._marked_to_block, self._marked_to_junk = policy.on_demux(policy.memalloc_socket), policy.on_demux(False)
+        self._marked_icmp = policy.on_icmp()
+        self._in_debt_to_block = policy.on_debt(policy.memalloc_socket)
+        self._block_always = self._ready and self._marked_to_block and self._has_short_way and not capped
 
     # ---- sockets
+
+    @property
+    def held_bytes(self) -> int:
+        """All that junk sockets hold."""
+        return self.network.rx_bytes
 
     def open(self, rcvbuf_bytes: int, coalesces: bool) -> int:
         """A socket whose buffer was asked for `rcvbuf_bytes`; the kernel doubles it (net/core/sock.c, SO_RCVBUF)."""
@@ -75,185 +73,140 @@ class Receiver:
         self.sockets.pop(number, None)
 
     def read(self, number: int, packets: int | None) -> None:
-        """The application takes the oldest `packets` (None: all); their memory is free again, on its CPU."""
+        """The application takes the oldest `packets` (None: all); their memory is free again, on the reader's CPU."""
         socket = self.sockets.get(number)
         if socket is None:
             return
-        queue, cpu = socket.queue, number % self.cpus
-        for _ in range(len(queue) if packets is None else min(packets, len(queue))):
-            slot, true_bytes = queue.popleft()
-            socket.held_bytes -= true_bytes
-            self.held_bytes -= true_bytes
-            self._release(slot, cpu)
-
-    def free_slots(self) -> int:
-        """Descriptors with a buffer behind them."""
-        return len(self.ring) + self.fixed_slots
-
-    def missing(self) -> str:
-        """What a packet that arrives now would not find: `queue` (reception is off), `buffer`, `copy`, `head` or nothing."""
-        if self.napi_off:
-            return "queue"
-        if not self.free_slots():
-            return "buffer"
-        return self._missing_memory()
-
-    def _missing_memory(self) -> str:
-        """Tries what a small packet would need and gives it back: exact for every allocator, and leaves no trace."""
-        if self.nic.heads_in_ring and not self._swaps:
-            return ""
-        floor = self.pool.marks.atomic_floor
-        lowest, wanted = self.pool.lowest, self.pool.kswapd_wanted
-        data = None
-        if self.fixed_slots:
-            data = self.allocator.data(COPY_BYTES, floor, self._copy_reserve)
-        elif self._swaps:
-            data = self.allocator.data(self.nic.data_bytes, floor, self._ring_reserve)
-        head = self.allocator.head(floor, self._head_reserve, data)
-        for block in (data, head):
-            if block is not None:
-                self.allocator.release(block)
-        self.pool.lowest, self.pool.kswapd_wanted = lowest, wanted
-        if (self.fixed_slots or self._swaps) and data is None:
-            return "copy"
-        return "" if head is not None else "head"
+        queue, cpu, allocator = socket.queue, number % self.cpus, self.allocator
+        count = len(queue) if packets is None else min(packets, len(queue))
+        for _ in range(count):
+            release(allocator, queue.popleft(), cpu)
+        socket.held_bytes -= count * self._true_bytes
+        self.network.rx_bytes -= count * self._true_bytes
 
     # ---- packets
 
     def packet(self, number: int, size_bytes: int, segments: int, now_ns: int) -> Verdict:
         """Judges one inbound packet of `segments` wire packets. See the theory of operation."""
         self.rx_packets += segments
+        if self._oracle:
+            if number == BLOCK_SOCKET:
+                return Verdict.ACCEPT
+            if self.pool.free <= self.floor_pages:
+                self.early_drops += segments
+                return Verdict.DROP
         if len(self.ring) + self.fixed_slots < segments or self.napi_off:
             return self._lost(number, segments, now_ns)
-        if number == BLOCK_SOCKET and self._block_always:
-            # Copied or not: a small reply finds a copy or takes the ring's own buffer, and either is free again at once.
+        if number == BLOCK_SOCKET and self._block_always and not self.debt:
+            # Copied or not: a small reply finds a copy or takes the ring's own buffer; either is free again at once.
             return Verdict.ACCEPT
-        if size_bytes <= self.nic.copybreak_bytes or self.fixed_slots:
+        if not self.debt and self._has_short_way:
+            in_ring = self._ready and size_bytes > self._copybreak_bytes
+            if not self.marked_slots and (in_ring or self.pool.free > self._short_floor + 2 * segments):
+                socket = self.sockets.get(number)
+                if socket is not None and socket.held_bytes >= socket.rcvbuf_bytes:
+                    self.rcvbuf_drops += segments
+                    return Verdict.DROP
+                if self._capped and self._refused(number, socket, segments):
+                    return self._buffer_full(number, segments)
+                if socket is None:
+                    return Verdict.ACCEPT
+                if in_ring:
+                    return self._keep(socket, segments, now_ns)
+        self.still = False
+        if size_bytes <= self._copybreak_bytes:
             return self._copied(number, size_bytes, segments, now_ns)
-        return self._from_ring(number, size_bytes, segments, now_ns)
+        return self._from_ring(number, segments, now_ns)
 
-    def _from_ring(self, number: int, size_bytes: int, segments: int, now_ns: int) -> Verdict:
-        if self.marked_slots or not self.nic.heads_in_ring or self._swaps:
-            return self._from_ring_slowly(number, size_bytes, segments, now_ns)
-        socket = self.sockets.get(number)
-        if socket is None:
-            return Verdict.ACCEPT
-        if socket.held_bytes >= socket.rcvbuf_bytes:
-            return self._buffer_full(segments)
+    def _keep(self, socket: Socket, segments: int, now_ns: int) -> Verdict:
+        """The usual way into a socket: unmarked buffers with their heads, straight from the ring."""
+        self.still = False
         for _ in range(segments):
             self._queue(socket, self.ring.popleft())
-        self._refill_if_due(now_ns)
+        if self.nic.ring_slots - len(self.ring) >= self.nic.refill_batch:
+            self.refill_if_due(now_ns)
         return Verdict.ACCEPT
 
-    def _from_ring_slowly(self, number: int, size_bytes: int, segments: int, now_ns: int) -> Verdict:
+    def _from_ring(self, number: int, segments: int, now_ns: int) -> Verdict:
         """Marked buffers, heads that are allocated only now, or buffers that must be replaced first."""
-        if self._swaps and not self._replaced(segments):
+        if self.swaps and not self.replace(segments):
             return self._no_memory(number, segments)
-        slots = [self.ring.popleft() for _ in range(segments)]
-        for slot in slots:
-            self.marked_slots -= is_marked(slot)
+        slots = self.pop(segments)
         if not self.nic.heads_in_ring:
-            heads = self._heads(slots)
-            if heads is None:
-                self.ring.extendleft(reversed(slots))
-                for slot in slots:
-                    self.marked_slots += is_marked(slot)
+            whole = self.with_heads(slots)
+            if whole is None:
+                self.put_back(slots)
                 return self._no_memory(number, segments)
-            slots = [(head, data) for head, (_, data) in zip(heads, slots, strict=True)]
+            slots = whole
         verdict = self._deliver(number, slots)
-        self._refill_if_due(now_ns)
+        self.refill_if_due(now_ns)
         return verdict
 
     def _copied(self, number: int, size_bytes: int, segments: int, now_ns: int) -> Verdict:
         """Small frames and `fixed` cards: a fresh skb, and the ring buffer is used again."""
-        socket = self.sockets.get(number)
-        if self.pool.free > self.pool.marks.low_pages + 2 * segments:
-            # With so much room the skb would be had, unmarked, without waking kswapd; nobody to keep it gives it back.
-            if socket is None:
-                return Verdict.ACCEPT
-            if socket.held_bytes >= socket.rcvbuf_bytes:
-                return self._buffer_full(segments)
-        length = COPY_BYTES if size_bytes <= COPY_BYTES else self.nic.data_bytes
-        slots = self._fresh(segments, length, self._copy_reserve)
+        length = COPY_BYTES if size_bytes <= COPY_BYTES else self._copied_bytes
+        slots = self.fresh(segments, length, self.copy_reserve)
         if slots is not None:
             return self._deliver(number, slots)
         if self.fixed_slots:
             return self._no_memory(number, segments)
         # e1000, e1000e, virtio: no copy, then the ring's own buffer is passed up (e1000_copybreak).
-        return self._from_ring(number, size_bytes, segments, now_ns)
-
-    def _fresh(self, count: int, length: int, data_reserve: int) -> list[Slot] | None:
-        """`count` new skbs, all or none."""
-        floor = self.pool.marks.atomic_floor
-        slots: list[Slot] = []
-        for _ in range(count):
-            data = self.allocator.data(length, floor, data_reserve)
-            head = self.allocator.head(floor, self._head_reserve, data) if data else None
-            if data is None or head is None:
-                for slot in [*slots, *([(None, data)] if data else [])]:
-                    self._release(slot)
-                return None
-            slots.append((head, data))
-        return slots
+        return self._from_ring(number, segments, now_ns)
 
     def _deliver(self, number: int, slots: list[Slot]) -> Verdict:
-        """Demux, early drop and receive buffer; `slots` are out of the ring."""
-        socket = self.sockets.get(number)
-        if self.allocator.marked_pages and any(map(is_marked, slots)) and not self._may_have_marked(number):
+        """Demux, early drop, receive buffer and cap; `slots` are out of the ring."""
+        if not self._may_pass(number, slots):
             self.early_drops += len(slots)
             return self._drop(slots)
+        socket = self.sockets.get(number)
+        if self._refused(number, socket, len(slots)):
+            self._drop(slots)
+            return self._buffer_full(number, len(slots))
         if socket is None:
             for slot in slots:
-                self._release(slot)
+                release(self.allocator, slot)
             return Verdict.ACCEPT
-        if socket.held_bytes >= socket.rcvbuf_bytes:
-            self._drop(slots)
-            return self._buffer_full(len(slots))
         for slot in slots:
             self._queue(socket, slot)
         return Verdict.ACCEPT
 
-    def _may_have_marked(self, number: int) -> bool:
+    def _may_pass(self, number: int, slots: list[Slot]) -> bool:
+        """Early drop: by the card's debt, which every packet pays back, or by the packet's own mark."""
+        if self.debt:
+            self.debt = max(0, self.debt - len(slots))
+            return number == BLOCK_SOCKET and self._in_debt_to_block
+        if not self.allocator.marked_pages or not any(map(is_marked, slots)):
+            return True
         if number == ICMP:
-            return self._deliver_marked_icmp
-        return self._deliver_marked[number == BLOCK_SOCKET]
+            return self._marked_icmp
+        return self._marked_to_block if number == BLOCK_SOCKET else self._marked_to_junk
+
+    def _refused(self, number: int, socket: Socket | None, segments: int) -> bool:
+        """Is the socket's receive buffer full, or the network's memory at its cap?"""
+        if socket is not None:
+            if socket.held_bytes >= socket.rcvbuf_bytes:
+                return True
+            return self._capped and self.network.refuses(segments * self._true_bytes, socket.held_bytes)
+        return self._capped and number == BLOCK_SOCKET and self.network.refuses(segments * self._true_bytes, 0)
 
     def _queue(self, socket: Socket, slot: Slot) -> None:
-        true_bytes = HEAD_BYTES + self.nic.data_bytes
         head, data = slot
         if socket.coalesces and head is not None:
             # tcp_try_coalesce frees the head of an skb that joins its predecessor (lab: heads come back).
             self.allocator.release(head)
             slot = (None, data)
-        socket.queue.append((slot, true_bytes))
-        socket.held_bytes += true_bytes
-        self.held_bytes += true_bytes
+        socket.queue.append(slot)
+        socket.held_bytes += self._true_bytes
+        self.network.rx_bytes += self._true_bytes
         self.junk_packets += 1
-
-    def _heads(self, slots: list[Slot]) -> list[Block] | None:
-        floor = self.pool.marks.atomic_floor
-        heads: list[Block] = []
-        for _, data in slots:
-            head = self.allocator.head(floor, self._head_reserve, data)
-            if head is None:
-                for block in heads:
-                    self.allocator.release(block)
-                return None
-            heads.append(head)
-        return heads
-
-    def _release(self, slot: Slot, cpu: int = 0) -> None:
-        head, data = slot
-        self.allocator.release(data, cpu)
-        if head is not None:
-            self.allocator.release(head, cpu)
 
     # ---- the ways a packet is lost
 
     def _lost(self, number: int, segments: int, now_ns: int) -> Verdict:
         self.no_buffer_drops += segments
         self._count_block(number, segments)
-        self._arm_watchdog(now_ns)
+        if self.arm_watchdog(now_ns):
+            self.still = False
         return Verdict.DROP
 
     def _no_memory(self, number: int, segments: int) -> Verdict:
@@ -261,88 +214,16 @@ class Receiver:
         self._count_block(number, segments)
         return Verdict.DROP
 
-    def _buffer_full(self, segments: int) -> Verdict:
+    def _buffer_full(self, number: int, segments: int) -> Verdict:
         self.rcvbuf_drops += segments
+        self._count_block(number, segments)
         return Verdict.DROP
 
     def _drop(self, slots: list[Slot]) -> Verdict:
         for slot in slots:
-            self._release(slot)
+            release(self.allocator, slot)
         return Verdict.DROP
 
     def _count_block(self, number: int, segments: int) -> None:
         if number == BLOCK_SOCKET:
             self.block_drops += segments
-
-    # ---- refill
-
-    def refill(self, floor_pages: int, reserve: bool = True) -> bool:
-        """Fills empty descriptors until the ring is full (True) or memory is refused (False)."""
-        data_reserve = self._ring_reserve if reserve else NO_RESERVE
-        head_reserve = self._head_reserve if reserve else NO_RESERVE
-        while self.free_slots() < self.nic.ring_slots:
-            data = self.allocator.data(self.nic.data_bytes, floor_pages, data_reserve)
-            if data is None:
-                self.alloc_failures += 1
-                return False
-            head = None
-            if self.nic.heads_in_ring:
-                head = self.allocator.head(floor_pages, head_reserve, data)
-                if head is None:
-                    self.allocator.release(data)
-                    self.alloc_failures += 1
-                    return False
-            slot = (head, data)
-            self.ring.append(slot)
-            self.marked_slots += is_marked(slot)
-        return True
-
-    def _replaced(self, segments: int) -> bool:
-        """vmxnet3 has the new buffer before it passes the old one up; without, the old one stays (physics.md section 4)."""
-        fresh = self._fresh(segments, self.nic.data_bytes, self._ring_reserve)
-        if fresh is None:
-            return False
-        self.ring.extend(fresh)
-        self.marked_slots += sum(map(is_marked, fresh))
-        return True
-
-    def _refill_if_due(self, now_ns: int) -> None:
-        if self.nic.ring_slots - len(self.ring) < self.nic.refill_batch:
-            return
-        if not self.refill(self.pool.marks.atomic_floor):
-            self._refill_failed(now_ns)
-
-    def _refill_failed(self, now_ns: int) -> None:
-        if self.nic.refill == "worker" and self.worker_due_ns is None:
-            # refill_work: napi_disable first, then GFP_KERNEL (drivers/net/virtio_net.c; physics.md section 4).
-            self.napi_off = True
-            self.worker_due_ns = now_ns
-        self._arm_watchdog(now_ns)
-
-    def _arm_watchdog(self, now_ns: int) -> None:
-        if self.nic.watchdog_ns and self.watchdog_due_ns is None:
-            self.watchdog_due_ns = now_ns + self.nic.watchdog_ns
-
-    def run_timers(self, now_ns: int) -> None:
-        """The driver's watchdog and the refill worker, where they are due."""
-        if self.watchdog_due_ns is not None and now_ns >= self.watchdog_due_ns:
-            self.watchdog_due_ns = None
-            if not self.refill(self.pool.marks.atomic_floor):
-                self._arm_watchdog(now_ns)
-        if self.worker_due_ns is not None and now_ns >= self.worker_due_ns:
-            self._run_worker(now_ns)
-
-    def _run_worker(self, now_ns: int) -> None:
-        floor = self.pool.marks.kernel_floor
-        if self.pool.free <= floor:
-            # In direct reclaim, waiting for a page above min: NAPI stays off. Polled again by whatever frees a page.
-            self.pool.kswapd_wanted = True
-            return
-        full = self.refill(floor, reserve=False)
-        self.napi_off = False
-        self.worker_due_ns = None if full or self.ring else now_ns + WORKER_RETRY_NS
-
-    def next_deadline_ns(self) -> int | None:
-        """When `run_timers` has something to do. A waiting worker has no time of its own."""
-        worker = self.worker_due_ns if not self.napi_off else None
-        return min((due for due in (self.watchdog_due_ns, worker) if due is not None), default=None)

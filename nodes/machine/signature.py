@@ -40,6 +40,7 @@ def _receiver(receiver: Receiver, now_ns: int) -> tuple[object, ...]:
     return (
         len(receiver.ring),
         receiver.marked_slots,
+        receiver.debt,
         receiver.napi_off,
         _left(receiver.worker_due_ns, now_ns),
         _left(receiver.watchdog_due_ns, now_ns),

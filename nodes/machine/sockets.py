@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from nodes.machine.allocators.base import Block
+from nodes.machine.allocators.base import Block, PacketAllocator
 
 Slot = tuple[Block | None, Block]
 """A ring buffer or a queued packet: its head (None: not in the ring, or given back by coalescing) and its data."""
@@ -18,8 +18,8 @@ class Socket:
     def __init__(self, rcvbuf_bytes: int, coalesces: bool) -> None:
         self.rcvbuf_bytes = rcvbuf_bytes
         self.coalesces = coalesces
-        self.queue: deque[tuple[Slot, int]] = deque()
-        """Packets with their true size, oldest first."""
+        self.queue: deque[Slot] = deque()
+        """Oldest first. Each counts with the true size of the card it came through."""
         self.held_bytes = 0
 
 
@@ -27,3 +27,11 @@ def is_marked(slot: Slot) -> bool:
     """Did head or data come from the reserve?"""
     head, data = slot
     return data.marked or (head is not None and head.marked)
+
+
+def release(allocator: PacketAllocator, slot: Slot, cpu: int = 0) -> None:
+    """Gives a slot's memory back, on `cpu`."""
+    head, data = slot
+    allocator.release(data, cpu)
+    if head is not None:
+        allocator.release(head, cpu)

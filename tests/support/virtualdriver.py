@@ -14,6 +14,7 @@ from nodes.config import MachineConfig, PolicySpec
 from nodes.machine.checks import check, guard_floors
 from nodes.machine.events import BLOCK_SOCKET, Completed, Notice, ReadIn, Verdict, WriteOut
 from nodes.machine.machine import Machine
+from nodes.machine.policies import spec_of
 from nodes.units import SECOND_NS
 
 RTO_NS = SECOND_NS // 5
@@ -24,9 +25,15 @@ class VirtualDriver:
     """Runs a machine from 0 ns. `checked` runs all invariants after every step."""
 
     def __init__(
-        self, config: MachineConfig, policy: str, *, rtt_ns: int = 400_000, service_ns: int = 0, checked: bool = False
+        self,
+        config: MachineConfig,
+        policy: str | PolicySpec,
+        *,
+        rtt_ns: int = 400_000,
+        service_ns: int = 0,
+        checked: bool = False,
     ) -> None:
-        self.machine = Machine(config, PolicySpec(name=policy), 0)
+        self.machine = Machine(config, spec_of(policy) if isinstance(policy, str) else policy, 0)
         self.rtt_ns, self.service_ns, self.checked, self.now_ns = rtt_ns, service_ns, checked, 0
         self._served_ns = 0
         if checked:

@@ -5,14 +5,27 @@ from __future__ import annotations
 from nodes.config import PolicySpec
 from nodes.errors import UsageError
 from nodes.machine.policies.base import Policy
+from nodes.machine.policies.ideal import IdealPolicy
+from nodes.machine.policies.iface import IfacePolicy
 from nodes.machine.policies.local import LocalPolicy
 from nodes.machine.policies.mainline import MainlinePolicy
 from nodes.machine.policies.memalloc import MemallocPolicy
+from nodes.machine.policies.netmem import NetmemPolicy
 from nodes.machine.policies.none import NonePolicy
+from nodes.machine.policies.nta import NtaPolicy
 from nodes.registry import Registry
 
 POLICIES: Registry[Policy] = Registry("policy")
-for _policy in (NonePolicy(), LocalPolicy(), MemallocPolicy(), MainlinePolicy()):
+for _policy in (
+    NonePolicy(),
+    LocalPolicy(),
+    IfacePolicy(),
+    MemallocPolicy(),
+    NetmemPolicy(),
+    NtaPolicy(),
+    MainlinePolicy(),
+    IdealPolicy(),
+):
     POLICIES.register(_policy.name, _policy)
 
 

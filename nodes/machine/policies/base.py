@@ -26,6 +26,12 @@ class Policy:
     """The paging socket carries SOCK_MEMALLOC."""
     local_disk: ClassVar[bool] = False
     """Swap goes to a local disk: completion needs no packet."""
+    own_pools: ClassVar[bool] = False
+    """Packets have memory of their own: that pages are free tells nothing of it."""
+    debt_max_packets: ClassVar[int] = 0
+    """A card counts, up to this, the packets that took from the reserve; 0: nobody counts."""
+    oracle: ClassVar[bool] = False
+    """Whose packet it is, is known before it costs memory; the paging socket's needs none."""
 
     def reserve_for(self, allocator: str, cards: int = 1) -> int:
         """Pages added to min while the policy is in force with packets from `allocator`, in a machine with so many network
@@ -44,6 +50,10 @@ class Policy:
         """No sk_buff head above 3/8 min: as on_ring_shortage."""
         return NO_RESERVE
 
+    def rx_floor(self, marks: Watermarks) -> int:
+        """Floor of what reception allocates. GFP_ATOMIC: 3/8 min."""
+        return marks.atomic_floor
+
     def tx_floor(self, marks: Watermarks) -> int:
         """Floor of what the block driver allocates to send. nbd sets PF_MEMALLOC itself around every send, whatever the
         socket's flag (physics.md section 3, transports' own masks): 0."""
@@ -52,6 +62,14 @@ class Policy:
     def on_demux(self, memalloc_socket: bool) -> bool:
         """A *marked* packet has found its socket: may it be delivered?"""
         return True
+
+    def on_debt(self, memalloc_socket: bool) -> bool:
+        """A packet, marked or not, has come through a card in debt and found its socket: may it be delivered?"""
+        return True
+
+    def network_cap_pages(self, memory_pages: int) -> int:
+        """Limit on all that sockets and transmission hold; 0: none."""
+        return 0
 
     def on_icmp(self) -> bool:
         """A *marked* ICMP packet: may it be delivered?"""

@@ -247,7 +247,7 @@ def test_the_guard_bites_when_reception_ignores_its_floor() -> None:
     """A check that cannot fail proves nothing: the same run with one wrong floor must break."""
     config = MachineConfig(memory_pages=4096, working_set_pages=6144)
     driver = VirtualDriver(config, "none", service_ns=164_000, checked=True)
-    driver.machine.receiver._ring_reserve = 1 << 62  # what the policy `none` never grants
+    driver.machine.receiver.ring_reserve = 1 << 62  # what the policy `none` never grants
     driver.machine.receiver.may_use_reserve = lambda: False  # type: ignore[method-assign]
     driver.flood(20_000, 1400, 4, 1 << 20, SECOND_NS, 3 * SECOND_NS)
     with pytest.raises(AssertionError, match="reception took a page at 96 free"):

@@ -1,0 +1,35 @@
+"""How many bytes the network holds in all, and the cap on them where a policy sets one.
+
+Counted are packets queued at sockets and the copies that transmission keeps until they are acknowledged. Not counted, as in
+the kernel: the receive ring, and packets on their way to a socket (physics.md section 8, what no cap counts).
+"""
+
+from __future__ import annotations
+
+from nodes.units import PAGE_BYTES
+
+NO_CAP_BYTES = 1 << 62
+
+
+class NetworkMemory:
+    """Bytes held, of all sockets and cards of one machine."""
+
+    __slots__ = ("cap_bytes", "floor_bytes", "rx_bytes", "tx_bytes")
+
+    def __init__(self) -> None:
+        self.rx_bytes = 0
+        """Queued at sockets."""
+        self.tx_bytes = 0
+        """Copies and heads of requests that were sent and not acknowledged."""
+        self.cap_bytes = NO_CAP_BYTES
+        self.floor_bytes = 0
+        """Every socket may go on while it holds less than this."""
+
+    def set_cap(self, cap_pages: int, floor_bytes: int) -> None:
+        """The cap in pages (0: none) and the floor of each socket."""
+        self.cap_bytes = cap_pages * PAGE_BYTES or NO_CAP_BYTES
+        self.floor_bytes = floor_bytes
+
+    def refuses(self, size_bytes: int, held_bytes: int) -> bool:
+        """Would `size_bytes` more go over the cap, for a socket that holds `held_bytes` and has no claim to its floor?"""
+        return self.rx_bytes + self.tx_bytes + size_bytes > self.cap_bytes and held_bytes >= self.floor_bytes
