@@ -2,7 +2,7 @@
 
 A run folder `runs/<scenario>/<UTC>-<id>/` holds scenario.yaml (expanded), result.json (`Result`), events.jsonl (one
 `nodes.messages.Event` a line), samples.csv (one `nodes.messages.Sample` a row, columns in field order), report.html,
-junit.xml, locust.json, env.json and nodes/<name>.log.
+picture.png, junit.xml, locust.json, env.json and nodes/<name>.log.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ VerdictName = Literal["healthy", "slow", "starved", "deadlocked", "oom", "panick
 
 
 class Phase(Struct, frozen=True, kw_only=True):
-    """One phase as it really was, Unix ns."""
+    """One phase as it really was: Unix ns; in the sim tier ns of virtual time, from 0."""
 
     name: str
     start_ns: int
@@ -57,6 +57,8 @@ class NodeVerdict(Struct, frozen=True, kw_only=True):
     corrupt_pages: int = 0
     verified_pages: int = 0
     cycle: tuple[CycleEdge, ...] = ()
+    proof: str = ""
+    """Why the cycle can never open again, where the tier can prove it (sim): one sentence."""
 
 
 class Check(Struct, frozen=True, kw_only=True):
@@ -111,6 +113,21 @@ class Result(Struct, frozen=True, kw_only=True):
     """What a reader should know: fallbacks used, packets the harness lost, limits found."""
     environment: dict[str, Any] = {}
     metrics: dict[str, float] = {}
+
+
+class RunRow(Struct, frozen=True, kw_only=True):
+    """A run in the index. `ended_ns` is None while it goes on; `folder` is relative to the runs folder."""
+
+    run: str
+    scenario: str
+    kind: str
+    folder: str
+    tier: str
+    policy: str
+    started_ns: int
+    ended_ns: int | None = None
+    verdict: str | None = None
+    exit_code: int | None = None
 
 
 def worst(verdicts: list[VerdictName]) -> VerdictName:

@@ -22,9 +22,10 @@ def debugging() -> bool:
     return DEBUG in sys.argv
 
 
-def console() -> Console:
-    """Rich's console on stdout, as it is now."""
-    return Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False)
+def console(*, stderr: bool = False) -> Console:
+    """Rich's console on stdout (or stderr), as it is now."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(width=None if stream.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False, stderr=stderr)
 
 
 def say(text: str) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import structs
 
 from controller import tiers
 from controller.api import Progress, StartRun
+from controller.cli import here
 from controller.cli.console import Json, print_json, say
 from controller.cli.follow import Ended, follow
 from controller.cli.runs import Runs
@@ -25,7 +27,7 @@ INTERRUPTED = 130
 def run(
     scenario: Annotated[Path, typer.Argument(help="A scenario file, e.g. scenarios/classic.yaml.")],
     tier: Annotated[str, typer.Option(help=f"What carries it out, one of: {', '.join(tiers.TIERS)}.")] = "",
-    policy: Annotated[str, typer.Option(help="Instead of the scenario's own.")] = "",
+    policy: Annotated[str, typer.Option(help="Instead of the scenario's own, e.g. none or memalloc+srog.")] = "",
     seed: Annotated[int | None, typer.Option(help="Instead of the scenario's own.", min=0)] = None,
     runs: Runs = None,
     keep: Annotated[bool, typer.Option("--keep/--down", help="What becomes of the containers afterwards.")] = True,
@@ -33,7 +35,8 @@ def run(
 ) -> None:
     """Run a scenario and judge it.
 
-    The testbed is started when it is not up, unless NETRESERVE_BROKER names another one.
+    In tier sim (the default) it is simulated here and now. In tier container the testbed is started when it is not up,
+    unless NETRESERVE_BROKER names another one.
 
     The exit code is the result's: 0 expectations met, 1 not met, 5 inconclusive, 6 harness fault, 130 interrupted.
 
@@ -41,13 +44,24 @@ def run(
     """
     if tier:
         tiers.require(tier)
-    experiment = load(scenario)
-    tiers.require(tier or experiment.tier)
+    experiment = load(scenario, tier)
+    tiers.require(experiment.tier)
     if policy:
         experiment = override_policy(experiment, policy)
+    if seed is not None:
+        experiment = structs.replace(experiment, seed=seed)
+    if experiment.tier == "sim":
+        raise typer.Exit(here.carry_out(experiment, runs, json=json).exit_code)
+    raise typer.Exit(_in_containers(experiment, scenario, policy, seed, runs, keep=keep, json=json))
+
+
+def _in_containers(
+    experiment: Scenario, file: Path, policy: str, seed: int | None, runs: Path | None, *, keep: bool, json: bool
+) -> int:
+    """The exit code of a run that the testbed's controller carries out."""
     if own_testbed():
         _prepare(experiment)
-    command = StartRun(scenario=scenario.read_text(), file=str(scenario), policy=policy, seed=seed)
+    command = StartRun(scenario=file.read_text(), file=str(file), policy=policy, seed=seed)
     try:
         ended = converse(_conduct(command, runs, json=json))
         _tell(ended.last, runs, json=json)
@@ -57,7 +71,7 @@ def run(
                 Testbed(find_root(), line).down()
     result = ended.last.result
     assert result is not None
-    raise typer.Exit(INTERRUPTED if ended.interrupted else result.exit_code)
+    return INTERRUPTED if ended.interrupted else result.exit_code
 
 
 def _prepare(scenario: Scenario) -> None:

@@ -57,6 +57,8 @@ def _cycle(node: NodeVerdict) -> Iterator[str]:
     for edge in node.cycle:
         yield f"  {escape(edge_text(edge))}"
     yield f"  ... which is where it began: {escape(node.cycle[0].waiter)}"
+    if node.proof:
+        yield f"  {escape(node.proof)}"
 
 
 def edge_text(edge: CycleEdge) -> str:

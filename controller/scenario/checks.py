@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from controller.scenario.faults import Fault, Reshape, SetMinFree, Storage, SwitchPolicy, check_marks
 from controller.scenario.limits import Finding, beyond
 from controller.scenario.model import Scenario
-from controller.scenario.policies import read_policy
-from nodes.config import SINK_PORT_FIRST
+from controller.scenario.policies import policy_text, read_policy
+from nodes.config import SINK_PORT_FIRST, PolicySpec
 from nodes.errors import UsageError
 from nodes.units import PAGE_BYTES, format_bytes, format_ns
 from traffic.profiles import sinks_of
@@ -25,9 +25,9 @@ def _memory(scenario: Scenario) -> Iterator[Finding]:
         return
     for path, policy in _policies(scenario):
         try:
-            check_marks(low, policy, memory)
+            check_marks(low, policy, initiator)
         except UsageError as error:
-            yield "nodes.initiator.min_free", f"{error} (under policy {policy} of '{path}')"
+            yield "nodes.initiator.min_free", f"{error} (under policy {policy_text(policy)} of '{path}')"
             return
 
 
@@ -134,9 +134,9 @@ def _size(pages: int) -> str:
     return f"{format_bytes(pages * PAGE_BYTES)} ({pages} pages)"
 
 
-def _policies(scenario: Scenario) -> list[tuple[str, str]]:
-    arms = [(f"arms.{name}", read_policy(arm.policy).name) for name, arm in scenario.arms.items()]
-    return [("policy", scenario.policy.name), *arms]
+def _policies(scenario: Scenario) -> list[tuple[str, PolicySpec]]:
+    arms = [(f"arms.{name}", read_policy(arm.policy)) for name, arm in scenario.arms.items()]
+    return [("policy", scenario.policy), *arms]
 
 
 def _all_names(scenario: Scenario) -> list[str]:
@@ -191,6 +191,6 @@ def _marks(scenario: Scenario, fault: Fault) -> Iterator[str]:
     initiator = scenario.nodes.initiator
     if isinstance(fault, SetMinFree):
         try:
-            check_marks(fault.min_free_pages, scenario.policy.name, initiator.memory_pages)
+            check_marks(fault.min_free_pages, scenario.policy, initiator)
         except UsageError as error:
             yield str(error)

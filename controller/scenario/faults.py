@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, structs
 
-from nodes.config import InitiatorSpec, PolicySpec, Shape, Spec, TargetSpec
+from nodes.config import InitiatorSpec, MachineConfig, PolicySpec, Shape, Spec, TargetSpec
 from nodes.errors import UsageError
 from nodes.machine.policies import POLICIES
 from nodes.machine.watermarks import Watermarks
@@ -119,6 +119,7 @@ def checked_initiator(spec: Spec) -> InitiatorSpec:
     return spec
 
 
-def check_marks(min_free_pages: int, policy: str, memory_pages: int) -> None:
-    """Raises UsageError unless min (with the policy's own reserve) < low < high < memory holds."""
-    Watermarks.of(min_free_pages + POLICIES[policy].reserve_for(POLICIES[policy].allocators[0]), memory_pages)
+def check_marks(min_free_pages: int, policy: PolicySpec, machine: MachineConfig) -> None:
+    """Raises UsageError unless min (with the policy's own reserve) < low < high < memory holds in `machine`."""
+    reserve_pages = POLICIES[policy.name].reserve_for(policy.allocator, cards=2 if machine.storage_nic else 1)
+    Watermarks.of(min_free_pages + reserve_pages, machine.memory_pages)

@@ -12,10 +12,10 @@ from importlib.metadata import version
 import msgspec
 
 from controller.api import Progress, ProgressRow
+from controller.conclude import INTERRUPTED, conclude
+from controller.drawing import write_report
 from controller.expect import Expectation
 from controller.record import Result
-from controller.service.conclude import INTERRUPTED, conclude
-from controller.service.drawing import write_report
 from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Node
 from controller.service.parts import Parts

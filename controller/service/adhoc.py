@@ -6,9 +6,9 @@ from __future__ import annotations
 import asyncio
 import time
 
+from controller.conclude import by_node
 from controller.record import Result
 from controller.service.activity import SAMPLES_LAG_NS, Activity
-from controller.service.conclude import by_node
 from controller.service.floodwatch import FloodWatch
 from controller.service.parts import Parts
 from controller.service.recorder import RING_NS

@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from controller.conclude import conclude
+from controller.drawing import write_report
 from controller.record import Phase, Result
-from controller.service.conclude import conclude
-from controller.service.drawing import write_report
 from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder
 from controller.verdict import void

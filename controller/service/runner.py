@@ -9,6 +9,7 @@ import time
 import msgspec
 
 from controller.bus.ending import end
+from controller.conclude import by_node
 from controller.plan import Plan, PlannedFlood, PlannedNode, plan
 from controller.record import Result
 from controller.runtime.docker import Container
@@ -16,7 +17,6 @@ from controller.scenario import Scenario, dump
 from controller.service import inforce
 from controller.service.activity import SAMPLES_LAG_NS, Activity
 from controller.service.compare import limit_note
-from controller.service.conclude import by_node
 from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Node, Wanted
 from controller.service.parts import Parts

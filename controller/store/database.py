@@ -17,28 +17,15 @@ from sqlalchemy import Connection, Engine, Row, create_engine, event, insert, se
 from sqlalchemy.exc import SQLAlchemyError
 
 from controller.record import Result
+from controller.record import RunRow as RunRow  # a row of the index: part of this module's interface
 from controller.store import tables
+from controller.store.folder import SAMPLE_FIELDS
 from nodes.errors import HarnessError, LackingError
 from nodes.messages import Event, Sample
 
 FILE_NAME = "netreserve.sqlite"
 BUSY_TIMEOUT_MS = 5000
 """How long a writer waits for another (only two controllers on one folder would meet)."""
-
-
-class RunRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A run in the index. `ended_ns` is None while it goes on; `folder` is relative to the runs folder."""
-
-    run: str
-    scenario: str
-    kind: str
-    folder: str
-    tier: str
-    policy: str
-    started_ns: int
-    ended_ns: int | None = None
-    verdict: str | None = None
-    exit_code: int | None = None
 
 
 _INDEX = [tables.runs.c[field.name] for field in msgspec.structs.fields(RunRow)]
@@ -108,7 +95,7 @@ class Database:
 
     def samples(self, run: str) -> list[Sample]:
         """In the order of time."""
-        columns = [tables.samples.c[name] for name in tables.SAMPLE_FIELDS]
+        columns = [tables.samples.c[name] for name in SAMPLE_FIELDS]
         table = tables.samples
         with self._begin() as connection:
             found = connection.execute(select(*columns).where(table.c.run == run).order_by(table.c.t_ns, table.c.id))

@@ -13,11 +13,12 @@ from typing import Any, TextIO
 import msgspec
 
 from controller.record import Result
-from controller.store.tables import SAMPLE_FIELDS
 from nodes.errors import HarnessError
 from nodes.messages import Event, Sample
 
 LATEST = "latest"
+SAMPLE_FIELDS = tuple(field.name for field in msgspec.structs.fields(Sample))
+"""Columns of samples.csv, in this order."""
 
 
 def new_run_id(started_ns: int) -> str:

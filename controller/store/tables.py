@@ -15,9 +15,6 @@ metadata = MetaData()
 _ROWID = BigInteger().with_variant(Integer, "sqlite")
 _TYPES = {"int": BigInteger, "float": Float, "str": String}
 
-SAMPLE_FIELDS = tuple(field.name for field in msgspec.structs.fields(Sample))
-"""Columns of samples.csv, in this order."""
-
 runs = Table(
     "runs",
     metadata,

@@ -13,7 +13,7 @@ from docpages import DOCS, ROOT, prose_of, section, slugs, table, words
 from msgspec import Struct
 
 from controller import api, evidence, expect, record, trace, verdict
-from controller.store.tables import SAMPLE_FIELDS
+from controller.store.folder import SAMPLE_FIELDS
 from nodes import messages
 from nodes.machine.allocators import ALLOCATORS
 from nodes.machine.nic import NICS

@@ -10,6 +10,7 @@ PACKAGES = ("nodes", "controller", "traffic")
 TESTED_BY = {
     # records and protocols: nothing happens in them that their users' tests do not see
     "nodes/arm.py": "nodes/agent/test_loop.py",
+    "nodes/compiled/__main__.py": "nodes/compiled/test_build.py",
     "nodes/config.py": "controller/test_scenario.py",
     "nodes/errors.py": "controller/cli/test_reference.py",
     "nodes/messages.py": "nodes/agent/test_loop.py",
@@ -26,6 +27,7 @@ TESTED_BY = {
     "controller/bus/access.py": "controller/bus/test_client.py",
     "controller/bus/ending.py": "controller/bus/test_client.py",
     "controller/bus/mqtt.py": "controller/bus/test_client.py",
+    "controller/conclude.py": "controller/test_local.py",
     "controller/evidence.py": "controller/test_verdict.py",
     "controller/epoll2006/costs.py": "controller/epoll2006/test_claim.py",
     "controller/epoll2006/memory.py": "controller/epoll2006/test_kmalloc.py",
@@ -37,6 +39,9 @@ TESTED_BY = {
     "controller/trace.py": "controller/test_verdict.py",
     "controller/report/charts.py": "controller/report/test_page.py",
     "controller/report/figures.py": "controller/report/test_page.py",
+    "controller/report/phasechart.py": "controller/report/test_phasepage.py",
+    "controller/report/swatches.py": "controller/report/test_phasepage.py",
+    "controller/cli/sweepviews.py": "controller/cli/test_sweep.py",
     "controller/report/words.py": "controller/report/test_page.py",
     "controller/store/archive.py": "controller/store/test_store.py",
     "controller/store/database.py": "controller/store/test_store.py",
@@ -46,6 +51,7 @@ TESTED_BY = {
     "traffic/users.py": "traffic/test_locustfile.py",
     # entry points
     "controller/__main__.py": "compose/test_testbed.py",
+    "controller/report/__main__.py": "controller/test_drawing.py",
     "controller/scenario/__main__.py": "docs/test_scenario_reference.py",
     "controller/service/daemon.py": "controller/service/test_runner.py",
 } | {
@@ -65,8 +71,7 @@ TESTED_BY = {
         (
             f"controller/service/{name}.py"
             for name in (
-                "activity", "compare", "conclude", "conductor", "drawing", "floodwatch", "nodes", "recorder", "settings",
-                "standing",
+                "activity", "compare", "conductor", "floodwatch", "nodes", "recorder", "settings", "standing",
             )
         ),
         "controller/service/test_runner.py",

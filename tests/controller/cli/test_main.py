@@ -103,7 +103,7 @@ def test_a_broker_address_without_sense(tmp_path: Path) -> None:
 
 
 def test_unreachable_docker(tmp_path: Path) -> None:
-    for words in (["up"], ["down"], ["run", tmp_path / "tiny.yaml"]):
+    for words in (["up"], ["down"], ["run", tmp_path / "tiny.yaml", "--tier", "container"]):
         (tmp_path / "tiny.yaml").write_text(SCENARIO)
         said = netreserve(*words, DOCKER_HOST=f"unix://{tmp_path}/no.sock")
         assert said.code == 3, said

@@ -1,4 +1,4 @@
-"""`netreserve run` from the file to the exit code, with a scripted controller on a real broker."""
+"""`netreserve run --tier container` from the file to the exit code, with a scripted controller on a real broker."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from controller.record import Result
 
 GOLDEN = ROOT / "tests" / "golden" / "run_plain.txt"
 SECOND = 1_000_000_000
+CONTAINER = ("--tier", "container")
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_plain_progress_and_summary(
 ) -> None:
     result = deadlocked()
     controller.script = script(result)
-    said = netreserve("run", scenario, "--policy", "memalloc", "--seed", "7", **person)
+    said = netreserve("run", scenario, *CONTAINER, "--policy", "memalloc", "--seed", "7", **person)
     assert said.code == result.exit_code == 1, said
     assert controller.commands == [StartRun(scenario=SCENARIO, file=str(scenario), policy="memalloc", seed=7)]
     text = said.out.replace(str(tmp_path), "RUNS")
@@ -78,13 +79,13 @@ def test_the_exit_code_is_the_results(
     controller: ScriptedController, person: dict[str, str], scenario: Path, code: int
 ) -> None:
     controller.script = script(msgspec.structs.replace(deadlocked(), exit_code=code))[-1:]
-    assert netreserve("run", scenario, **person).code == code
+    assert netreserve("run", scenario, *CONTAINER, **person).code == code
 
 
 def test_json_lines(controller: ScriptedController, person: dict[str, str], scenario: Path, tmp_path: Path) -> None:
     result = deadlocked()
     controller.script = script(result)
-    said = netreserve("run", scenario, "--json", **person)
+    said = netreserve("run", scenario, *CONTAINER, "--json", **person)
     lines = said.lines()
     assert [line["kind"] for line in lines] == ["started", *["progress"] * 80, "result"]
     assert lines[0] == {"kind": "started", "run": RUN, "folder": f"tiny/{RUN}", "expected_ns": 40 * SECOND}
@@ -94,7 +95,7 @@ def test_json_lines(controller: ScriptedController, person: dict[str, str], scen
 
 def test_a_refused_run(controller: ScriptedController, person: dict[str, str], scenario: Path) -> None:
     controller.refusal = Failed(message="2 initiators are needed, 1 is online: up --scale initiator=2", exit_code=3)
-    said = netreserve("run", scenario, **person)
+    said = netreserve("run", scenario, *CONTAINER, **person)
     assert said.code == 3
     assert said.err.splitlines()[-1] == "netreserve: 2 initiators are needed, 1 is online: up --scale initiator=2"
 
@@ -106,14 +107,14 @@ def test_another_runs_messages_are_not_ours(
         script(msgspec.structs.replace(deadlocked(), exit_code=6))[-1], run="20200101T000000Z-000000"
     )
     controller.script = [other, *script(deadlocked())[-1:]]
-    assert netreserve("run", scenario, **person).code == 1
+    assert netreserve("run", scenario, *CONTAINER, **person).code == 1
 
 
 def _started(controller: ScriptedController, person: dict[str, str], scenario: Path) -> subprocess.Popen[str]:
     controller.script = script(None)[:20]
     controller.endless = True
     process = subprocess.Popen(
-        [*COMMAND, "run", str(scenario)], cwd=ROOT, env=environment(**person), text=True,
+        [*COMMAND, "run", str(scenario), *CONTAINER], cwd=ROOT, env=environment(**person), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None

@@ -221,4 +221,4 @@ async def test_floods_at_once_are_refused(bed: Testbed) -> None:
     two = SCENARIO.replace("phases:", "  - {kind: tcp, rate: 1 kpps}\nphases:")
     refusal = failed(await bed.ask_start(two))
     assert refusal.exit_code == 2
-    assert "one flood goes at a time" in refusal.message
+    assert "one flood at a time" in refusal.message

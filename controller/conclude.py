@@ -4,14 +4,13 @@ one that an earlier controller left behind."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import msgspec
 
 from controller import expect
 from controller.expect import Expectation
-from controller.record import Phase, Result, Setting
-from controller.store.database import RunRow
+from controller.record import Phase, Result, RunRow, Setting
 from controller.verdict import judge
 from nodes.messages import Event, Sample
 
@@ -33,11 +32,13 @@ def conclude(
     metrics: Mapping[str, float] | None = None,
     environment: dict[str, object] | None = None,
     seed: int = 0,
+    proved: Container[str] = (),
 ) -> Result:
-    """The result of a run whose record is `samples` and `events`. Pure but for the clock."""
+    """The result of a run whose record is `samples` and `events`. Pure but for the clock. `proved`: initiators whose last
+    standstill is known to last for ever."""
     series = by_node(samples, initiators)
     targets = [samples for name, samples in series.items() if name not in initiators]
-    judgement = judge(phases, {name: series[name] for name in initiators}, events, targets=targets)
+    judgement = judge(phases, {name: series[name] for name in initiators}, events, targets=targets, proved=proved)
     result = Result(
         run=row.run,
         scenario=row.scenario,

@@ -1,0 +1,37 @@
+"""Draws one run: `python -m controller.report`, with a `controller.drawing.Task` as MessagePack on stdin. What takes long
+and is the same for every run is done before the task has come."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from controller import report
+from controller.drawing import Task
+from controller.report import charts
+from nodes.errors import UsageError
+
+
+def draw(task: Task) -> None:
+    """Writes report.html, junit.xml and, where something was measured, picture.png."""
+    folder = Path(task.folder)
+    report.write(folder, task.result, task.samples, task.events)
+    (folder / "junit.xml").write_text(report.junit(task.result), encoding="utf-8")
+    try:
+        picture = report.picture(task.result, task.samples, task.events)
+    except UsageError:  # no sample of any initiator
+        return
+    (folder / "picture.png").write_bytes(picture)
+
+
+def main() -> None:
+    """The process."""
+    charts.bundle()
+    if given := sys.stdin.buffer.read():
+        draw(msgspec.msgpack.decode(given, type=Task))
+
+
+if __name__ == "__main__":
+    main()

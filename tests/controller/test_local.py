@@ -1,0 +1,123 @@
+"""Goal: a simulated run leaves what every run leaves, the same bytes each time; it is judged as far as it got.
+
+Method: a machine of 16 MiB, simulated in full; and scripted simulations for what is about interruptions.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from simulatedruns import RUN, SECOND, TINY, ScriptedSimulation, outcome
+
+from controller import drawing
+from controller.local import PROVED, Local, carry_out, environment, judged_result, run_here
+from controller.record import Result, RunRow
+from controller.scenario import parse
+from controller.store.archive import Archive
+from nodes.machine.events import Wait
+from nodes.sim.proof import Proof
+
+SCENARIO = parse(TINY)
+ROW = RunRow(run="r", scenario="tiny", kind="scenario", folder="tiny/r", tier="sim", policy="none", started_ns=1)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def hung(runs: Path) -> Local:
+    return run_here(SCENARIO, runs)
+
+
+def test_the_folder_has_what_every_runs_folder_has(hung: Local, runs: Path) -> None:
+    assert hung.problem == ""
+    assert {path.name for path in hung.folder.iterdir()} == {
+        "env.json", "events.jsonl", "junit.xml", "picture.png", "report.html", "result.json", "samples.csv", "scenario.yaml",
+    }  # fmt: skip
+    assert (runs / "latest").resolve() == hung.folder.resolve()
+    assert parse((hung.folder / "scenario.yaml").read_text()) == SCENARIO
+    assert msgspec.json.decode((hung.folder / "result.json").read_bytes(), type=Result) == hung.result
+    assert (hung.folder / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_deadlock_is_proved_and_told_with_its_cycle(hung: Local) -> None:
+    result, node = hung.result, hung.result.nodes[0]
+    assert (result.verdict, result.tier, result.exit_code, result.seed) == ("deadlocked", "sim", 1, 7)
+    assert result.sentence.endswith(PROVED)
+    assert node.proof.startswith("proved for initiator-1: its whole state, with every pending event")
+    assert node.cycle and node.cycle[-1].who_frees == node.cycle[0].waiter
+    page = (hung.folder / "report.html").read_text()
+    assert node.proof in html.unescape(page) and "no pending event can ever free a page" in page
+
+
+def test_times_are_virtual_from_zero_in_the_record_and_in_the_picture(hung: Local) -> None:
+    assert [phase.start_ns for phase in hung.result.phases] == [0, 4 * SECOND, 7 * SECOND]
+    assert hung.result.started_ns > 10**18 and hung.result.ended_ns >= hung.result.started_ns
+    page = (hung.folder / "report.html").read_text()
+    spec = json.loads(page.partition('<script type="application/json">')[2].partition("</script>")[0])
+    bands = spec["datasets"]["bands"]
+    assert [(band["phase"], band["start"]) for band in bands] == [("warmup", 0), ("flood", 4), ("heal", 7)]
+
+
+def test_the_record_names_no_run_of_ours_but_the_database_does(hung: Local, runs: Path) -> None:
+    lines = [json.loads(line) for line in (hung.folder / "events.jsonl").read_text().splitlines()]
+    assert {line["run"] for line in lines} == {RUN}
+    assert lines[-1]["kind"] == "verdict" and lines[-1]["detail"]["verdict"] == "deadlocked"
+    archive = Archive(runs)
+    record = archive.load(hung.result.run)
+    archive.close()
+    assert record.result == hung.result
+    assert {sample.run for sample in record.samples} == {event.run for event in record.events} == {hung.result.run}
+    assert len(record.events) == len(lines)
+    assert (record.row.tier, record.row.policy, record.row.verdict) == ("sim", "none", "deadlocked")
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
+    hung: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "DRAWER", (sys.executable, "-c", "import sys; sys.stdin.buffer.read()"))
+    again = run_here(SCENARIO, tmp_path)
+    other = run_here(msgspec.structs.replace(SCENARIO, seed=8), tmp_path)
+    for name in ("events.jsonl", "samples.csv", "scenario.yaml"):
+        assert (again.folder / name).read_bytes() == (hung.folder / name).read_bytes()
+        assert (other.folder / name).read_bytes() != (hung.folder / name).read_bytes()
+    assert again.result.run != hung.result.run and again.folder != other.folder
+
+
+@pytest.mark.parametrize("phase", ["warmup", "flood", "heal"])
+def test_an_interrupted_simulation_is_judged_as_far_as_it_got(phase: str) -> None:
+    def at(name: str) -> None:
+        if name == phase:
+            raise KeyboardInterrupt
+
+    ended = carry_out(ScriptedSimulation(at))
+    assert ended.phases[-1].name == phase
+    result = judged_result(SCENARIO, ended, ROW)
+    assert (result.verdict, result.exit_code) == ("inconclusive", 130)
+    assert result.sentence == "Inconclusive: interrupted."
+
+
+def test_a_simulation_that_is_left_alone_is_not_void() -> None:
+    ended = carry_out(ScriptedSimulation(lambda name: None))
+    assert [phase.name for phase in ended.phases] == ["warmup", "flood", "heal"]
+    assert judged_result(SCENARIO, ended, ROW).exit_code != 130
+
+
+def test_only_a_deadlock_is_told_with_a_proof() -> None:
+    wait = Wait(waiter="a", resource="pages", need=2, have=1, who_frees="a", why="because")
+    proof = Proof(node="initiator-1", cycle=(wait,), period_ns=SECOND, pending={})
+    idle = outcome("warmup", "flood", "heal")
+    result = judged_result(SCENARIO, msgspec.structs.replace(idle, proofs={"initiator-1": proof}), ROW)
+    assert result.verdict == "inconclusive"
+    assert PROVED not in result.sentence and not result.nodes[0].proof
+
+
+def test_where_it_ran_is_kept() -> None:
+    assert set(environment()) == {"netreserve", "python", "system", "cpus"}
