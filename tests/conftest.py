@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from requirements import require_docker, require_net_admin
+
+# Tests patch machines and look into them: they are of the sources (tests/nodes/test_compiled.py compares compiled code).
+os.environ["NETRESERVE_COMPILED"] = "never"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
