@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+import pytest
 from alloctraces import JUNK_MIX
 
 from controller.scenario import parse
@@ -12,9 +13,10 @@ from nodes.config import MachineConfig, PolicySpec
 from nodes.machine.allocators.recording import DataTaken, HeadTaken, Recorder, Released, record
 from nodes.machine.allocators.slab import SlabAllocator
 from nodes.machine.checks import check
-from nodes.machine.events import SocketRead
+from nodes.machine.events import BLOCK_SOCKET, SocketRead
 from nodes.machine.machine import Machine
 from nodes.machine.pages import PagePool
+from nodes.machine.policies import POLICIES, spec_of
 from nodes.machine.watermarks import Watermarks
 
 
@@ -98,3 +100,19 @@ def test_recording_changes_nothing() -> None:
         simulation.flood()
         ends.append((simulation.outcome(), initiator.machine.allocator.stats()))
     assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_card_is_recorded_under_every_policy(policy: str) -> None:
+    config = MachineConfig(memory_pages=16384, nic="rtl8139", storage_nic="e1000e")
+    machine = Machine(config, spec_of(policy), 0)
+    before = machine.allocator.stats()
+    recording = record(machine, Clock())
+    junk = machine.open_socket(1 << 20)
+    for i in range(50):
+        machine.receive(junk, 1428, 1, i)
+        machine.receive(BLOCK_SOCKET, 66, 1, i)
+    machine.handle(SocketRead(junk), 51)
+    check(machine)
+    assert len(recording.operations) > before.objects > 0
+    assert sum(isinstance(operation, Released) for operation in recording.operations) >= 100, "heads and data"
