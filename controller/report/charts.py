@@ -1,4 +1,4 @@
-"""The timeline as a Vega-Lite specification and as a PNG. The only importer of Altair and vl-convert.
+"""The timeline as a Vega-Lite specification and as a PNG. The only importer of vl-convert.
 
 Three panels share the axis of seconds: memory, drops per second, I/O. Axes and text are drawn in `currentColor`, so that
 the page's own colours (light, dark, print) reach into the charts; the lines' colours are readable on both grounds.
@@ -59,23 +59,26 @@ PAGING = (
     Line("progress", "touched by the application", "#3f9f6b", (2, 2)),
 )
 GREY = "#8a93a6"
-_INK = "currentColor"
+INK = "currentColor"
 
 
 def spec(timeline: Timeline, tier: str, title: str = "") -> Spec:
     """The timeline of one initiator; its data is in `datasets`, thinned already."""
     panels = [_strip(timeline), _memory(timeline, tier), _drops(timeline, tier), _paging(timeline, tier)]
     apart = alt.ScaleResolveMap(x="shared", color="independent", strokeDash="independent")
-    chart = alt.vconcat(*panels, spacing=_BETWEEN, bounds="flush", resolve=alt.Resolve(scale=apart), config=_DRESS)
+    chart = alt.vconcat(*panels, spacing=_BETWEEN, bounds="flush", resolve=alt.Resolve(scale=apart), config=DRESS)
     made: Spec = chart.to_dict() | ({"title": title} if title else {})
     return made | {"datasets": {"rows": timeline.rows, "bands": timeline.bands, "markers": timeline.markers}}
 
 
 def png(timeline: Timeline, tier: str, title: str, *, scale: float = 2.0) -> bytes:
     """The timeline on white, as a PNG."""
-    made = spec(timeline, tier, title)
-    made["config"]["background"] = "white"
-    text = json.dumps(made).replace(json.dumps(_INK), '"#1c2330"')
+    return paint(spec(timeline, tier, title), scale=scale)
+
+
+def paint(made: Spec, *, scale: float = 2.0) -> bytes:
+    """Any chart in our dress on white, as a PNG of `scale` pixels per point."""
+    text = json.dumps(made | {"config": made["config"] | {"background": "white"}}).replace(json.dumps(INK), '"#1c2330"')
     return vl_convert.vegalite_to_png(text, vl_version=_version(), scale=scale)
 
 
@@ -118,7 +121,7 @@ def _panel(
     """Bands below, then the grey area on the right-hand axis, lines, markers, and what the pointer finds."""
     bands = alt.Chart(alt.NamedData("bands")).mark_rect(opacity=0.13)
     bands = bands.encode(x=_x(timeline, last, "start"), x2="end:Q", fill=_own("tint"))
-    rules = alt.Chart(alt.NamedData("markers")).mark_rule(strokeDash=[3, 3], opacity=0.55, color=_INK)
+    rules = alt.Chart(alt.NamedData("markers")).mark_rule(strokeDash=[3, 3], opacity=0.55, color=INK)
     rules = rules.encode(x=_x(timeline, last), tooltip=_MARKER_TOOLTIP)
     area = [_area(timeline, grey).encode(x=_x(timeline, last))] if grey else []
     near = _pointed((*shown, grey) if grey else shown, timeline, last)
@@ -162,14 +165,14 @@ def _pointed(shown: tuple[Line, ...], timeline: Timeline, last: bool) -> list[Vi
     values = [alt.Tooltip(f"{line.field}:Q", title=line.label, format=",.0f") for line in shown]
     base: View = alt.Chart(alt.NamedData("rows")).encode(x=_x(timeline, last))
     catch = base.mark_point(opacity=0).encode(tooltip=[*_ROW_TOOLTIP, *values]).add_params(near)
-    line = base.mark_rule(color=_INK, opacity=0.5).transform_filter(near)
+    line = base.mark_rule(color=INK, opacity=0.5).transform_filter(near)
     return [catch, line]
 
 
 def _strip(timeline: Timeline) -> View:
     """Above the panels: names of the phases, and below them the labels of the markers in as many rows as they need."""
     names = alt.Chart(alt.NamedData("bands")).transform_calculate(middle="(datum.start + datum.end) / 2")
-    names = names.mark_text(fontWeight="bold", color=_INK, baseline="top")
+    names = names.mark_text(fontWeight="bold", color=INK, baseline="top")
     tints = alt.Chart(alt.NamedData("bands")).mark_rect(opacity=0.13)
     tints = tints.encode(x=_x(timeline, False, "start"), x2="end:Q", fill=_own("tint"))
     marks: View = alt.Chart(alt.NamedData("markers")).transform_calculate(
@@ -177,7 +180,7 @@ def _strip(timeline: Timeline) -> View:
     )
     labels = [
         marks.transform_filter(f"datum.side == '{side}'")
-        .mark_text(align=side, dx=shift, baseline="top", color=_INK)
+        .mark_text(align=side, dx=shift, baseline="top", color=INK)
         .encode(
             x=_x(timeline, False),
             y=alt.Y("y:Q", scale=None, axis=None),
@@ -186,7 +189,7 @@ def _strip(timeline: Timeline) -> View:
         )
         for side, shift in (("left", 3), ("right", -3))
     ]
-    rules = marks.mark_rule(opacity=0.55, strokeDash=[3, 3], color=_INK).encode(
+    rules = marks.mark_rule(opacity=0.55, strokeDash=[3, 3], color=INK).encode(
         x=_x(timeline, False), y=alt.Y("y:Q", scale=None, axis=None), y2=alt.value("height")
     )
     height = (timeline.marker_rows + 1) * MARKER_ROW + 2
@@ -224,17 +227,17 @@ def _highest(timeline: Timeline, field: str) -> float:
     return max(1.0, 1.08 * max((float(row.get(field) or 0) for row in timeline.rows), default=0.0))
 
 
-_DRESS = {
+DRESS = {
     "font": "system-ui, sans-serif",
     "background": "transparent",
     "padding": 2,
     "axis": {
-        "labelColor": _INK, "titleColor": _INK, "tickColor": _INK, "domainColor": _INK, "gridColor": _INK,
+        "labelColor": INK, "titleColor": INK, "tickColor": INK, "domainColor": INK, "gridColor": INK,
         "gridOpacity": 0.1, "domainOpacity": 0.4, "tickOpacity": 0.4, "titleFontWeight": "normal",
         "labelFontSize": 11, "titleFontSize": 11,
     },
-    "legend": {"labelColor": _INK, "labelFontSize": 11, "symbolStrokeWidth": 2.2, "columnPadding": 12},
-    "title": {"color": _INK, "anchor": "start", "fontSize": 12, "fontWeight": "bold", "offset": 4},
+    "legend": {"labelColor": INK, "labelFontSize": 11, "symbolStrokeWidth": 2.2, "columnPadding": 12},
+    "title": {"color": INK, "anchor": "start", "fontSize": 12, "fontWeight": "bold", "offset": 4},
     "view": {"stroke": None},
 }  # fmt: skip
 _MARKER_TOOLTIP = [

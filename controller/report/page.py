@@ -51,7 +51,7 @@ def render(folder: Path, result: Result, samples: Sequence[Sample], events: Sequ
     """The page's text."""
     nodes = figures.by_need(result)
     chapters = [_chapter(node, result, samples, events) for node in nodes[:DRAWN_MAX]]
-    template = _environment().get_template("report.html")
+    template = environment().get_template("report.html")
     return template.render(
         result=result,
         look=LOOKS[result.verdict],
@@ -72,7 +72,8 @@ def render(folder: Path, result: Result, samples: Sequence[Sample], events: Sequ
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates, with escaping, and filters for quantities."""
     environment = Environment(
         loader=PackageLoader("controller.report"),
         autoescape=True,

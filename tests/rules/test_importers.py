@@ -10,12 +10,15 @@ PACKAGES = ("nodes", "controller", "traffic")
 
 PLACES = {
     "aiomqtt": {"nodes/agent/bus.py", "controller/bus/mqtt.py"},
-    "altair": {"controller/report/charts.py"},
+    "altair": {"controller/report/charts.py", "controller/report/phasechart.py"},
+    "distributed": {"controller/sweep/farm.py"},
     "docker": {"controller/runtime/docker.py"},
+    "duckdb": {"controller/sweep/table.py"},
     "flask": {"traffic/locustfile.py"},
     "gevent": {"traffic/locustfile.py", "traffic/users.py"},
     "httpx": {"controller/flood.py"},
     "jinja2": {"controller/report/page.py"},
+    "joblib": {"controller/sweep/farm.py"},
     "markupsafe": {"controller/report/page.py"},
     "nbd": {"nodes/container/nbddisk.py"},
     "pyroute2": {"nodes/network/shaping.py"},

@@ -1,0 +1,180 @@
+"""`netreserve sweep SCENARIO`, short for `sweep run`, and `sweep show`: who survives where, over a grid of settings."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+from typer.core import TyperGroup
+
+from controller import testbed
+from controller.cli.console import Json, console, print_json, say
+from controller.cli.sweepviews import SweepView, view_for
+from nodes.errors import HarnessError, LackingError
+
+if TYPE_CHECKING:  # what these import takes a second, and only this verb needs it
+    from controller.sweep.folder import SweepFolder
+    from controller.sweep.model import Broken
+
+INTERRUPTED = 130
+
+
+class _RunUnlessNamed(TyperGroup):
+    """`sweep FILE ...` means `sweep run FILE ...`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_RunUnlessNamed,
+    help="Simulate a scenario over a grid of settings and draw who survives. 'sweep FILE' is short for 'sweep run FILE'.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where sweeps are kept (NETRESERVE_SWEEPS).")]
+Diff = Annotated[
+    list[str], typer.Option("--diff", metavar="A,B", help="Draw where two values of an axis differ; may be repeated.")
+]
+
+
+@app.command()
+def run(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file, e.g. scenarios/classic.yaml.")],
+    vary: Annotated[
+        list[str],
+        typer.Option("--vary", metavar="KEY=VALUES", help="An axis: a,b,c or LOW..HIGH:log16, :lin8; may be repeated."),
+    ],
+    seeds: Annotated[int, typer.Option(help="Repetitions of every point.", min=1, max=1000)] = 1,
+    jobs: Annotated[int | None, typer.Option(help="Processes; all cores without it.", min=1)] = None,
+    dask: Annotated[str, typer.Option(metavar="ADDRESS", help="A Dask scheduler whose workers do it.")] = "",
+    diff: Diff = [],  # noqa: B006 (Typer copies it)
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, in another folder.")] = False,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Simulate a scenario at every point of a grid and draw who survives.
+
+    Can be stopped at any time: the same command goes on from there.
+
+    Example: netreserve sweep run scenarios/classic.yaml --vary policy=none,memalloc --vary floods.0.rate=1k..200k:log8
+    """
+    from controller.scenario import load
+    from controller.scenario.axes import axis
+    from controller.sweep.difference import named
+    from controller.sweep.folder import SweepFolder
+    from controller.sweep.model import Plan
+
+    axes = tuple(axis(text) for text in vary)
+    plan = Plan(load(scenario), axes, seeds)
+    for pair in diff:
+        named(plan, pair)
+    for note in (each.note for each in axes if each.note):
+        say(note)
+    with closing(SweepFolder.start(sweeps_folder(out), plan, fresh=fresh)) as folder:
+        broken = _compute(folder, jobs, dask, json=json)
+        _conclude(folder, diff, json=json)
+    if broken:
+        more = f" and at {len(broken) - 1} more" if len(broken) > 1 else ""
+        where = ", ".join(f"{key}={value}" for key, value in plan.point(broken[0].point).changes.items())
+        raise HarnessError(f"netreserve failed at {where}{more}: {broken[0].message}")
+
+
+@app.command()
+def show(
+    sweep: Annotated[
+        str, typer.Argument(help="A sweep's folder, a scenario's name (its newest), or 'latest'.")
+    ] = "latest",
+    diff: Diff = [],  # noqa: B006
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Draw what a sweep has so far, finished or not, and print it in short.
+
+    Example: netreserve sweep show classic --diff none,memalloc
+    """
+    from controller.sweep.folder import SweepFolder, newest
+
+    _conclude(SweepFolder.read(newest(sweeps_folder(out), sweep)), diff, json=json)
+
+
+def sweeps_folder(given: Path | None) -> Path:
+    """`--out`, else NETRESERVE_SWEEPS, else `sweeps` in the checkout (in the present folder without one)."""
+    if given is not None:
+        return given
+    if named := os.environ.get("NETRESERVE_SWEEPS"):
+        return Path(named)
+    try:
+        return testbed.find_root() / "sweeps"
+    except LackingError:
+        return Path("sweeps")
+
+
+def _compute(folder: SweepFolder, jobs: int | None, dask: str, *, json: bool) -> list[Broken]:
+    """Computes what is missing; the points at which netreserve failed."""
+    from controller.sweep.chunks import chunks
+    from controller.sweep.farm import computed, workers
+    from controller.sweep.model import Broken, Row
+
+    missing, broken = folder.missing(), list[Broken]()
+    with view_for(folder.plan.points, len(folder.rows), str(folder.path), json=json) as view:
+        if not missing:
+            return broken
+        pieces = chunks(folder.plan, missing, workers=workers(jobs))
+        results = computed(folder.plan.scenario, pieces, jobs=jobs, dask=dask)
+        try:
+            with closing(results):
+                for result in results:
+                    rows = [row for row in result if isinstance(row, Row)]
+                    folder.append(rows)
+                    broken += [point for point in result if isinstance(point, Broken)]
+                    view.computed(rows)
+        except KeyboardInterrupt:
+            _interrupted(folder, view)
+    return broken
+
+
+def _interrupted(folder: SweepFolder, view: SweepView) -> None:
+    view.close()
+    say(
+        f"netreserve: interrupted: {len(folder.rows):,} of {folder.plan.points:,} points are kept in {folder.path};"
+        " the same command goes on from there, 'netreserve sweep show' draws what there is"
+    )
+    raise typer.Exit(INTERRUPTED)
+
+
+def _conclude(folder: SweepFolder, diffs: list[str], *, json: bool) -> None:
+    """Writes the table and the pictures, and tells of them."""
+    from controller.report import phasepage
+    from controller.sweep import table
+    from controller.sweep.grid import grid
+
+    written = [*table.write(folder.path, folder.plan, folder.rows), *phasepage.draw(folder, diffs)]
+    lines = phasepage.summary(grid(folder.plan, folder.rows))
+    verdicts: Counter[str] = Counter(row.verdict for row in folder.rows.values())
+    if json:
+        print_json(
+            {
+                "kind": "result", "folder": str(folder.path), "points": folder.plan.points, "computed": len(folder.rows),
+                "verdicts": verdicts, "panels": lines, "files": [str(path) for path in written],
+            }
+        )  # fmt: skip
+        return
+    shown = Table("panel", "cells", "survive", "do not", "not decided", "seeds disagree", box=None, pad_edge=False)
+    for line in lines:
+        title = line.title or folder.plan.scenario.name
+        figures = (line.cells, line.lives, line.ends, line.unknown, line.mixed)
+        shown.add_row(escape(title), *map(str, figures))
+    console().print(shown)
+    told = ", ".join(f"{count:,} {name}" for name, count in verdicts.most_common()) or "none yet"
+    print(f"{len(folder.rows):,} of {folder.plan.points:,} points: {told}")
+    for path in written:
+        print(f"    {path}")
