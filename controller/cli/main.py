@@ -9,7 +9,22 @@ from typing import Annotated
 
 import typer
 
-from controller.cli import doctor, down, epoll, flood, policy, ps, report, run, runs, serve, shape, up, validate
+from controller.cli import (
+    allocators,
+    doctor,
+    down,
+    epoll,
+    flood,
+    policy,
+    ps,
+    report,
+    run,
+    runs,
+    serve,
+    shape,
+    up,
+    validate,
+)
 from controller.cli.console import DEBUG, complain, debugging, say
 from controller.testbed import ComposeError
 from nodes.errors import HarnessError, NetreserveError
@@ -25,7 +40,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (up.up, down.down, ps.ps, run.run, report.report, validate.validate, doctor.doctor, epoll.epoll2006, serve.serve):
+for verb in (
+    up.up,
+    down.down,
+    ps.ps,
+    run.run,
+    report.report,
+    validate.validate,
+    allocators.allocators,
+    doctor.doctor,
+    epoll.epoll2006,
+    serve.serve,
+):
     app.command()(verb)
 for name, group in (("policy", policy.app), ("shape", shape.app), ("flood", flood.app), ("runs", runs.app)):
     app.add_typer(group, name=name)
