@@ -57,7 +57,8 @@ class Line:
         self.limit_packets = queueing.queue_packets
         self._burst_packets = queueing.loss_burst_packets
         self._busy_ns = self._last_ns = 0
-        self._departures: deque[tuple[int, int]] = deque()
+        self._departures: deque[tuple[int, int, int]] = deque()
+        """Of trains in the queue: when the last packet leaves, how many there are, and how long one takes."""
         self._queued = 0
         self._in_burst = False
         self._sent_ns = 0
@@ -103,17 +104,7 @@ class Line:
 
     def _enqueue(self, now_ns: int, size_bytes: int, packets: int, spent_ns: int) -> int:
         """When the train has left the queue; sets `passed`."""
-        busy_ns = self._busy_ns
-        if busy_ns <= now_ns:
-            busy_ns = now_ns
-            if self._queued:
-                self._departures.clear()
-                self._queued = 0
-        else:
-            departures = self._departures
-            while departures and departures[0][0] <= now_ns:
-                self._queued -= departures.popleft()[1]
-        room = self.limit_packets + 1 - self._queued
+        room = self.limit_packets + 1 - self._waiting(now_ns)
         accepted = packets if packets <= room else max(room, 0)
         if accepted < packets:
             self.overflowed += packets - accepted
@@ -125,9 +116,22 @@ class Line:
         begin_ns = max(self._busy_ns, now_ns - min(spent_ns, needed_ns))
         self._busy_ns = left_ns = begin_ns + needed_ns
         if left_ns > now_ns:
-            self._departures.append((left_ns, accepted))
+            self._departures.append((left_ns, accepted, max(1, needed_ns // accepted)))
             self._queued += accepted
         return left_ns
+
+    def _waiting(self, now_ns: int) -> int:
+        """Packets in the queue, with the one that is leaving."""
+        departures = self._departures
+        if self._busy_ns <= now_ns:
+            if self._queued:
+                departures.clear()
+                self._queued = 0
+            return 0
+        while departures[0][0] <= now_ns:
+            self._queued -= departures.popleft()[1]
+        left_ns, packets, each_ns = departures[0]
+        return self._queued - packets + min(packets, -(-(left_ns - now_ns) // each_ns))
 
     def _befall(self, left_ns: int, now_ns: int) -> int:
         self._in_burst = self._in_burst and now_ns - self._sent_ns < BURST_SILENCE_NS
