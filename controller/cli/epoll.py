@@ -23,7 +23,7 @@ def epoll2006(
     cpus: Annotated[
         int, typer.Option(help="CPUs of the server, 1 to 16: interrupts on the first, the server on the last.")
     ] = 2,
-    requests: Annotated[int, typer.Option(help="Requests that are counted, after a warm-up.")] = 64,
+    requests: Annotated[int, typer.Option(help="Requests that are counted, after a warm-up.")] = 128,
     picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the sensitivity into a .png file.")] = None,
     json: Json = False,
 ) -> None:

@@ -44,7 +44,7 @@ class Load:
     response_bytes: int = 4096
     cache_bytes: int = 1 << 20
     """Of each CPU: that of the Opteron 844, whose costs of a bounce and a lock are used."""
-    requests: int = 64
+    requests: int = 128
     """Counted, after four times as many that fill caches, arrays and lists; rounded up to whole batches."""
 
     def __post_init__(self) -> None:

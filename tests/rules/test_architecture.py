@@ -12,7 +12,7 @@ PACKAGES = ("nodes", "controller", "traffic")
 def test_every_package_and_policy_is_on_the_map() -> None:
     text = (ROOT / "docs" / "explanation" / "architecture.md").read_text()
     tree = text.partition("## Folders and imports")[2].partition("```")[2].partition("```")[0]
-    named = set(re.findall(r"([a-z]+)/(?=\s|$)", tree, re.MULTILINE))
+    named = set(re.findall(r"([a-z0-9]+)/(?=\s|$)", tree, re.MULTILINE))
     folders = {path.parent.name for package in PACKAGES for path in (ROOT / package).rglob("__init__.py")}
     assert folders <= named
     there = {path.name for path in ROOT.rglob("*") if path.is_dir() and ".venv" not in path.parts}
