@@ -21,6 +21,8 @@ HEADERS_BYTES = 52
 """IPv4 and TCP headers with timestamps."""
 DUPLICATE_ACKS = 3
 """tcp_reordering: later segments that prove a hole."""
+SLOW_START = 2
+"""Messages sent for each that arrives after a timeout, so that their number doubles with every round trip."""
 
 
 class Carrier(Protocol):
@@ -48,7 +50,7 @@ class Stream:
     timer is here; without, whoever calls `retransmit` has it (the machine's)."""
 
     __slots__ = (
-        "_burst", "_carrier", "_deadline_ns", "_deliver", "_duplicates", "_fast_ns", "_loop", "_own_timer", "_rtt_ns",
+        "_carrier", "_deadline_ns", "_deliver", "_duplicates", "_fast_ns", "_loop", "_own_timer", "_rtt_ns",
         "outstanding", "owner", "retransmissions", "rto_ns", "timed_out", "waiting",
     )  # fmt: skip
 
@@ -67,7 +69,6 @@ class Stream:
         self._deadline_ns: int | None = None
         self._duplicates = 0
         self._fast_ns = -1
-        self._burst = 2
 
     def send(self, size_bytes: int, payload: Any) -> None:
         """A message, now or when the hole before it is closed."""
@@ -109,7 +110,6 @@ class Stream:
 
     def retransmit(self) -> bool:
         """The sender's timer ran out: the hole, or what has not arrived yet, is sent again. False when all has arrived."""
-        self._burst = 2
         if self.waiting and not self.outstanding:
             self._recover()
         if not self.outstanding:
@@ -145,12 +145,11 @@ class Stream:
             self._arm()
 
     def _recover(self) -> None:
-        """Slow start after a timeout."""
+        """Slow start after a timeout: two for each that arrived."""
         lost = [message for message in self.outstanding if not message.got and not message.under_way]
-        for message in lost[: self._burst]:
+        for message in lost[:SLOW_START]:
             self._transmit(message)
-        room = self._burst - len(lost)
-        self._burst *= 2
+        room = SLOW_START - len(lost)
         self.timed_out = len(lost) > 0 or bool(self.waiting)
         while self.waiting and (room > 0 or not lost):
             room -= 1
