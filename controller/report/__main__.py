@@ -29,6 +29,7 @@ def draw(task: Task) -> None:
 def main() -> None:
     """The process."""
     charts.bundle()
+    charts.warm()
     if given := sys.stdin.buffer.read():
         draw(msgspec.msgpack.decode(given, type=Task))
 

@@ -14,6 +14,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
+from controller.report.kept import kept
 from controller.report.timeline import Timeline
 
 WIDTH = 740
@@ -84,8 +85,15 @@ def paint(made: Spec, *, scale: float = 2.0) -> bytes:
 
 @cache
 def bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script that sets `vegaEmbed`: 0.9 MB, a second to make, once a process."""
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=_version())
+    """Vega, Vega-Lite and Vega-Embed as one script that sets `vegaEmbed`: 0.9 MB. It takes a second and a half to make, so
+    it is kept."""
+    name = f"vega-embed-{_version()}-{vl_convert.__version__}.js"
+    return kept(name, lambda: vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=_version()))
+
+
+def warm() -> None:
+    """Starts what draws pictures, half a second's work, before there is anything to draw."""
+    vl_convert.vegalite_to_svg({"data": {"values": [{}]}, "mark": "point"}, vl_version=_version())
 
 
 def _version() -> str:
