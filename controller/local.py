@@ -17,6 +17,8 @@ from typing import NamedTuple, Protocol, TypeVar
 import msgspec
 from msgspec import structs
 
+from controller.allocators.watch import AllocationWatch
+from controller.allocators.watch import AllocationWatch
 from controller.conclude import INTERRUPTED, conclude
 from controller.drawing import Drawing
 from controller.record import CycleEdge, NodeVerdict, Result, RunRow
@@ -50,16 +52,24 @@ class Local(NamedTuple):
     """Why it has no report (one line); empty when it has."""
 
 
-def run_here(scenario: Scenario, runs_folder: Path, *, url: str = "", heard: Heard | None = None) -> Local:
+def run_here(
+    scenario: Scenario, runs_folder: Path, *, url: str = "", heard: Heard | None = None, traced: bool = False
+) -> Local:
     """Carries out `scenario`. KeyboardInterrupt while it goes on ends it early: it is judged as far as it got. `url`:
-    another database than the runs folder's. Raises UsageError for a machine that cannot be, HarnessError when the record
-    cannot be written."""
+    another database than the runs folder's. `traced`: what is asked of packet allocators is recorded too. Raises UsageError
+    for a machine that cannot be, HarnessError when the record cannot be written."""
     drawing, started_ns = Drawing(), time.time_ns()
     try:
-        outcome = carry_out(Simulation(scenario, heard=heard))
+        simulation = Simulation(scenario, heard=heard)
+        watch = AllocationWatch(simulation) if traced else None
+        outcome = carry_out(simulation)
         record = _Record(scenario, outcome, runs_folder, started_ns)
+        if watch is not None:
+            watch.write(record.folder.path)
         drawing.draw(record.folder.path, record.result, outcome.samples, record.events)
         record.index(url)
+        if watch is not None:
+            watch.write(record.folder.path)
     except BaseException:
         drawing.drop()
         raise

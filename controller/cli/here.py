@@ -34,7 +34,7 @@ class Meter(Protocol):
         """`done_ns` of about `total_ns` of virtual time are simulated."""
 
 
-def carry_out(scenario: Scenario, runs: Path | None, *, json: bool) -> Result:
+def carry_out(scenario: Scenario, runs: Path | None, *, json: bool, traced: bool = False) -> Result:
     """Simulates, records and tells. Raises what `run_here` does."""
     with _meter(json=json) as meter, _stoppable() as stop:
 
@@ -42,7 +42,7 @@ def carry_out(scenario: Scenario, runs: Path | None, *, json: bool) -> Result:
             stop()
             meter.heard(done_ns, total_ns)
 
-        ended = run_here(scenario, runs_folder(runs), url=database_url(), heard=heard)
+        ended = run_here(scenario, runs_folder(runs), url=database_url(), heard=heard, traced=traced)
     if ended.problem:
         say(f"no report: {ended.problem}")
     if json:

@@ -20,6 +20,8 @@ from controller.cli.up import bring_up, heard
 from controller.cli.views import view_for
 from controller.scenario import Scenario, load, override_policy
 from controller.testbed import Testbed, find_root
+from nodes.errors import UsageError
+from nodes.errors import UsageError
 
 INTERRUPTED = 130
 
@@ -31,6 +33,10 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Instead of the scenario's own.", min=0)] = None,
     runs: Runs = None,
     keep: Annotated[bool, typer.Option("--keep/--down", help="What becomes of the containers afterwards.")] = True,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Record what is asked of packet allocators too (tier sim).")
+    ] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="Keep every request for packet memory (tier sim).")] = False,
     json: Json = False,
 ) -> None:
     """Run a scenario and judge it.
@@ -51,7 +57,9 @@ def run(
     if seed is not None:
         experiment = structs.replace(experiment, seed=seed)
     if experiment.tier == "sim":
-        raise typer.Exit(here.carry_out(experiment, runs, json=json).exit_code)
+        raise typer.Exit(here.carry_out(experiment, runs, json=json, traced=trace).exit_code)
+    if trace:
+        raise UsageError(f"--trace: tier {experiment.tier} records no allocations, tier sim does")
     raise typer.Exit(_in_containers(experiment, scenario, policy, seed, runs, keep=keep, json=json))
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from alloctraces import packets
+from alloctraces import JUNK_MIX, packets
 from clirunner import ROOT
 from scriptedcontroller import RUN, deadlocked
 
@@ -80,6 +80,21 @@ def test_a_run_is_named_as_everywhere(run_folder: Path, capsys: Capture) -> None
     assert json.loads(capsys.readouterr().out)["trace"].endswith("initiator-2.jsonl.gz")
     assert carry_out(["allocators", "tiny", "--node", "target-1"]) == 2
     assert "'target-1' is none of them" in capsys.readouterr().err
+
+
+def test_a_run_is_recorded_when_it_is_asked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("NETRESERVE_RUNS", str(tmp_path / "runs"))
+    scenario = tmp_path / "mix.yaml"
+    scenario.write_text(JUNK_MIX)
+    assert carry_out(["run", str(scenario), "--tier", "sim", "--trace"]) in (0, 1)
+    capsys.readouterr()
+    assert carry_out(["allocators", "latest", "--json", "--allocator", "slab"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["header"]["operations"] > 10_000 and said["header"]["node"] == "initiator-1"
+    assert carry_out(["run", str(ROOT / "scenarios" / "calm.yaml"), "--tier", "container", "--trace"]) == 2
+    assert "--trace: tier container records no allocations, tier sim does" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
