@@ -36,6 +36,7 @@ __all__ = [
     "parse",
     "policy_text",
     "schema",
+    "to_yaml",
 ]
 
 FILE_BYTES_MAX = 1 << 20
@@ -76,7 +77,12 @@ def parse(text: str, file: str = "", tier: str = "") -> Scenario:
 
 def dump(scenario: Scenario) -> str:
     """`scenario` as YAML with every setting written out."""
-    return yaml.safe_dump(SCENARIO.write(scenario), sort_keys=False, allow_unicode=True, width=120)
+    return to_yaml(SCENARIO.write(scenario))
+
+
+def to_yaml(document: dict[str, Any]) -> str:
+    """A scenario's document as a file has it."""
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
 
 
 def override_policy(scenario: Scenario, policy: str) -> Scenario:
