@@ -18,7 +18,6 @@ import msgspec
 from msgspec import structs
 
 from controller.allocators.watch import AllocationWatch
-from controller.allocators.watch import AllocationWatch
 from controller.conclude import INTERRUPTED, conclude
 from controller.drawing import Drawing
 from controller.record import CycleEdge, NodeVerdict, Result, RunRow
@@ -64,8 +63,6 @@ def run_here(
         watch = AllocationWatch(simulation) if traced else None
         outcome = carry_out(simulation)
         record = _Record(scenario, outcome, runs_folder, started_ns)
-        if watch is not None:
-            watch.write(record.folder.path)
         drawing.draw(record.folder.path, record.result, outcome.samples, record.events)
         record.index(url)
         if watch is not None:

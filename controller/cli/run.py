@@ -21,7 +21,6 @@ from controller.cli.views import view_for
 from controller.scenario import Scenario, load, override_policy
 from controller.testbed import Testbed, find_root
 from nodes.errors import UsageError
-from nodes.errors import UsageError
 
 INTERRUPTED = 130
 
@@ -36,7 +35,6 @@ def run(
     trace: Annotated[
         bool, typer.Option("--trace", help="Record what is asked of packet allocators too (tier sim).")
     ] = False,
-    trace: Annotated[bool, typer.Option("--trace", help="Keep every request for packet memory (tier sim).")] = False,
     json: Json = False,
 ) -> None:
     """Run a scenario and judge it.
