@@ -28,9 +28,9 @@ seed: 7
 """Under `none` the flood hangs it for ever; under `memalloc` it lives."""
 
 
-def small(changes: Mapping[str, object] | None = None, faults: str = "[]") -> Scenario:
-    """SMALL with `faults` (a YAML list) and with `changes` by dotted path."""
-    return vary(parse(f"{SMALL}faults: {faults}\n"), changes or {})
+def small(changes: Mapping[str, object] | None = None, faults: str = "[]", heal: str = "1 s") -> Scenario:
+    """SMALL with `faults` (a YAML list), another length of `heal`, and with `changes` by dotted path."""
+    return vary(parse(f"{SMALL.replace('heal: 1 s', f'heal: {heal}')}faults: {faults}\n"), changes or {})
 
 
 def recorded(outcome: Outcome) -> tuple[bytes, ...]:

@@ -1,0 +1,106 @@
+"""The proof of a hang: given for one that is for ever, and for nothing that can still be freed."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from smallworlds import small
+
+from controller.scenario import Scenario
+from controller.simulate import Simulation, judged, simulate
+from nodes.sim.cluster import Cluster
+from nodes.sim.proof import Proof, prove, quiet
+from nodes.units import SECOND_NS
+
+STALL = "[{kind: target, stalled: true, at: 1 s, duration: 59 s}]"
+
+
+def flooded(scenario: Scenario) -> Cluster:
+    """The world at the end of the flood phase."""
+    run = Simulation(scenario)
+    run.warm_up()
+    run.flood()
+    return run.cluster
+
+
+@pytest.fixture(scope="module")
+def hung() -> bytes:
+    """A machine that its flood hung for ever, pickled."""
+    return pickle.dumps(flooded(small()))
+
+
+def proved(world: bytes) -> Proof | None:
+    cluster: Cluster = pickle.loads(world)
+    return prove(cluster, "initiator-1")
+
+
+def test_a_hang_is_proved_with_its_closed_cycle_and_period(hung: bytes) -> None:
+    proof = proved(hung)
+    assert proof is not None
+    assert [edge.who_frees for edge in proof.cycle] == [edge.waiter for edge in (*proof.cycle[1:], proof.cycle[0])]
+    assert proof.period_ns == 120 * SECOND_NS
+    assert set(proof.pending.values()) == {1}
+    assert "120 s" in proof.sentence()
+
+
+def test_the_hang_is_what_comes_of_it_in_ten_minutes(hung: bytes) -> None:
+    """The proof says for ever; ten minutes of virtual time do not contradict it."""
+    cluster: Cluster = pickle.loads(hung)
+    work = cluster.initiators["initiator-1"].machine.workload
+    before = work.swap_in_pages, work.swap_out_pages, work.progress_pages
+    cluster.loop.run_until(600 * SECOND_NS)
+    assert (work.swap_in_pages, work.swap_out_pages, work.progress_pages) == before
+
+
+def test_a_machine_that_moves_is_not_proved_to_hang() -> None:
+    assert prove(flooded(small({"policy": "memalloc"})), "initiator-1") is None
+
+
+def test_a_machine_that_only_waits_for_its_target_is_not_proved_to_hang() -> None:
+    """Known good: it stands as still as a hung one, and goes on when the target does."""
+    scenario = small({"policy": "memalloc", "floods.0.rate": "10 pps"}, STALL, heal="60 s")
+    cluster = flooded(scenario)
+    assert not quiet(cluster)
+    assert prove(cluster, "initiator-1") is None
+    assert judged(simulate(scenario)).verdict == "healthy"
+
+
+def test_a_hang_that_a_pending_change_may_end_is_not_proved(hung: bytes) -> None:
+    """The cable of the target is pulled and put back: whether that helps or not, it is still to come."""
+    cluster: Cluster = pickle.loads(hung)
+    cluster.change_at(cluster.loop.now_ns + SECOND_NS, "target-1", None, None, None)
+    assert prove(cluster, "initiator-1") is None
+    cluster.loop.run_until(cluster.loop.now_ns + SECOND_NS)
+    assert prove(cluster, "initiator-1") is not None
+
+
+def test_nothing_is_proved_while_a_flood_goes_on() -> None:
+    run = Simulation(small({"phases.flood": "30 s"}))
+    run.warm_up()
+    run.flood()
+    again = Simulation(small())
+    again.warm_up()
+    again.cluster.flood(run.cluster.floods[0].junk)
+    again.cluster.loop.run_until(20 * SECOND_NS)
+    assert again.cluster.initiators["initiator-1"].machine.cycle()
+    assert prove(again.cluster, "initiator-1") is None
+
+
+def test_a_reader_that_empties_its_sockets_ends_what_would_hang() -> None:
+    """Known good beside known bad: the same flood, but somebody reads."""
+    scenario = small({"floods.0.reader": "fast"})
+    assert prove(flooded(scenario), "initiator-1") is None
+    assert judged(simulate(scenario)).verdict == "healthy"
+
+
+def test_other_machines_do_not_keep_a_hang_from_being_proved() -> None:
+    """Two machines on a target: each is proved alone, whatever the other one does."""
+    cluster = flooded(small({"nodes.initiator.count": 2}))
+    copy = pickle.dumps(cluster)
+    proofs = [prove(pickle.loads(copy), name) for name in ("initiator-1", "initiator-2")]
+    assert [proof.node for proof in proofs if proof] == ["initiator-1", "initiator-2"]
+
+
+def test_chance_on_the_links_does_not_keep_a_hang_from_being_proved() -> None:
+    assert prove(flooded(small({"links.data.loss": "1 %", "links.data.jitter": "50 us"})), "initiator-1")
