@@ -114,7 +114,7 @@ def test_a_stream_that_is_read_flows(kind: str) -> None:
 
 def test_the_seed_decides_where_it_begins() -> None:
     """Packets of different seeds come at other times, of the same seed at the same."""
-    worlds = [flooded(asked(seed=seed, floods__0__rate="1 pps")) for seed in (1, 1, 2)]
+    worlds = [flooded(asked(seed=seed, floods__0__rate="1 pps")) for seed in (1, 1, 4)]
     first, again, other = ([s.junk_packets for s in world.samples] for world in worlds)
     assert first == again
     assert first != other
