@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,7 +53,7 @@ def allocators(
         read_trace(path),
         allocator or (),
         memory_pages=(memory_bytes or 0) // PAGE_BYTES,
-        heard=lambda name: say(f"{name} ..."),
+        heard=_begun,
     )
     if json:
         print_json(_as_json(path, comparison))
@@ -60,6 +61,12 @@ def allocators(
         _print(comparison)
     if picture is not None:
         _draw(picture, comparison)
+
+
+def _begun(name: str) -> None:
+    """A long trace takes seconds for each allocator: a person wants to see that it goes on."""
+    if sys.stderr.isatty():
+        say(f"{name} ...")
 
 
 def _file(trace: str, node: str | None, runs: Path | None) -> Path:

@@ -102,7 +102,7 @@ def _panel(heading: str, height: int, fields: tuple[str, ...], comparison: Compa
             "field": "allocator",
             "type": "nominal",
             "scale": {"domain": names, "range": colours},
-            "legend": {"title": None, "orient": "top"},
+            "legend": {"title": None, "orient": "top", "symbolType": "stroke"},
         },
     }
     return {
