@@ -80,11 +80,11 @@ class LineView:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._points, self._before, self._done, self._folder = points, done, done, folder
-        self._tell, self._every_s, self._clock = tell, every_s, clock
+        self._say, self._every_s, self._clock = tell, every_s, clock
         self._began_s = self._told_s = clock()
 
     def __enter__(self) -> Self:
-        self._tell("started", {"folder": self._folder, "points": self._points, "computed": self._before})
+        self._say("started", {"folder": self._folder, "points": self._points, "computed": self._before})
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -96,8 +96,12 @@ class LineView:
         now_s = self._clock()
         if now_s - self._told_s >= self._every_s or self._done >= self._points:
             self._told_s = now_s
-            progress: dict[str, object] = {"points": self._points, "computed": self._done, "left_s": self._left_s(now_s)}
-            self._tell("progress", progress)
+            progress: dict[str, object] = {
+                "points": self._points,
+                "computed": self._done,
+                "left_s": self._left_s(now_s),
+            }
+            self._say("progress", progress)
 
     def close(self) -> None:
         """Nothing is left to do: lines stand as they are."""

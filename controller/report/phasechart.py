@@ -37,7 +37,7 @@ Row = dict[str, Any]
 def spec(grid: Grid, title: str) -> Spec:
     """The diagram: a panel for each of the grid's, on common axes."""
     shown = {cell.verdict for cell in grid.all() if cell.verdict}
-    order = [name for name in SWATCHES if name in shown]
+    order = [name for name in SWATCHES if name in shown] or ["healthy"]  # a legend of nothing has no size
     colours = {name: SWATCHES[name].colour for name in order}
     legend = {name: SWATCHES[name].label for name in order}
     rows = [_cell_row(grid, cell) for cell in grid.all() if cell.panel < PANELS_MAX]

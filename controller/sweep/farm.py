@@ -61,7 +61,9 @@ def _on_worker(scenario: Scenario, piece: Chunk, simulator: Simulator, code: str
     if owner and os.getpid() != owner:
         _belong_to(owner)
     if fingerprint() != code:
-        raise HarnessError("a worker runs another version of netreserve than this one: install the same everywhere")
+        changed = "netreserve's own code changed while the sweep went on: what was computed is kept; start again"
+        other = "a worker runs another version of netreserve than this one: install the same everywhere"
+        raise HarnessError(changed if owner else other)
     return carry_out(scenario, piece, simulator)
 
 

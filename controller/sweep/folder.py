@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterable
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -48,8 +49,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return Plan(parse(self.scenario, ASKED), self.axes, self.seeds)
 
 
+@cache
 def fingerprint() -> str:
-    """Of the code that decides what a point comes to: results of another code are not mixed with this one's."""
+    """Of the code that decides what a point comes to, as it was when this process first asked: results of another code are
+    not mixed with this one's."""
     found = sha256()
     for path in sorted({path for pattern in SOURCES for path in ROOT.glob(pattern)}):
         found.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

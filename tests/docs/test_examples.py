@@ -75,7 +75,7 @@ def test_every_command_exists(block: Block, command: str) -> None:
     found: Any = get_command(app)
     words = shlex.split(command)
     while hasattr(found, "commands"):
-        found = found.commands[words.pop(0)]
+        found = found.commands[words.pop(0) if words[0] in found.commands else "run"]  # sweep FILE: sweep run FILE
     if not {"--help", "-h"} & set(words):
         found.make_context(found.name, words)
 

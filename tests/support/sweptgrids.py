@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from controller.record import NodeVerdict
-from controller.scenario import Scenario, load
+from controller.scenario import Scenario, load, parse
 from controller.scenario.axes import axis
+from controller.sweep.folder import SweepFolder
 from controller.sweep.model import Plan, Row, SweptVerdict
 from controller.sweep.work import Simulated
 from controller.verdict import Judgement
@@ -76,3 +77,14 @@ expect:
 seed: 7
 """
 """A machine that is simulated in a few tenths of a second."""
+
+
+def begin(sweeps: Path) -> Path:
+    """A sweep of `tiny` in `sweeps` with all its rows; its folder."""
+    asked = Plan(parse(TINY), (axis("policy=none,memalloc"), axis("floods.0.rate=1k,9k")))
+    folder = SweepFolder.start(sweeps, asked)
+    folder.append(
+        rows(asked, lambda labels, *_: "healthy" if labels["policy"] == "memalloc" else "deadlocked").values()
+    )
+    folder.close()
+    return folder.path

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from clirunner import ROOT
 from scriptedcontroller import RUN, ScriptedController, deadlocked
+from sweptgrids import begin
 
 from controller.api import Progress
 from controller.cli.main import app, carry_out
@@ -67,6 +68,8 @@ def test_every_example_works(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     _record_a_run(tmp_path)
+    begin(tmp_path / "sweeps")
+    monkeypatch.setenv("NETRESERVE_SWEEPS", str(tmp_path / "sweeps"))
     monkeypatch.chdir(ROOT)
     controller.script = [
         Progress(

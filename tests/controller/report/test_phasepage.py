@@ -153,6 +153,11 @@ def test_a_part_of_a_sweep_can_be_looked_at(tmp_path: Path) -> None:
     assert "Not finished" in page and "7 of 144" in page
 
 
+def test_a_sweep_without_any_row_has_a_picture(tmp_path: Path) -> None:
+    written = phasepage.draw(swept(tmp_path, points=0))
+    assert written[1].read_bytes().startswith(b"\x89PNG")
+
+
 def test_what_comes_from_a_run_is_escaped(tmp_path: Path) -> None:
     asked = plan("floods.0.rate=1k,9k")
     made = rows(asked, lambda *_: "inconclusive")

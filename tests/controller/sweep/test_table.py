@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import duckdb
+from docpages import table as documented
 from sweptgrids import more_reserve_helps, plan, rows
 
 from controller.sweep import table
+from controller.sweep.folder import ASKED as ASKED_FILE
+from controller.sweep.folder import ROWS
 
 ASKED = plan("policy=none,memalloc", "nodes.initiator.min_free=1M..8M:log3", "floods.0.rate=1k,9k", seeds=2)
 
@@ -44,3 +48,13 @@ def test_a_sweep_that_has_only_begun_has_a_table_too(tmp_path: Path) -> None:
     plain, parquet = table.write(tmp_path, ASKED, {})
     assert len(plain.read_text().splitlines()) == 1
     assert duckdb.sql(f"select count(*) from '{parquet}'").fetchall() == [(0,)]
+
+
+def test_every_column_and_file_is_documented() -> None:
+    told = documented("sweep-folder", "Columns")
+    assert tuple(told) == table.FIGURES
+    for name, cells in told.items():
+        unit = re.search(r"_(ns|pages|drops|pages_per_s)$", name)
+        assert unit is None or cells[0] == {"drops": "packets", "pages_per_s": "pages/s"}.get(unit[1], unit[1]), name
+    files = set(documented("sweep-folder", "The sweep folder"))
+    assert {ASKED_FILE, ROWS, "table.csv", "table.parquet", "phase.html", "phase.png"} <= files
