@@ -7,7 +7,6 @@ head, and for a write a copy of the page), which the peer's acknowledgement free
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 
 from nodes.machine.allocators.base import Block, PacketAllocator
 from nodes.machine.allocators.slab import SlabAllocator
@@ -24,21 +23,22 @@ TX_HEAD_BYTES = 1024
 """An fclone head with its linear part (physics.md section 1, step 5)."""
 
 
-@dataclass(slots=True)
 class Request:
     """A block request from bio to completion."""
 
-    number: int
-    page: int
-    generation: int
-    is_write: bool
-    bio: Block | None
-    """None: one of the spares."""
-    tx: list[Block] = field(default_factory=list)
-    tx_bytes: int = 0
-    """What `tx` counts for under the network's cap."""
-    end_bytes: int = 0
-    """Position in the block stream after this request; 0 while it has not been sent."""
+    __slots__ = ("bio", "end_bytes", "generation", "is_write", "number", "page", "tx_bytes", "tx_copy", "tx_head")
+
+    def __init__(self, number: int, page: int, generation: int, is_write: bool, bio: Block | None) -> None:
+        self.number, self.page, self.generation, self.is_write = number, page, generation, is_write
+        self.bio = bio
+        """None: one of the spares."""
+        self.tx_head: Block | None = None
+        """While it is sent and not acknowledged; so is, for a write, the copy of its page."""
+        self.tx_copy: Block | None = None
+        self.tx_bytes = 0
+        """What both count for under the network's cap."""
+        self.end_bytes = 0
+        """Position in the block stream after this request; 0 while it has not been sent."""
 
 
 class BlockInitiator:
@@ -91,59 +91,73 @@ class BlockInitiator:
         request = Request(self._next, page, generation, is_write, bio)
         self._next += 1
         self.requests[request.number] = request
-        self.writes += is_write
-        self.unsent.append(request)
-        self.send(now_ns, out)
+        if is_write:
+            self.writes += 1
+        if self.unsent:
+            self.unsent.append(request)
+            self.send(now_ns, out)
+        elif not self._sent(request, now_ns, out):
+            self.unsent.append(request)
         return True
 
     def send(self, now_ns: int, out: list[Decision]) -> None:
         """Sends what waits for transmit memory, oldest first, as far as memory goes."""
-        while self.unsent:
-            request = self.unsent[0]
-            if not self.local and not self._take_tx(request):
-                return
-            self.unsent.popleft()
-            if not self.local:
-                self.sent_bytes += WRITE_HEADER_BYTES + (PAGE_BYTES if request.is_write else 0)
-                request.end_bytes = self.sent_bytes
-                self.unacked.append(request)
-                self.timer.on_sent(now_ns)
-            kind = WriteOut if request.is_write else ReadIn
-            out.append(kind(request.number, request.page, request.generation))
+        unsent = self.unsent
+        while unsent and self._sent(unsent[0], now_ns, out):
+            unsent.popleft()
 
-    def _take_tx(self, request: Request) -> bool:
-        size_bytes = TX_HEAD_BYTES + (PAGE_BYTES if request.is_write else 0)
-        if self.network.refuses(size_bytes, self.network.tx_bytes):
+    def _sent(self, request: Request, now_ns: int, out: list[Decision]) -> bool:
+        is_write = request.is_write
+        if not self.local:
+            if not self._take_tx(request, is_write):
+                return False
+            self.sent_bytes += WRITE_HEADER_BYTES + PAGE_BYTES if is_write else WRITE_HEADER_BYTES
+            request.end_bytes = self.sent_bytes
+            self.unacked.append(request)
+            self.timer.on_sent(now_ns)
+        if is_write:
+            out.append(WriteOut(request.number, request.page, request.generation))
+        else:
+            out.append(ReadIn(request.number, request.page, request.generation))
+        return True
+
+    def _take_tx(self, request: Request, is_write: bool) -> bool:
+        network, allocator = self.network, self.allocator
+        size_bytes = TX_HEAD_BYTES + PAGE_BYTES if is_write else TX_HEAD_BYTES
+        if network.refuses(size_bytes, network.tx_bytes):
             return False
-        head = self.allocator.data(TX_HEAD_BYTES, self._tx_floor)
+        head = allocator.data(TX_HEAD_BYTES, self._tx_floor)
         if head is None:
             return False
-        request.tx.append(head)
-        if request.is_write:
-            copy = self.allocator.data(PAGE_BYTES, self._tx_floor)
-            if copy is None:
-                self._drop_tx(request)
+        if is_write:
+            request.tx_copy = allocator.data(PAGE_BYTES, self._tx_floor)
+            if request.tx_copy is None:
+                allocator.release(head)
                 return False
-            request.tx.append(copy)
-        self.network.tx_bytes += size_bytes
+        request.tx_head = head
+        network.tx_bytes += size_bytes
         request.tx_bytes = size_bytes
         return True
 
     def _drop_tx(self, request: Request) -> None:
-        for block in request.tx:
-            self.allocator.release(block)
-        request.tx.clear()
+        if request.tx_head is None:
+            return
+        self.allocator.release(request.tx_head)
+        request.tx_head = None
+        if request.tx_copy is not None:
+            self.allocator.release(request.tx_copy)
+            request.tx_copy = None
         self.network.tx_bytes -= request.tx_bytes
         request.tx_bytes = 0
 
     def acked(self, acked_bytes: int, now_ns: int) -> None:
         """The peer has all bytes of the stream up to `acked_bytes`: their copies are freed."""
-        progress = False
-        while self.unacked and self.unacked[0].end_bytes <= acked_bytes:
-            self._drop_tx(self.unacked.popleft())
-            progress = True
-        if progress:
-            self.timer.on_progress(now_ns, bool(self.unacked))
+        unacked = self.unacked
+        if not unacked or unacked[0].end_bytes > acked_bytes:
+            return
+        while unacked and unacked[0].end_bytes <= acked_bytes:
+            self._drop_tx(unacked.popleft())
+        self.timer.on_progress(now_ns, bool(unacked))
 
     def complete(self, number: int, now_ns: int) -> Request | None:
         """A reply came: the request is over, its bio and what is left of its transmit memory are free. None for a number
@@ -158,7 +172,8 @@ class BlockInitiator:
             self.spare_bios += 1
         else:
             self.kernel.release(request.bio)
-        self.writes -= request.is_write
+        if request.is_write:
+            self.writes -= 1
         return request
 
     def send_again(self, now_ns: int, out: list[Decision]) -> None:

@@ -94,12 +94,12 @@ class Card:
         return slots
 
     def with_heads(self, slots: list[Slot]) -> list[Slot] | None:
-        """Buffers out of the ring, each with a head allocated now; None, and nothing taken, when one is lacking."""
+        """Buffers out of the ring, each with a head allocated now; None, and nothing taken, when one is lacking. A debt at
+        its limit does not refuse a head: the packet pays for it at once (in 2005 it stood in the ring with the data)."""
         debt = self.debt
         whole: list[Slot] = []
         for _, data in slots:
-            reserve = NO_RESERVE if self.debt >= self.debt_max > 0 else self.head_reserve
-            head = self.allocator.head(self.floor_pages, reserve, data)
+            head = self.allocator.head(self.floor_pages, self.head_reserve, data)
             if head is None:
                 for taken, _ in whole:
                     assert taken is not None
@@ -179,7 +179,7 @@ class Card:
         """Tries what a small packet would need and gives it back: exact for every allocator, and leaves no trace."""
         lowest, wanted = self.pool.lowest, self.pool.kswapd_wanted
         copied = self.fixed_slots or self.swaps
-        indebted = self.debt >= self.debt_max > 0
+        indebted = copied and self.debt >= self.debt_max > 0
         reserve = NO_RESERVE if indebted else self.copy_reserve if self.fixed_slots else self.ring_reserve
         length = COPY_BYTES if self.fixed_slots else self.nic.data_bytes
         data: Block | None = self.allocator.data(length, self.floor_pages, reserve) if copied else None

@@ -50,8 +50,8 @@ def debt_bounded(machine: Machine) -> None:
         assert 0 <= card.debt <= card.debt_max
 
 
-def cap_kept(machine: Machine) -> None:
-    """What counts under the network's cap adds up, and is above it by no more than every socket's floor and a packet."""
+def network_memory_adds_up(machine: Machine) -> None:
+    """What counts under the network's cap is what sockets and requests hold."""
     network, block = machine.network, machine.block
     sockets = machine.receiver.sockets.values()
     assert network.rx_bytes == sum(socket.held_bytes for socket in sockets)
@@ -77,14 +77,14 @@ def strangers_hold_nothing_marked(machine: Machine) -> None:
 
 def guard_floors(machine: Machine) -> None:
     """From now on every page that an actor of `machine` takes is checked against the floor of its class, whatever floor the
-    actor itself claims: the application and bios stop at min, reception at 3/8 min unless the policy opens the reserve to
-    it, transmission where the policy says (physics.md sections 2 and 12)."""
-    pool, receiver, block, workload = machine.pool, machine.receiver, machine.block, machine.workload
+    actor itself claims: the application and bios stop at min, reception at the policy's floor unless the policy opens the
+    reserve to it, transmission where the policy says (physics.md sections 2 and 12)."""
+    pool, cards, block, workload = machine.pool, machine.receivers, machine.block, machine.workload
     take, actors = pool.take, ["nobody"]
 
     def floor_of(actor: str) -> int:
         if actor == "reception":
-            return 0 if receiver.may_use_reserve() else pool.marks.atomic_floor
+            return 0 if any(card.may_use_reserve() for card in cards) else machine.policy.rx_floor(pool.marks)
         return machine.policy.tx_floor(pool.marks) if actor == "transmission" else pool.marks.kernel_floor
 
     def guarded(floor_pages: int) -> bool:
@@ -105,8 +105,9 @@ def guard_floors(machine: Machine) -> None:
         setattr(owner, method, outer)
 
     pool.take = guarded  # type: ignore[method-assign]
-    for method in ("packet", "refill", "run_timers", "missing"):
-        acting(receiver, method, "reception")
+    for card in cards:
+        for method in ("packet", "refill", "run_timers", "missing"):
+            acting(card, method, "reception")
     acting(block, "start", "a bio")
     acting(block, "send", "transmission")
     acting(workload, "run", "the application")
@@ -120,5 +121,5 @@ INVARIANTS = (
     bios_bounded,
     strangers_hold_nothing_marked,
     debt_bounded,
-    cap_kept,
+    network_memory_adds_up,
 )

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from msgspec import Struct
+
 from nodes.config import PolicySpec
 
 NO_SOCKET = -1
@@ -33,8 +35,7 @@ class Verdict(IntEnum):
 # ---- in
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(Struct, frozen=True):
     """The target answered a request. `error` is an errno, 0 for success."""
 
     request: int
@@ -73,16 +74,14 @@ MachineEvent = Completed | SocketRead | Reconnected | PolicyChanged | MinFreeCha
 # ---- out
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
+class Touch(Struct, frozen=True):
     """The application dirtied `page`, for the `generation`-th time: the driver writes the pattern into real memory."""
 
     page: int
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class WriteOut:
+class WriteOut(Struct, frozen=True):
     """Send `page` (holding `generation`) to its slot on the swap device as request number `request`."""
 
     request: int
@@ -90,8 +89,7 @@ class WriteOut:
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReadIn:
+class ReadIn(Struct, frozen=True):
     """Fetch `page` from its slot as request number `request`; it must hold `generation`."""
 
     request: int
@@ -99,8 +97,7 @@ class ReadIn:
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class Discard:
+class Discard(Struct, frozen=True):
     """The frame of `page` is free again: the driver gives the real memory back."""
 
     page: int

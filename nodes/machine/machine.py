@@ -39,7 +39,7 @@ from nodes.machine.reclaim import Reclaim
 from nodes.machine.signature import signature_of
 from nodes.machine.train import receive_train
 from nodes.machine.watermarks import Watermarks
-from nodes.machine.workload import TaskState, Workload
+from nodes.machine.workload import TaskState, Workload, sooner
 from nodes.units import MS_NS
 
 APP_STALLED_NS = 100 * MS_NS
@@ -142,6 +142,11 @@ class Machine:
             case MinFreeChanged(min_free_pages):
                 self._change(self.policy_spec, min_free_pages)
 
+    def completed(self, requests: Sequence[int], error: int, now_ns: int) -> None:
+        """The target answered `requests`, all with `error`: exactly what as many `Completed` would do."""
+        for number in requests:
+            self._completed(number, error, now_ns)
+
     def _completed(self, number: int, error: int, now_ns: int) -> None:
         request = self.block.complete(number, now_ns)
         if request is None:
@@ -153,7 +158,8 @@ class Machine:
             self.workload.write_failed(page)
         elif request.is_write:
             self.workload.written(page)
-            self._out.append(Discard(page))
+            if self.workload.tells_pages:
+                self._out.append(Discard(page))
         elif error or self.workload.dead:
             self._read_lost(page)
         else:
@@ -213,12 +219,10 @@ class Machine:
 
     def next_deadline_ns(self) -> int | None:
         """Poll again no later than this; None: only after the next input."""
-        deadlines = (
-            *(receiver.next_deadline_ns() for receiver in self.receivers),
-            self.workload.next_deadline_ns(),
-            self.block.timer.deadline_ns,
-        )
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        soonest = sooner(self.workload.next_deadline_ns(), self.block.timer.deadline_ns)
+        for receiver in self.receivers:
+            soonest = sooner(soonest, receiver.next_deadline_ns())
+        return soonest
 
     # ---- reports
 
@@ -232,7 +236,7 @@ class Machine:
 
     def waits(self) -> tuple[Wait, ...]:
         """The wait-for graph of the moment."""
-        return wait_graph.waits(self.workload, self.reclaim, self.block, self.storage)
+        return wait_graph.waits(self.workload, self.reclaim, self.block, self.storage, self.receiver)
 
     def cycle(self) -> tuple[Wait, ...]:
         """The closed cycle in it, or nothing."""

@@ -6,7 +6,7 @@ slot per page in the same order, so what it sends in one go mostly lies side by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nodes.machine.events import Decision, ReadIn, WriteOut
@@ -29,24 +29,24 @@ class Transfer:
         return len(self.requests)
 
 
-def merged(decisions: Iterable[Decision]) -> Iterator[Decision | Transfer]:
+def merged(decisions: Iterable[Decision]) -> list[Decision | Transfer]:
     """`decisions` with every run of writes, or of reads, to neighbouring pages made one Transfer. I/O keeps its order;
     what is no I/O may overtake it, which is safe: a page under I/O is neither touched nor discarded in the same poll."""
+    out: list[Decision | Transfer] = []
     transfer: Transfer | None = None
+    following = -1
     for decision in decisions:
-        if not isinstance(decision, WriteOut | ReadIn):
-            yield decision
+        if not isinstance(decision, (WriteOut, ReadIn)):
+            out.append(decision)
             continue
-        is_write = isinstance(decision, WriteOut)
-        if transfer is None or not _joins(transfer, is_write, decision.page):
+        is_write, page = isinstance(decision, WriteOut), decision.page
+        if transfer is None or page != following or transfer.is_write is not is_write or transfer.pages == PAGES_MAX:
             if transfer is not None:
-                yield transfer
-            transfer = Transfer(is_write, decision.page, [], [])
+                out.append(transfer)
+            transfer = Transfer(is_write, page, [], [])
+        following = page + 1
         transfer.requests.append(decision.request)
         transfer.generations.append(decision.generation)
     if transfer is not None:
-        yield transfer
-
-
-def _joins(transfer: Transfer, is_write: bool, page: int) -> bool:
-    return transfer.is_write == is_write and page == transfer.first + transfer.pages and transfer.pages < PAGES_MAX
+        out.append(transfer)
+    return out

@@ -33,7 +33,7 @@ class Receiver(Card):
         self.sockets: dict[int, Socket] = {}
         self.rx_packets = self.early_drops = self.rcvbuf_drops = 0
         self.no_buffer_drops = self.block_drops = self.junk_packets = 0
-        self._true_bytes = HEAD_BYTES + nic.data_bytes
+        self.true_bytes = HEAD_BYTES + nic.data_bytes
         """What a packet counts for in its socket and under the cap."""
         self._copied_bytes = COPY_BYTES if nic.refill != "fixed" else nic.data_bytes
         self._copybreak_bytes = nic.copybreak_bytes if nic.refill != "fixed" else 1 << 62
@@ -81,8 +81,8 @@ class Receiver(Card):
         count = len(queue) if packets is None else min(packets, len(queue))
         for _ in range(count):
             release(allocator, queue.popleft(), cpu)
-        socket.held_bytes -= count * self._true_bytes
-        self.network.rx_bytes -= count * self._true_bytes
+        socket.held_bytes -= count * self.true_bytes
+        self.network.rx_bytes -= count * self.true_bytes
 
     # ---- packets
 
@@ -186,8 +186,8 @@ class Receiver(Card):
         if socket is not None:
             if socket.held_bytes >= socket.rcvbuf_bytes:
                 return True
-            return self._capped and self.network.refuses(segments * self._true_bytes, socket.held_bytes)
-        return self._capped and number == BLOCK_SOCKET and self.network.refuses(segments * self._true_bytes, 0)
+            return self._capped and self.network.refuses(segments * self.true_bytes, socket.held_bytes)
+        return self._capped and number == BLOCK_SOCKET and self.network.refuses(segments * self.true_bytes, 0)
 
     def _queue(self, socket: Socket, slot: Slot) -> None:
         head, data = slot
@@ -196,8 +196,8 @@ class Receiver(Card):
             self.allocator.release(head)
             slot = (None, data)
         socket.queue.append(slot)
-        socket.held_bytes += self._true_bytes
-        self.network.rx_bytes += self._true_bytes
+        socket.held_bytes += self.true_bytes
+        self.network.rx_bytes += self.true_bytes
         self.junk_packets += 1
 
     # ---- the ways a packet is lost

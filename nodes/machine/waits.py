@@ -5,49 +5,64 @@ The steps are those of physics.md section 1. An edge is present only while its w
 
 from __future__ import annotations
 
-from nodes.machine.block import BlockInitiator
+from collections import deque
+
+from nodes.machine.allocators.nta import NtaAllocator
+from nodes.machine.block import TX_HEAD_BYTES, BlockInitiator
 from nodes.machine.events import Wait
+from nodes.machine.network_memory import NetworkMemory
 from nodes.machine.receive import Receiver
 from nodes.machine.reclaim import Reclaim
 from nodes.machine.workload import TaskState, Workload
+from nodes.units import PAGE_BYTES
 
 APPLICATION, KSWAPD, REPLY = "application", "kswapd", "storage reply"
 REFILL, WORKER, COPY, HEAD = "ring refill", "refill worker", "packet copy", "packet head"
-TRANSMIT = "block transmit"
+TRANSMIT, JUNK = "block transmit", "junk in sockets"
 TX_PAGES = 2
 """What a write may need to be sent: a page for the copy of its data and one for its head."""
 
 
-def waits(workload: Workload, reclaim: Reclaim, block: BlockInitiator, receiver: Receiver) -> tuple[Wait, ...]:
-    """All edges of the moment."""
-    edges = [*_application(workload), *_kswapd(workload, reclaim, block), *_reply(block, receiver)]
+def waits(
+    workload: Workload, reclaim: Reclaim, block: BlockInitiator, storage: Receiver, junk: Receiver
+) -> tuple[Wait, ...]:
+    """All edges of the moment. `storage` is the card that replies come through, `junk` the one whose sockets strangers
+    fill; often they are one."""
+    edges = [
+        *_application(workload, block),
+        *_kswapd(workload, reclaim, block),
+        *_reply(block, storage, storage is not junk),
+    ]
+    edges += _held_by_junk(edges, junk)
     return tuple(edges)
 
 
 def cycle(edges: tuple[Wait, ...]) -> tuple[Wait, ...]:
-    """The closed part of the graph, starting at its first waiter in the order of `edges`; empty when nothing is closed."""
+    """The shortest closed part of the graph; of several, the one that has the first waiter in the order of `edges`, which
+    it starts at. Empty when nothing is closed."""
     by_waiter: dict[str, list[Wait]] = {}
     for edge in edges:
         by_waiter.setdefault(edge.waiter, []).append(edge)
-    for start in by_waiter:
-        path = _path_back(start, start, by_waiter, ())
-        if path:
+    closed = [path for start in by_waiter if (path := _path_back(start, by_waiter))]
+    return min(closed, key=len, default=())
+
+
+def _path_back(start: str, by_waiter: dict[str, list[Wait]]) -> tuple[Wait, ...]:
+    """The shortest way from `start` back to it, or nothing: breadth first."""
+    paths: deque[tuple[Wait, ...]] = deque((edge,) for edge in by_waiter[start])
+    reached: set[str] = set()
+    while paths:
+        path = paths.popleft()
+        node = path[-1].who_frees
+        if node == start:
             return path
+        if node not in reached:
+            reached.add(node)
+            paths.extend((*path, edge) for edge in by_waiter.get(node, ()))
     return ()
 
 
-def _path_back(node: str, start: str, by_waiter: dict[str, list[Wait]], path: tuple[Wait, ...]) -> tuple[Wait, ...]:
-    for edge in by_waiter.get(node, ()):
-        if edge.who_frees == start:
-            return (*path, edge)
-        if all(edge.who_frees != seen.waiter for seen in (*path, edge)):
-            found = _path_back(edge.who_frees, start, by_waiter, (*path, edge))
-            if found:
-                return found
-    return ()
-
-
-def _application(workload: Workload) -> list[Wait]:
+def _application(workload: Workload, block: BlockInitiator) -> list[Wait]:
     pool = workload.pool
     edges = []
     if frameless := workload.waiting(TaskState.NEEDS_FRAME):
@@ -68,13 +83,25 @@ def _application(workload: Workload) -> list[Wait]:
                 "physics.md section 1 step 12",
             )
         )  # fmt: skip
+    if writing := workload.waiting(TaskState.WRITEBACK):
+        edges.append(
+            Wait(
+                APPLICATION, "pages written", writing, 0, TRANSMIT if _none_sent(block) else REPLY,
+                f"{writing} task(s) wait for a page that is being written, before it can be read back",
+                "physics.md section 1 steps 2-12",
+            )
+        )  # fmt: skip
     return edges
+
+
+def _none_sent(block: BlockInitiator) -> bool:
+    return bool(block.unsent) and not block.sent
 
 
 def _kswapd(workload: Workload, reclaim: Reclaim, block: BlockInitiator) -> list[Wait]:
     if not reclaim.awake or not block.writes:
         return []
-    if block.unsent and not block.sent:
+    if _none_sent(block):
         return _transmit(workload, block)
     why = f"kswapd frees a page only when one of {block.writes} writes under way is answered"
     if block.blocked_on == "bio":
@@ -90,30 +117,78 @@ def _kswapd(workload: Workload, reclaim: Reclaim, block: BlockInitiator) -> list
 
 def _transmit(workload: Workload, block: BlockInitiator) -> list[Wait]:
     """Requests are there and none could be sent: the receive side has taken what the send side needed."""
-    pool, waiting = workload.pool, len(block.unsent)
+    pool, waiting, network = workload.pool, len(block.unsent), block.network
+    unsent = Wait(KSWAPD, "writes sent", 1, 0, TRANSMIT, f"{waiting} request(s) have a bio and cannot be sent",
+                  "physics.md section 1 step 5")  # fmt: skip
+    size_bytes = TX_HEAD_BYTES + (PAGE_BYTES if block.unsent[0].is_write else 0)
+    if network.refuses(size_bytes, network.tx_bytes):
+        return [unsent, _over_cap(TRANSMIT, size_bytes, network)]
     return [
-        Wait(KSWAPD, "writes sent", 1, 0, TRANSMIT, f"{waiting} request(s) have a bio and cannot be sent",
-             "physics.md section 1 step 5"),
+        unsent,
         Wait(TRANSMIT, "free pages", TX_PAGES, pool.free, KSWAPD, f"a write takes up to {TX_PAGES} pages: copy and head",
              "physics.md section 1 step 5"),
     ]  # fmt: skip
 
 
-def _reply(block: BlockInitiator, receiver: Receiver) -> list[Wait]:
-    missing = receiver.missing() if block.sent else ""
-    if not missing:
+def _reply(block: BlockInitiator, receiver: Receiver, own_card: bool) -> list[Wait]:
+    if not block.sent:
         return []
-    marks, free = receiver.pool.marks, receiver.pool.free
+    missing = receiver.missing()
+    if not missing:
+        size_bytes = receiver.true_bytes
+        return [_over_cap(REPLY, size_bytes, receiver.network)] if receiver.network.refuses(size_bytes, 0) else []
     resource, who, why, source = _MISSING[missing]
-    floor = marks.kernel_floor if missing == "queue" else marks.atomic_floor
+    who += " of the storage card" if own_card else ""
+    return [Wait(REPLY, resource, 1, 0, who, why, source), *_memory(who, missing, receiver)]
+
+
+def _memory(who: str, missing: str, receiver: Receiver) -> list[Wait]:
+    """What the one who fills the ring, or takes a copy or a head, waits for: pages, or room in a pool of its own."""
+    marks, free = receiver.pool.marks, receiver.pool.free
+    floor = marks.kernel_floor if missing == "queue" else receiver.floor_pages
     if receiver.nic.reserve_always:
         floor = 0
-    if missing == "head" and (receiver.fixed_slots or receiver.nic.refill == "swap"):
+    if missing == "head" and (receiver.fixed_slots or receiver.swaps):
         floor += 1  # the copy's data comes first and takes a page
-    return [
-        Wait(REPLY, resource, 1, 0, who, why, source),
-        Wait(who, "free pages", floor + 1, free, KSWAPD, _NEEDS_PAGE.format(floor + 1), "physics.md section 2"),
-    ]
+    pages = Wait(who, "free pages", floor + 1, free, KSWAPD, _NEEDS_PAGE.format(floor + 1), "physics.md section 2")
+    room_bytes = _pool_room_bytes(receiver)
+    if room_bytes is None or missing in ("head", "queue"):
+        return [pages]
+    why = "packet data comes from the pool of CPU 0 alone, and strangers' packets fill it"
+    pool = Wait(who, "bytes of the packet pool", receiver.nic.data_bytes, room_bytes, JUNK, why, "physics.md section 7")
+    return [pool, pages] if free <= floor else [pool]
+
+
+def _pool_room_bytes(receiver: Receiver) -> int | None:
+    """The longest free piece of the pool that packets are received into; None: packets have no pool of their own."""
+    allocator = getattr(receiver.allocator, "allocator", receiver.allocator)  # a recorder stands in front of it
+    if not isinstance(allocator, NtaAllocator):
+        return None
+    return max(0, allocator.pools[0].nonempty.bit_length() - 1) * allocator.shape.unit_bytes
+
+
+def _over_cap(who: str, size_bytes: int, network: NetworkMemory) -> Wait:
+    room_bytes = max(0, network.cap_bytes - network.rx_bytes - network.tx_bytes)
+    why = f"all sockets together hold {network.rx_bytes >> 10} KiB, and {network.cap_bytes >> 10} KiB is the cap"
+    return Wait(
+        who, "bytes of network memory", size_bytes, room_bytes, JUNK, why, "physics.md section 1 way C, section 8"
+    )
+
+
+def _held_by_junk(edges: list[Wait], junk: Receiver) -> list[Wait]:
+    """Pages could also come from strangers' packets, were they read; the application that reads them waits itself."""
+    held_pages = junk.held_bytes // PAGE_BYTES
+    found = [
+        Wait(edge.waiter, edge.resource, edge.need, edge.have, JUNK,
+             f"packets in sockets hold about {held_pages} pages", "physics.md section 1 way B")
+        for edge in edges
+        if edge.resource == "free pages" and edge.waiter != APPLICATION and 0 < edge.need - edge.have <= held_pages
+    ]  # fmt: skip
+    if found or any(edge.who_frees == JUNK for edge in edges):
+        full = sum(bool(socket.queue) for socket in junk.sockets.values())
+        why = f"{full} socket(s) keep their packets until they are read, and their readers wait like everybody"
+        found.append(Wait(JUNK, "sockets read", full, 0, APPLICATION, why, "physics.md section 1 way B"))
+    return found
 
 
 _NEEDS_PAGE = "it needs a page, and gets one only when at least {} are free"

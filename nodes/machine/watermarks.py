@@ -5,8 +5,6 @@ Source: physics.md section 2 (mm/page_alloc.c of Linux 6.1.192 and 6.12.117, whi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from math import isqrt
 
 from nodes.errors import UsageError
@@ -24,13 +22,22 @@ def min_free_pages_default(memory_pages: int) -> int:
     return min(max(kib, MIN_FREE_KIB_LEAST), MIN_FREE_KIB_MOST) * 1024 // PAGE_BYTES
 
 
-@dataclass(frozen=True)
 class Watermarks:
-    """Marks of one zone, in pages. A request of a class succeeds while free pages are *above* its floor."""
+    """Marks of one zone, in pages, and the floor of each class: its requests succeed while free pages are *above* that.
+    Not to be changed; `of` makes them."""
 
-    min_pages: int
-    low_pages: int
-    high_pages: int
+    __slots__ = ("atomic_floor", "half_floor", "high_pages", "kernel_floor", "low_pages", "memalloc_floor", "min_pages")
+
+    def __init__(self, min_pages: int, low_pages: int, high_pages: int) -> None:
+        self.min_pages, self.low_pages, self.high_pages = min_pages, low_pages, high_pages
+        self.kernel_floor = min_pages
+        """GFP_KERNEL, GFP_NOIO, GFP_HIGHUSER, GFP_NOWAIT: min."""
+        self.half_floor = min_pages - min_pages // 2
+        """__GFP_HIGH that may sleep, GFP_ATOMIC with __GFP_NOMEMALLOC, and the throttle of direct reclaim: 1/2 min."""
+        self.atomic_floor = self.half_floor - self.half_floor // 4
+        """GFP_ATOMIC: half, then a quarter of the rest off: 3/8 min."""
+        self.memalloc_floor = 0
+        """__GFP_MEMALLOC and PF_MEMALLOC: the whole reserve."""
 
     @classmethod
     def of(cls, min_pages: int, memory_pages: int) -> Watermarks:
@@ -46,23 +53,3 @@ class Watermarks:
                 f" hold: the marks must leave room in memory"
             )
         return marks
-
-    @property
-    def kernel_floor(self) -> int:
-        """GFP_KERNEL, GFP_NOIO, GFP_HIGHUSER, GFP_NOWAIT: min."""
-        return self.min_pages
-
-    @cached_property
-    def half_floor(self) -> int:
-        """__GFP_HIGH that may sleep, GFP_ATOMIC with __GFP_NOMEMALLOC, and the throttle of direct reclaim: 1/2 min."""
-        return self.min_pages - self.min_pages // 2
-
-    @cached_property
-    def atomic_floor(self) -> int:
-        """GFP_ATOMIC: half, then a quarter of the rest off: 3/8 min."""
-        return self.half_floor - self.half_floor // 4
-
-    @property
-    def memalloc_floor(self) -> int:
-        """__GFP_MEMALLOC and PF_MEMALLOC: the whole reserve, down to 0."""
-        return 0

@@ -83,6 +83,8 @@ class Workload:
         self.progress_pages = self.swap_in_pages = self.swap_out_pages = 0
         self.last_progress_ns = now_ns
         self.dead = False
+        self.tells_pages = True
+        """Touches and discards are told; a driver without real memory has no use for them."""
 
     def run(self, now_ns: int, out: list[Decision]) -> None:
         """Lets every task that can run work until it blocks or its pace says wait."""
@@ -137,7 +139,8 @@ class Workload:
     def _dirty(self, task: Task, page: int, now_ns: int, out: list[Decision]) -> None:
         self.states[page] = PageState.RESIDENT
         self.generations[page] += 1
-        out.append(Touch(page, self.generations[page]))
+        if self.tells_pages:
+            out.append(Touch(page, self.generations[page]))
         self.last_progress_ns = now_ns
         task.page = None
 
@@ -201,10 +204,17 @@ class Workload:
         """When the next running task is due, or the next round of direct reclaim."""
         if self.dead:
             return None
-        due = []
+        due_ns: int | None = None
         for task in self.tasks:
             if task.state is TaskState.NEEDS_FRAME:
-                due.append(task.retry_ns)
+                due_ns = sooner(due_ns, task.retry_ns)
             elif task.state is TaskState.RUNNING:
-                due.append(self.next_ns)
-        return min(due, default=None)
+                due_ns = sooner(due_ns, self.next_ns)
+        return due_ns
+
+
+def sooner(one_ns: int | None, other_ns: int | None) -> int | None:
+    """The earlier of two deadlines; None is none."""
+    if one_ns is None or (other_ns is not None and other_ns < one_ns):
+        return other_ns
+    return one_ns

@@ -180,7 +180,7 @@ def record(machine: Machine, clock: Clock, operations_max: int = OPERATIONS_MAX)
     """Records everything that `machine` asks of its packet allocator from now on. Bios are not among it: they come from the
     kernel's own slab."""
     recorder = Recorder(machine.allocator, machine.pool, clock, operations_max)
-    assert not any(request.tx for request in machine.block.requests.values()), (
+    assert not any(request.tx_head for request in machine.block.requests.values()), (
         "recording begins before the first request"
     )
     for receiver in machine.receivers:

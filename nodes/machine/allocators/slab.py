@@ -24,7 +24,7 @@ class Slab:
     def __init__(self, cache: Cache, marked: bool) -> None:
         self.cache = cache
         self.marked = marked
-        self.used = 0
+        self.used = 1
 
 
 class Odd:
@@ -70,11 +70,14 @@ class Cache:
         return None
 
     def _new_slab(self, partial: dict[Slab, None], *, marked: bool) -> Slab:
+        """A slab with its first object taken; a page that is one object never has room."""
         self.allocator.pages += 1
         self.slabs += 1
+        self.allocations += 1
         slab = Slab(self, marked)
-        partial[slab] = None
-        return self._object_of(slab, partial)
+        if self.capacity > 1:
+            partial[slab] = None
+        return slab
 
     def _object_of(self, slab: Slab, partial: dict[Slab, None]) -> Slab:
         self.allocations += 1
@@ -143,11 +146,12 @@ class SlabAllocator:
         """See PacketAllocator."""
         if cpu:
             self._cross_cpu_releases += 1
-        if isinstance(block, Odd):
-            self._slack_bytes -= block.slack_bytes
-            block = block.slab
-        assert isinstance(block, Slab)
-        block.cache.give(block)
+        if isinstance(block, Slab):
+            block.cache.give(block)
+            return
+        assert isinstance(block, Odd)
+        self._slack_bytes -= block.slack_bytes
+        block.slab.cache.give(block.slab)
 
     def stats(self) -> AllocatorStats:
         """See PacketAllocator."""
