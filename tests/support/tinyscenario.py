@@ -19,6 +19,7 @@ QUARTER = {
     "nodes.initiator.working_set": "24 MiB",
     "nodes.initiator.min_free": "1 MiB",
     "nodes.initiator.touch_rate": "4 kpages/s",
+    "floods.0.rcvbuf": "1 MiB",
     "phases.warmup": "3 s",
     "phases.flood": "3 s",
     "phases.heal": "1 s",

@@ -1,0 +1,95 @@
+"""`netreserve compare`: recorded runs, or policies of a scenario, side by side."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from controller.cli.console import Json, console, print_json, say
+from controller.cli.runs import Runs, load_result
+from controller.cli.session import runs_folder
+from controller.comparison.subjects import Comparison, difference_rows, of_policies, of_runs, table
+from controller.scenario import load
+from controller.trials import Workers
+from nodes.errors import HarnessError
+
+FOLDER = "comparisons"
+SEEDS_DEFAULT = 5
+
+
+def compare(
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Runs as in 'runs show'; with --scenario, policies.")
+    ],
+    scenario: Annotated[Path | None, typer.Option(help="Compare policies of this scenario, in the simulator.")] = None,
+    seeds: Annotated[
+        int, typer.Option(help="Seeds of each policy, from the scenario's own on.", min=1)
+    ] = SEEDS_DEFAULT,
+    jobs: Annotated[int, typer.Option(help="Processes at once; 0: one per core.", min=0)] = 0,
+    runs: Runs = None,
+    json: Json = False,
+) -> None:
+    """Compare runs, or policies of a scenario: one table, one timeline, the differences.
+
+    Example: netreserve compare none memalloc --scenario scenarios/classic.yaml
+    """
+    if scenario is None:
+        made = of_runs([load_result(name, runs)[0] for name in names])
+    else:
+        experiment = load(scenario)
+        with Workers(jobs) as workers:
+            made = of_policies(
+                experiment, names, seeds, workers, lambda done, of: say(f"{done} of {of} runs are simulated")
+            )
+    folder = _write(made, runs_folder(runs))
+    if json:
+        print_json(_plain(made, folder))
+    else:
+        _print(made, folder)
+
+
+def _write(made: Comparison, runs: Path) -> Path:
+    """comparison.html and comparison.png in a new folder below the runs."""
+    from controller.report import overlay  # here: the library of charts takes half a second to load
+
+    folder = runs / FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    try:
+        folder.mkdir(parents=True)
+        (folder / "comparison.html").write_text(overlay.page(made), encoding="utf-8")
+        (folder / "comparison.png").write_bytes(overlay.png(made))
+    except OSError as error:
+        raise HarnessError(f"{folder} cannot be written: {error.strerror}") from None
+    return folder
+
+
+def _print(made: Comparison, folder: Path) -> None:
+    out = console()
+    labels = [subject.label for subject in made.subjects]
+    _show(["", *labels], table(made))
+    out.print(escape(f"\ndifferences from {labels[0]} (* leaves out 0). {made.how}."), soft_wrap=True)
+    _show(["", *labels[1:]], difference_rows(made))
+    out.print(escape(f"\ntimeline: {folder / 'comparison.html'} (and comparison.png)"), soft_wrap=True)
+
+
+def _show(headings: list[str], rows: list[tuple[str, ...]]) -> None:
+    shown = Table(*map(escape, headings), box=None, pad_edge=False)
+    for row in rows:
+        shown.add_row(*map(escape, row))
+    console().print(shown)
+
+
+def _plain(made: Comparison, folder: Path) -> dict[str, Any]:
+    return {
+        "title": made.title,
+        "how": made.how,
+        "subjects": [{"label": subject.label, "runs": subject.runs} for subject in made.subjects],
+        "differences": made.differences,
+        "page": str(folder / "comparison.html"),
+        "picture": str(folder / "comparison.png"),
+    }

@@ -1,0 +1,197 @@
+"""What is compared: recorded runs, or policies of one scenario over several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+
+from msgspec import Struct, structs
+
+from controller.comparison.differences import Difference, differences
+from controller.comparison.figures import FIGURES, Figures, figures
+from controller.local import judged_result
+from controller.record import Result, RunRow, VerdictName
+from controller.recorded import read_run
+from controller.scenario import Scenario
+from controller.scenario.policies import policy_text, read_policy
+from controller.simulate import simulate
+from controller.trials import Workers
+from nodes.errors import UsageError
+from nodes.messages import Event, Sample
+
+Progress = Callable[[int, int], None]
+"""`progress(done, all)`: runs that are simulated."""
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """One run with its record, for the timeline."""
+
+    result: Result
+    samples: list[Sample]
+    events: list[Event]
+
+
+class Measured(Struct, frozen=True, kw_only=True):
+    """One run of a subject."""
+
+    seed: int
+    verdict: VerdictName
+    figures: Figures
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """One column of the comparison."""
+
+    label: str
+    runs: tuple[Measured, ...]
+    shown: Shown
+    """The first of its runs."""
+
+    def mean(self, name: str) -> float | None:
+        """Over the runs that have the figure."""
+        values = [value for run in self.runs if (value := run.figures.get(name)) is not None]
+        return fmean(values) if values else None
+
+    def verdicts(self) -> str:
+        """`healthy`, or `healthy 4, slow 1`."""
+        found = [run.verdict for run in self.runs]
+        names = list(dict.fromkeys(found))
+        return names[0] if len(names) == 1 else ", ".join(f"{name} {found.count(name)}" for name in names)
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """Subjects side by side; differences are of each against the first."""
+
+    title: str
+    subjects: tuple[Subject, ...]
+    differences: dict[str, list[Difference]]
+    """By the label of the other subject."""
+    how: str
+    """How the differences were made, in one sentence."""
+
+
+def of_runs(folders: Sequence[Path]) -> Comparison:
+    """Recorded runs of any tier. Raises what `read_run` does."""
+    subjects = []
+    for folder in folders:
+        recorded = read_run(folder)
+        result = recorded.result
+        shown = Shown(result=result, samples=recorded.samples, events=recorded.events)
+        run = Measured(seed=result.seed, verdict=result.verdict, figures=figures(result, recorded.samples))
+        label = f"{result.scenario}, {result.policy or 'no policy'}, {result.tier} ({result.run.rpartition('-')[2]})"
+        subjects.append(Subject(label=label, runs=(run,), shown=shown))
+    how = "Single runs: their differences have no interval. With --scenario and --seeds they get one"
+    return _compared(f"{len(subjects)} runs", subjects, how, paired=False)
+
+
+def of_policies(
+    scenario: Scenario, names: Sequence[str], seeds: int, workers: Workers, progress: Progress | None = None
+) -> Comparison:
+    """Policies of one scenario, each with the same seeds from the scenario's own on, in the simulator."""
+    bare = structs.replace(scenario, arms={}, tier="sim")
+    specs = [read_policy(name, scenario.policy) for name in names]
+    made: list[tuple[Measured, Shown | None]] = []
+    jobs = [
+        (structs.replace(bare, policy=spec, seed=scenario.seed + index), index == 0)
+        for spec in specs
+        for index in range(seeds)
+    ]
+    step = max(workers.jobs, 1)
+    for start in range(0, len(jobs), step):
+        made += workers.map(_measured, jobs[start : start + step])
+        if progress:
+            progress(len(made), len(jobs))
+    subjects = [_subject(policy_text(spec), made[i * seeds : (i + 1) * seeds]) for i, spec in enumerate(specs)]
+    how = (
+        f"Paired over {seeds} seeds ({scenario.seed} to {scenario.seed + seeds - 1}): mean of the differences with Student's"
+        " 95 % interval"
+        if seeds > 1
+        else "One seed: differences have no interval. With --seeds they get one"
+    )
+    return _compared(f"{scenario.name}, sim tier", subjects, how, paired=True)
+
+
+def _measured(job: tuple[Scenario, bool]) -> tuple[Measured, Shown | None]:
+    """Simulates one seed of one policy; with the record where it is to be drawn."""
+    scenario, drawn = job
+    outcome = simulate(scenario)
+    row = RunRow(
+        run=f"{scenario.name}-seed{scenario.seed}",
+        scenario=scenario.name,
+        kind="scenario",
+        folder="",
+        tier="sim",
+        policy=policy_text(scenario.policy),
+        started_ns=0,
+    )
+    result = judged_result(scenario, outcome, row)
+    result = structs.replace(result, started_ns=0)
+    measured = Measured(seed=scenario.seed, verdict=result.verdict, figures=figures(result, outcome.samples))
+    return measured, Shown(result=result, samples=outcome.samples, events=outcome.events) if drawn else None
+
+
+def _subject(label: str, made: Sequence[tuple[Measured, Shown | None]]) -> Subject:
+    shown = made[0][1]
+    assert shown is not None, "the first seed is drawn"
+    return Subject(label=label, runs=tuple(measured for measured, _ in made), shown=shown)
+
+
+def _compared(title: str, subjects: Sequence[Subject], how: str, *, paired: bool) -> Comparison:
+    labels = [subject.label for subject in subjects]
+    if len(labels) < 2:
+        raise UsageError("a comparison needs two at least: name another run or policy")
+    if doubles := {label for label in labels if labels.count(label) > 1}:
+        raise UsageError(f"{', '.join(sorted(doubles))} is named twice: it cannot differ from itself")
+    first, *others = subjects
+    keyed = _keyed if paired else _alone
+    return Comparison(
+        title=title,
+        subjects=tuple(subjects),
+        differences={other.label: differences(keyed(first), keyed(other)) for other in others},
+        how=how,
+    )
+
+
+def _keyed(subject: Subject) -> Mapping[int, Figures]:
+    return {run.seed: run.figures for run in subject.runs}
+
+
+def _alone(subject: Subject) -> Mapping[int, Figures]:
+    """Single runs are one pair whatever their seeds are."""
+    return {0: subject.runs[0].figures}
+
+
+def table(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Rows of the table of figures: title, then a cell for each subject; `-` for what it has not."""
+    rows = [("verdict", *(subject.verdicts() for subject in comparison.subjects))]
+    for name, figure in FIGURES.items():
+        values = [subject.mean(name) for subject in comparison.subjects]
+        rows.append((figure.title, *(number(value) for value in values)))
+    return rows
+
+
+def difference_rows(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Rows of the table of differences: title, then a cell for each subject but the first."""
+    found = {label: {item.figure: item for item in items} for label, items in comparison.differences.items()}
+    rows = []
+    for name, figure in FIGURES.items():
+        cells = [difference_text(items[name]) if name in items else "-" for items in found.values()]
+        if set(cells) != {"-"}:
+            rows.append((figure.title, *cells))
+    return rows
+
+
+def difference_text(item: Difference) -> str:
+    """`+12 [3, 21]`; a star marks an interval without 0."""
+    sign = "+" if item.mean > 0 else ""
+    if item.low is None or item.high is None:
+        return f"{sign}{number(item.mean)}"
+    return f"{sign}{number(item.mean)} [{number(item.low)}, {number(item.high)}]{' *' if item.clear else ''}"
+
+
+def number(value: float | None) -> str:
+    """As a person reads it."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
