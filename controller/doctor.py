@@ -168,4 +168,5 @@ def _tiers(rows: tuple[Row, ...]) -> dict[str, str]:
     lacking = [row.what for row in rows if row.needed and row.state == "no"]
     unsure = [row.what for row in rows if row.needed and row.state == "unknown"]
     container = f"no: {', '.join(lacking)}" if lacking else f"yes, if {', '.join(unsure)} will do" if unsure else "yes"
-    return {name: f"no: {lack}" if lack else container for name, lack in TIERS.items()}
+    able = {"container": container}
+    return {name: f"no: {lack}" if lack else able.get(name, "yes") for name, lack in TIERS.items()}

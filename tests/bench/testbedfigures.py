@@ -139,7 +139,7 @@ def _scale(initiators: int, targets: int) -> None:
 
 def _run(scenario: Path) -> tuple[Path, list[NodeVerdict]]:
     """The folder of a run, and what became of its initiators. Raises RuntimeError when it came to no result."""
-    done = netreserve("run", str(scenario), "--json", seconds=RUN_S)
+    done = netreserve("run", str(scenario), "--tier", "container", "--json", seconds=RUN_S)
     if done.returncode not in (0, 1, 5):
         raise RuntimeError(f"netreserve run {scenario.name}: exit {done.returncode}: {done.stderr[-500:]}")
     folder = Path(json.loads(done.stdout.splitlines()[-1])["report"]).parent

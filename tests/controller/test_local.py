@@ -15,6 +15,7 @@ import pytest
 from simulatedruns import RUN, SECOND, TINY, ScriptedSimulation, outcome
 
 from controller import drawing
+from controller.allocators.tracefile import read_trace
 from controller.local import PROVED, Local, carry_out, environment, judged_result, run_here
 from controller.record import Result, RunRow
 from controller.scenario import parse
@@ -23,6 +24,8 @@ from nodes.machine.events import Wait
 from nodes.sim.proof import Proof
 
 SCENARIO = parse(TINY)
+IDLE = (sys.executable, "-c", "import sys; sys.stdin.buffer.read()")
+"""A drawing process that draws nothing."""
 ROW = RunRow(run="r", scenario="tiny", kind="scenario", folder="tiny/r", tier="sim", policy="none", started_ns=1)
 
 
@@ -82,13 +85,24 @@ def test_the_record_names_no_run_of_ours_but_the_database_does(hung: Local, runs
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
     hung: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drawing, "DRAWER", (sys.executable, "-c", "import sys; sys.stdin.buffer.read()"))
+    monkeypatch.setattr(drawing, "DRAWER", IDLE)
     again = run_here(SCENARIO, tmp_path)
     other = run_here(msgspec.structs.replace(SCENARIO, seed=8), tmp_path)
     for name in ("events.jsonl", "samples.csv", "scenario.yaml"):
         assert (again.folder / name).read_bytes() == (hung.folder / name).read_bytes()
         assert (other.folder / name).read_bytes() != (hung.folder / name).read_bytes()
     assert again.result.run != hung.result.run and again.folder != other.folder
+
+
+def test_a_trace_is_kept_when_asked_for_and_changes_nothing(
+    hung: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "DRAWER", IDLE)
+    traced = run_here(SCENARIO, tmp_path, traced=True)
+    header = read_trace(traced.folder / "traces" / "initiator-1.jsonl.gz").header
+    assert (header.node, header.policy, header.seed) == ("initiator-1", "none", 7) and header.operations > 1000
+    assert (traced.folder / "events.jsonl").read_bytes() == (hung.folder / "events.jsonl").read_bytes()
+    assert not (hung.folder / "traces").exists()
 
 
 @pytest.mark.parametrize("phase", ["warmup", "flood", "heal"])

@@ -27,6 +27,7 @@ from controller.scenario import (
     load,
     override_policy,
     parse,
+    policy_text,
     schema,
 )
 from controller.scenario.checks import findings
@@ -39,6 +40,8 @@ from traffic.profiles import Flood
 
 ROOT = Path(__file__).parents[2]
 GALLERY = sorted((ROOT / "scenarios").glob("*.yaml"))
+FIRST = ("classic", "stalled-reader", "slow-target", "cable-pull")
+"""They are run on containers, where nothing but their arms says what must come out."""
 SCHEMA = ROOT / "docs" / "reference" / "scenario.schema.json"
 SECOND = 10**9
 
@@ -201,9 +204,12 @@ def test_each_scenario_of_the_gallery_is_sound(path: Path) -> None:
     assert scenario.about
     if path.stem == "calm":  # the control: nothing may fail there
         assert {arm.verdict for arm in scenario.arms.values()} == {("healthy",)}
-    else:
+    elif path.stem in FIRST:
         assert set(scenario.arms) >= {"bad", "good"}
-        assert scenario.arms["good"].policy == scenario.policy.name
+        assert scenario.arms["good"].policy == policy_text(scenario.policy)
+    for name, arm in scenario.arms.items():
+        assert name == "bad" or set(arm.verdict) <= set(expect.SURVIVED)
+        assert name != "bad" or not set(arm.verdict) & set(expect.SURVIVED)
     assert parse(dump(scenario)) == scenario
     jsonschema.validate(yaml.safe_load(path.read_text()), schema())
 

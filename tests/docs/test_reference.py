@@ -117,7 +117,8 @@ def test_every_metric_is_documented() -> None:
 
 def test_every_file_of_a_run_is_documented() -> None:
     assert record.__doc__
-    named = set(re.findall(r"\b\w+\.(?:yaml|jsonl?|csv|html|xml)\b", record.__doc__)) | {"nodes/<name>.log"}
+    named = set(re.findall(r"\b\w+\.(?:yaml|jsonl?|csv|html|png|xml)\b", record.__doc__))
+    named |= {"nodes/<name>.log", "traces/<name>.jsonl.gz"}
     assert set(table("run-folder", "The run folder")) == named
 
 

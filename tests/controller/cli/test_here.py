@@ -12,6 +12,7 @@ from clirunner import COMMAND, ROOT, environment, netreserve
 from simulatedruns import TINY
 
 from controller.cli.here import Stop
+from controller.cli.main import carry_out
 
 
 @pytest.fixture
@@ -62,6 +63,11 @@ def test_ctrl_c_leaves_a_judged_run(scenario: Path, tmp_path: Path) -> None:
     assert err == "stopping: the run is judged and written as far as it got (Ctrl-C again leaves at once)\n"
     result = json.loads(out.splitlines()[-1])["result"]
     assert (result["verdict"], result["sentence"]) == ("inconclusive", "Inconclusive: interrupted.")
+
+
+def test_a_trace_is_of_the_simulator_alone(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert carry_out(["run", str(scenario), "--tier", "container", "--trace"]) == 2
+    assert capsys.readouterr().err == "netreserve: --trace: tier container records no allocations, tier sim does\n"
 
 
 def test_the_first_signal_waits_for_a_step_and_the_second_does_not() -> None:
