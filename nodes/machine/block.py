@@ -93,11 +93,8 @@ class BlockInitiator:
         self.requests[request.number] = request
         if is_write:
             self.writes += 1
-        if self.unsent:
-            self.unsent.append(request)
-            self.send(now_ns, out)
-        elif not self._sent(request, now_ns, out):
-            self.unsent.append(request)
+        self.unsent.append(request)
+        self.send(now_ns, out)
         return True
 
     def send(self, now_ns: int, out: list[Decision]) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from nodes.config import InitiatorSpec, Reader
 from nodes.machine.events import (
     BLOCK_SOCKET,
-    Completed,
     MinFreeChanged,
     Notice,
     PolicyChanged,
@@ -42,6 +41,7 @@ class Initiator:
         self.name, self.spec = name, spec
         self._loop, self._emit, self._disk = loop, emit, disk
         self.machine = Machine(spec.machine, spec.policy, loop.now_ns)
+        self.machine.workload.tells_pages = False
         self.connection: Connection | None = None
         self.sockets: dict[int, tuple[int, Reader]] = {}
         """The machine's socket and its reader, by port."""
@@ -89,8 +89,7 @@ class Initiator:
         machine, now_ns = self.machine, self._loop.now_ns
         if not transfer.is_write and not error:
             self._verify(transfer)
-        for number in transfer.requests:
-            machine.handle(Completed(number, error), now_ns)
+        machine.completed(transfer.requests, error, now_ns)
 
     def _verify(self, transfer: Transfer) -> None:
         found = self.connection.holds(transfer) if self.connection else self._local(transfer)
