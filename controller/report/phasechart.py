@@ -172,7 +172,7 @@ def _axis(channel: Any, field: str, scale: Scale) -> Any:
             type="log" if scale.kind == "log" else "linear",
             domain=domain,
             nice=False,
-            zero=False,
+            zero=False if scale.kind != "log" else alt.Undefined,
             reverse=channel is alt.Y and scale.kind == "index",
         ),
     )

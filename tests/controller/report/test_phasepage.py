@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from headlessbrowser import look
 from msgspec import structs
+from requirements import require_programs
 from sweptgrids import more_reserve_helps, plan, rows
 
 from controller.report import phasechart, phasepage
@@ -166,6 +168,18 @@ def test_what_comes_from_a_run_is_escaped(tmp_path: Path) -> None:
     folder.close()
     page = render(folder)
     assert "<script>alert" not in page and "&lt;script&gt;alert(1)" in page
+
+
+@pytest.mark.browser
+def test_a_browser_draws_it_without_a_word_or_a_request(tmp_path: Path) -> None:
+    require_programs("chromium")
+    page = phasepage.draw(swept(tmp_path), ["none,memalloc"])[0]
+    seen = look(page, tmp_path)
+    figures = seen.dom.split('<figure class="phase"')[1:]
+    drawn = [figure[figure.index("</script>") : figure.index("</figure>")] for figure in figures]
+    assert [figure.count('aria-roledescription="rect mark"') for figure in drawn] == [48, 24], "a cell a place"
+    assert drawn[0].count('aria-roledescription="rule mark"') > 4, "and the boundary"
+    assert seen.console == [] and seen.requests == []
 
 
 def render(folder: SweepFolder) -> str:
