@@ -9,7 +9,6 @@ import typer
 from rich.table import Table
 
 from controller.cli.console import Json, console, print_json
-from controller.epoll2006 import picture as tornado
 from controller.epoll2006.costs import parsed
 from controller.epoll2006.result import Finding, Result, examine
 from controller.epoll2006.server import Load
@@ -33,6 +32,8 @@ def epoll2006(
     """
     prices = parsed(cost or [])
     if picture is not None:
+        from controller.epoll2006 import picture as tornado  # here: Altair takes a second
+
         tornado.check_path(picture)
     try:
         load = Load(cpus=cpus, requests=requests)

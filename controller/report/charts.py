@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from typing import Any
 
 import altair as alt
@@ -61,6 +62,7 @@ PAGING = (
 )
 GREY = "#8a93a6"
 INK = "currentColor"
+_MADE_BY = version("vl-convert-python")
 
 
 def spec(timeline: Timeline, tier: str, title: str = "") -> Spec:
@@ -87,7 +89,7 @@ def paint(made: Spec, *, scale: float = 2.0) -> bytes:
 def bundle() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script that sets `vegaEmbed`: 0.9 MB. It takes a second and a half to make, so
     it is kept."""
-    name = f"vega-embed-{_version()}-{vl_convert.__version__}.js"
+    name = f"vega-embed-{_version()}-{_MADE_BY}.js"
     return kept(name, lambda: vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=_version()))
 
 

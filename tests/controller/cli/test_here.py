@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ def test_a_run_without_docker_or_broker(scenario: Path, tmp_path: Path) -> None:
     told = netreserve("runs", "ls", "--json", NETRESERVE_RUNS=str(tmp_path / "runs")).lines()
     assert [(row["tier"], row["verdict"], row["exit_code"]) for row in told] == [("sim", "deadlocked", 1)]
     assert netreserve("report", "tiny", NETRESERVE_RUNS=str(tmp_path / "runs")).out.splitlines()[0] == lines[0]
+
+
+def test_the_command_line_loads_nothing_that_only_pictures_or_the_database_need() -> None:
+    slow = {"altair", "vl_convert", "jinja2", "sqlalchemy", "docker", "duckdb", "scipy", "joblib", "distributed"}
+    code = f"import sys, controller.cli.main; print(*sorted({slow} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert done.stdout.strip() == "", done
 
 
 def test_json_lines_with_another_policy_and_seed(scenario: Path, tmp_path: Path) -> None:
