@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def signature_of(machine: Machine, now_ns: int) -> tuple[object, ...]:
     """Hashable. Times stand in it as what is left until they come, or 0 when they have come."""
     pool, reclaim, allocator = machine.pool, machine.reclaim, machine.allocator
+    held = allocator.stats()
     return (
         machine.policy_spec,
         machine.app_running(now_ns),
@@ -26,6 +27,9 @@ def signature_of(machine: Machine, now_ns: int) -> tuple[object, ...]:
         reclaim.awake,
         allocator.pages,
         allocator.marked_pages,
+        held.objects,
+        held.pinned_pages,
+        machine.network.tx_bytes,
         tuple(_receiver(receiver, now_ns) for receiver in machine.receivers),
         _workload(machine, now_ns),
         _block(machine, now_ns),
@@ -51,7 +55,7 @@ def _receiver(receiver: Receiver, now_ns: int) -> tuple[object, ...]:
 def _workload(machine: Machine, now_ns: int) -> tuple[object, ...]:
     work = machine.workload
     tasks = tuple((task.state, task.page, _left(task.retry_ns, now_ns), task.rounds) for task in work.tasks)
-    return work.dead, work.frames, len(work.resident), max(work.next_ns - now_ns, -CATCH_UP_NS_MAX), tasks
+    return work.dead, work.cursor, work.frames, len(work.resident), max(work.next_ns - now_ns, -CATCH_UP_NS_MAX), tasks
 
 
 def _block(machine: Machine, now_ns: int) -> tuple[object, ...]:
