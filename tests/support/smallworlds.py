@@ -28,9 +28,12 @@ seed: 7
 """Under `none` the flood hangs it for ever; under `memalloc` it lives."""
 
 
-def small(changes: Mapping[str, object] | None = None, faults: str = "[]", heal: str = "1 s") -> Scenario:
-    """SMALL with `faults` (a YAML list), another length of `heal`, and with `changes` by dotted path."""
-    return vary(parse(f"{SMALL.replace('heal: 1 s', f'heal: {heal}')}faults: {faults}\n"), changes or {})
+def small(
+    changes: Mapping[str, object] | None = None, faults: str = "[]", *, heal: str = "1 s", initiators: int = 1
+) -> Scenario:
+    """SMALL with `faults` (a YAML list), another length of `heal`, so many `initiators`, and `changes` by dotted path."""
+    text = SMALL.replace("heal: 1 s", f"heal: {heal}").replace("initiator: {", f"initiator: {{count: {initiators}, ")
+    return vary(parse(f"{text}faults: {faults}\n"), changes or {})
 
 
 def recorded(outcome: Outcome) -> tuple[bytes, ...]:
