@@ -14,7 +14,7 @@ from controller.recorded import read_run
 from controller.scenario import Scenario, load, override_policy, to_yaml
 from controller.shrink.keys import brief
 from controller.shrink.search import RUNS_MOST, Shrinker, Shrunk
-from controller.trials import cycle_text
+from controller.trials import cycle_text, try_out
 from nodes.errors import HarnessError, UsageError
 
 
@@ -42,7 +42,10 @@ def shrink(
     if policy:
         scenario = override_policy(scenario, policy)
     shrinker = Shrinker(
-        scenario, runs_most=most, progress=lambda done, told: say(f"run {done} of {most} at most: {told}")
+        scenario,
+        runs_most=most,
+        simulator=try_out,
+        progress=lambda done, told: say(f"run {done} of {most} at most: {told}"),
     )
     if recorded and not policy and shrinker.target.verdict != recorded:
         raise UsageError(

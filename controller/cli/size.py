@@ -16,7 +16,7 @@ from controller.scenario.policies import policy_text, read_policy
 from controller.size.search import Level, Progress
 from controller.size.sequential import SequentialTest
 from controller.size.study import Sized, agreement, sentence, study
-from controller.trials import Workers
+from controller.trials import Workers, try_out
 from nodes.units import PAGE_BYTES, format_bytes
 
 EVERY = "all"
@@ -50,7 +50,8 @@ def size(
     sized: list[Sized] = []
     with Workers(jobs) as workers:
         for spec in specs:
-            sized.append(study(experiment, spec, test, workers, progress=_told(policy_text(spec))))
+            told = _told(policy_text(spec))
+            sized.append(study(experiment, spec, test, workers, progress=told, simulator=try_out))
             if not json:
                 _print(sized[-1])
     if json:

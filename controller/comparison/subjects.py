@@ -81,6 +81,7 @@ def of_runs(folders: Sequence[Path]) -> Comparison:
         run = Measured(seed=result.seed, verdict=result.verdict, figures=figures(result, recorded.samples))
         label = f"{result.scenario}, {result.policy or 'no policy'}, {result.tier} ({result.run.rpartition('-')[2]})"
         subjects.append(Subject(label=label, runs=(run,), shown=shown))
+    _check([subject.label for subject in subjects])
     how = "Single runs: their differences have no interval. With --scenario and --seeds they get one"
     return _compared(f"{len(subjects)} runs", subjects, how, paired=False)
 
@@ -91,6 +92,7 @@ def of_policies(
     """Policies of one scenario, each with the same seeds from the scenario's own on, in the simulator."""
     bare = structs.replace(scenario, arms={}, tier="sim")
     specs = [read_policy(name, scenario.policy) for name in names]
+    _check([policy_text(spec) for spec in specs])
     made: list[tuple[Measured, Shown | None]] = []
     jobs = [
         (structs.replace(bare, policy=spec, seed=scenario.seed + index), index == 0)
@@ -137,12 +139,14 @@ def _subject(label: str, made: Sequence[tuple[Measured, Shown | None]]) -> Subje
     return Subject(label=label, runs=tuple(measured for measured, _ in made), shown=shown)
 
 
-def _compared(title: str, subjects: Sequence[Subject], how: str, *, paired: bool) -> Comparison:
-    labels = [subject.label for subject in subjects]
+def _check(labels: Sequence[str]) -> None:
     if len(labels) < 2:
         raise UsageError("a comparison needs two at least: name another run or policy")
     if doubles := {label for label in labels if labels.count(label) > 1}:
         raise UsageError(f"{', '.join(sorted(doubles))} is named twice: it cannot differ from itself")
+
+
+def _compared(title: str, subjects: Sequence[Subject], how: str, *, paired: bool) -> Comparison:
     first, *others = subjects
     keyed = _keyed if paired else _alone
     return Comparison(

@@ -41,6 +41,10 @@ TESTED_BY = {
     "controller/report/figures.py": "controller/report/test_page.py",
     "controller/report/phasechart.py": "controller/report/test_phasepage.py",
     "controller/report/swatches.py": "controller/report/test_phasepage.py",
+    **dict.fromkeys(
+        (f"controller/cli/{name}.py" for name in ("compare", "replay", "shrink", "size")), "controller/cli/test_lab.py"
+    ),
+    "controller/recorded.py": "controller/test_replay.py",
     "controller/cli/sweepviews.py": "controller/cli/test_sweep.py",
     "controller/report/words.py": "controller/report/test_page.py",
     "controller/store/archive.py": "controller/store/test_store.py",
