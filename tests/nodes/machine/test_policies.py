@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import pytest
+from docpages import section
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtualdriver import VirtualDriver
@@ -101,6 +103,16 @@ def test_the_golden_table_says_what_must_be_reproduced() -> None:
     assert lives["send side"] >= {"iface", "memalloc", "mainline", "ideal"}
     assert not lives["send side"] & {"none", "netmem", "netmem, floor"}
     assert "ideal" in lives["big sockets"] and not lives["big sockets"] & {"none", "netmem", "nta", "memalloc+srog"}
+
+
+def test_the_page_tells_what_the_golden_table_says() -> None:
+    told = [re.sub(r"[`|]", " ", line) for line in section("policies", "What each comes to").splitlines()]
+    ends = [[line[28:33] for line in lines] for lines in lines_of(GOLDEN.read_text()).values()]
+    by_policy = dict(zip(SPECS, zip(*ends, strict=True), strict=True))
+    words_of = {"memalloc+srog": "memalloc  with  srog", "netmem, floor": "netmem  with a floor of 4 KiB"}
+    for policy in set(SPECS) - {"none+srog"}:
+        row = next(line for line in told if re.match(rf" +{words_of.get(policy, policy)} +(lives|hangs)", line))
+        assert tuple(re.findall("lives|hangs", row)) == by_policy[policy], policy
 
 
 # ---- combinations
