@@ -13,6 +13,9 @@ from controller.drawing import Task
 from controller.report import charts
 from nodes.errors import UsageError
 
+SCALE = 1.5
+"""Pixels per point of picture.png: 1300 pixels wide, and a third of a second sooner there than at 2 (own)."""
+
 
 def draw(task: Task) -> None:
     """Writes report.html, junit.xml and, where something was measured, picture.png."""
@@ -20,7 +23,7 @@ def draw(task: Task) -> None:
     report.write(folder, task.result, task.samples, task.events)
     (folder / "junit.xml").write_text(report.junit(task.result), encoding="utf-8")
     try:
-        picture = report.picture(task.result, task.samples, task.events)
+        picture = report.picture(task.result, task.samples, task.events, scale=SCALE)
     except UsageError:  # no sample of any initiator
         return
     (folder / "picture.png").write_bytes(picture)

@@ -5,6 +5,8 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import altair
+import jsonschema
 import msgspec
 import pytest
 import syntheticruns
@@ -13,7 +15,7 @@ from requirements import require_programs
 from syntheticruns import CYCLE, Run
 
 from controller.record import Result
-from controller.report import charts, picture, write
+from controller.report import charts, picture, timeline, write
 from controller.report.page import locust_rows
 from nodes.errors import UsageError
 
@@ -71,6 +73,14 @@ def test_page_is_whole_small_and_self_contained(name: str, tmp_path: Path) -> No
     assert "default-src 'none'" in text
     assert "@import" not in text and "url(http" not in text
     assert run.result.tier in shown(text)
+
+
+def test_the_timeline_is_what_vega_lite_takes() -> None:
+    run = syntheticruns.cable_pull()
+    made = charts.spec(timeline.build("initiator-1", run.result, run.samples, run.events), "sim")
+    altair.VConcatChart.from_dict(made, validate=True)
+    with pytest.raises(jsonschema.ValidationError):
+        altair.VConcatChart.from_dict(made | {"vconcat": "nothing"}, validate=True)
 
 
 def test_first_comes_the_verdict_in_words(tmp_path: Path) -> None:
