@@ -1,8 +1,8 @@
 """Compiles the typed machine with mypyc, in a copy of its sources.
 
-The copy differs in two things, because worlds are pickled, copied and gone on with (controller/simulate.py): classes are
-marked so that mypyc lets them be made without arguments, and records are not frozen, only hashable as before. In the
-sources themselves that would be a decorator on each class that says nothing to a reader.
+The copy differs in three things. Worlds are pickled, copied and gone on with (controller/simulate.py), so classes are marked
+so that mypyc lets them be made without arguments, and records are not frozen, only hashable as before. And constants are
+declared Final, so that they need not be looked up. In the sources themselves all that would say nothing to a reader.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from nodes.errors import HarnessError, LackingError
 
 MARK = "@mypyc_attr(serializable=True, allow_interpreted_subclasses=True)"
 """Both: with the first alone, mypyc 2.4 lets `__init__` be called by compiled callers only."""
-IMPORT = "from mypy_extensions import mypyc_attr"
+IMPORT = "from typing import Final\n\nfrom mypy_extensions import mypyc_attr"
 FUTURE = "from __future__ import annotations"
 FROZEN, HASHABLE = "dataclass(frozen=True", "dataclass(unsafe_hash=True"
+CONSTANTS = ("units.py", "config.py")
+"""Not compiled; what is compiled uses their constants."""
 TOLD_LINES = 15
 """Of what a compiler says when it fails (own)."""
 
@@ -68,19 +70,34 @@ def _copied(copy: Path) -> list[str]:
     """Copies all of nodes/, so that the types of what is not compiled are known; answers the files to compile."""
     shutil.copytree(NODES, copy / "nodes", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     files = sources(copy / "nodes")
-    for path in files:
-        path.write_text(copyable(path.read_text()))
+    for path in [*files, *(copy / "nodes" / name for name in CONSTANTS)]:
+        path.write_text(adapted(path.read_text()))
     return [path.relative_to(copy).as_posix() for path in files]
 
 
-def copyable(source: str) -> str:
-    """`source` with its classes marked, and its records thawed."""
+def adapted(source: str) -> str:
+    """`source` with its classes marked, its records thawed and its constants declared."""
     lines = source.splitlines(keepends=True)
-    starts = sorted(_class_lines(ast.parse(source)), reverse=True)
-    for line in starts:
+    tree = ast.parse(source)
+    for node in tree.body:
+        if (name := _constant(node)) is not None:
+            lines[node.lineno - 1] = lines[node.lineno - 1].replace(name, f"{name}: Final", 1)
+    for line in sorted(_class_lines(tree), reverse=True):
         lines.insert(line - 1, f"{MARK}\n")
-    text = "".join(lines).replace(FROZEN, HASHABLE)
-    return text.replace(FUTURE, f"{FUTURE}\n{IMPORT}", 1) if starts else text
+    return "".join(lines).replace(FROZEN, HASHABLE).replace(FUTURE, f"{FUTURE}\n{IMPORT}", 1)
+
+
+def _constant(node: ast.stmt) -> str | None:
+    """The name that `node` gives to a number, worked out from numbers and other constants."""
+    if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name) or len(node.targets) > 1:
+        return None
+    parts = (ast.Constant, ast.Name, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context)
+    names = [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
+    numbers = [part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)]
+    arithmetic = all(isinstance(part, parts) for part in ast.walk(node.value))
+    if arithmetic and numbers and all(type(value) is int for value in numbers) and all(map(str.isupper, names)):
+        return node.targets[0].id
+    return None
 
 
 def _class_lines(tree: ast.Module) -> Iterator[int]:

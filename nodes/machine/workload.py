@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from enum import IntEnum
+from typing import Final
 
 from nodes.machine.block import BlockInitiator
 from nodes.machine.events import Decision, Touch
@@ -22,14 +23,14 @@ CATCH_UP_NS_MAX = 20 * MS_NS
 """A task that was late may make up for this much time, not more: a stall is not followed by a burst (own)."""
 
 
-class PageState(IntEnum):
-    """Where a page of the working set is."""
+class PageState:
+    """Where a page of the working set is. Plain numbers: they are kept as bytes."""
 
-    ABSENT = 0
-    RESIDENT = 1
-    WRITEBACK = 2
-    SWAPPED = 3
-    READING = 4
+    ABSENT: Final = 0
+    RESIDENT: Final = 1
+    WRITEBACK: Final = 2
+    SWAPPED: Final = 3
+    READING: Final = 4
 
 
 class TaskState(IntEnum):

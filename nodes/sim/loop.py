@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Any
 
-CHANGE, NORMAL, MEASURE = 0, 1, 2
+CHANGE = 0
+NORMAL = 1
+MEASURE = 2
 """Of events at one time, changes of the world come first and measurements last."""
 
 Action = Callable[..., None]

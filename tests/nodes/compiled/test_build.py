@@ -11,7 +11,7 @@ import pytest
 from nodes.compiled import build as builder
 from nodes.compiled import cache
 from nodes.compiled.__main__ import main
-from nodes.compiled.build import IMPORT, MARK, build, copyable, remove
+from nodes.compiled.build import IMPORT, MARK, adapted, build, remove
 from nodes.errors import LackingError
 
 SOURCE = '''"""A module."""
@@ -20,6 +20,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+
+
+SIZE_BYTES = 1 << 12
+HALF_BYTES = SIZE_BYTES // 2
+NAME = "no number"
+SIZES = (1, 2)
 
 
 class Kind(IntEnum):
@@ -37,15 +43,17 @@ class Plain:
 
 
 def test_classes_are_marked_and_records_thawed() -> None:
-    text = copyable(SOURCE)
+    text = adapted(SOURCE)
     assert f"{MARK}\n@dataclass(unsafe_hash=True, slots=True)\nclass Record" in text
     assert f"{MARK}\nclass Plain" in text
     assert f"{MARK}\nclass Kind" not in text
     assert text.count(IMPORT) == 1
 
 
-def test_a_module_without_classes_stays_as_it_is() -> None:
-    assert copyable("X = 1\n") == "X = 1\n"
+def test_numbers_are_declared_and_nothing_else() -> None:
+    text = adapted(SOURCE)
+    assert "SIZE_BYTES: Final = 1 << 12\nHALF_BYTES: Final = SIZE_BYTES // 2\n" in text
+    assert 'NAME = "no number"\nSIZES = (1, 2)\n' in text
 
 
 @pytest.fixture
