@@ -107,7 +107,7 @@ def _total(item: Sized) -> str:
 
 
 def _size(pages: int) -> str:
-    return f"{pages} pages ({format_bytes(pages * PAGE_BYTES)})"
+    return f"{pages} page{'' if pages == 1 else 's'} ({format_bytes(pages * PAGE_BYTES)})"
 
 
 def _plain(item: Sized) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from nodes.config import PolicySpec
 from nodes.machine.allocators.base import ALL_RESERVE
 from nodes.machine.allocators.slab import HEAD_BYTES
 from nodes.machine.block import BIO_POOL_SIZE, TX_HEAD_BYTES
+from nodes.machine.card import COPY_BYTES
 from nodes.machine.nic import NICS, NicModel
 from nodes.machine.policies import POLICIES
 from nodes.machine.policies.base import Policy
-from nodes.machine.card import COPY_BYTES
 from nodes.units import PAGE_BYTES
 
 NAPI_BUDGET = 64

@@ -123,8 +123,9 @@ def agreement(sized: Sized) -> str:
     if found is None:
         return "the sum has nothing to be compared with: no reserve survived"
     if sized.min_free_pages == 1:
-        said = "even the smallest setting survives"
-        return f"{said}: what the policy adds itself is enough" if sized.derivation.own_pages else said
+        own = ": what the policy adds itself is enough" if sized.derivation.own_pages else ""
+        less = f"; the sum, which has all consumers at their most at once, asks for {summed}" if summed > found else ""
+        return f"even the smallest setting survives{own}{less}"
     if summed == found:
         return "the sum and the simulation agree"
     if summed > found:
