@@ -123,7 +123,9 @@ class Evidence:
     def warmup_rate(self) -> float | None:
         """Progress under pressure, pages per second: the only rate that the flood's can be compared with."""
         start_ns = self.pressed_ns()
-        return rate_per_s(self.samples, [(start_ns, self.warmup.end_ns)]) if start_ns and self.warmup else None
+        return (
+            rate_per_s(self.samples, [(start_ns, self.warmup.end_ns)]) if start_ns is not None and self.warmup else None
+        )
 
     def flood_rate(self) -> float | None:
         """Progress in the flood, less the time that faults excuse; None when they cover all of it."""
