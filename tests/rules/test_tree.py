@@ -53,6 +53,9 @@ TESTED_BY = {
     "controller/store/tables.py": "controller/store/test_store.py",
     "traffic/counting.py": "traffic/test_locustfile.py",
     "traffic/users.py": "traffic/test_locustfile.py",
+    "nodes/sim/connection.py": "simulation/test_faults.py",
+    "nodes/sim/initiator.py": "simulation/test_faults.py",
+    "controller/fingerprint.py": "simulation/test_pythons.py",
     # entry points
     "controller/__main__.py": "compose/test_testbed.py",
     "controller/report/__main__.py": "controller/test_drawing.py",
@@ -62,7 +65,8 @@ TESTED_BY = {
     # parts of one thing, which its test drives as one
     **dict.fromkeys(
         (
-            *(f"nodes/machine/{name}.py" for name in ("block", "checks", "nic", "reclaim", "signature", "waits", "workload")),
+            *(f"nodes/machine/{name}.py" for name in ("block", "checks", "nic", "reclaim", "signature", "waits")),
+            "nodes/machine/workload.py",
             *(f"nodes/machine/policies/{name}.py" for name in ("base", "local", "mainline", "memalloc", "none")),
         ),
         "nodes/machine/test_machine.py",
@@ -129,7 +133,7 @@ def test_every_test_tests_something_that_is_there() -> None:
         for package in PACKAGES
         for path in (ROOT / package).rglob("__init__.py")
     }
-    outside = ("docs/", "rules/", "compose/", "bench/", *EXTRA)
+    outside = ("docs/", "rules/", "compose/", "bench/", "simulation/", *EXTRA)
     assert not [test for test in present_tests() - own - packages if not test.startswith(outside)]
 
 

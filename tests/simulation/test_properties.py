@@ -153,7 +153,7 @@ def hung(min_free_pages: int) -> int:
 
 
 def test_more_reserve_hangs_fewer_runs_though_not_each() -> None:
-    """One run may hang with more reserve and live with less, by the moment at which the flood meets it; the share does not."""
+    """One run may hang with more reserve and live with less, by the moment that the flood meets it; shares do not."""
     shares = [hung(pages) for pages in (160, 224, 320)]
     assert shares == sorted(shares, reverse=True)
     assert shares[0] == len(WARMUPS_MS)
