@@ -56,9 +56,8 @@ def test_the_largest_level_is_the_last_that_fits() -> None:
 
 
 def test_the_smallest_setting_is_told_as_such() -> None:
-    assert (
-        agreement(sized("memalloc", 1)) == "even the smallest setting survives: what the policy adds itself is enough"
-    )
+    said = "even the smallest setting survives: what the policy adds itself is enough; the sum,"
+    assert agreement(sized("memalloc", 1)) == f"{said} which has all consumers at their most at once, asks for 768"
 
 
 def test_a_scenario_that_sets_min_free_itself_is_refused() -> None:
