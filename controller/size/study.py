@@ -129,7 +129,11 @@ def agreement(sized: Sized) -> str:
     if summed == found:
         return "the sum and the simulation agree"
     if summed > found:
-        return f"the sum is {summed / found:.3g} times what the simulation needs: it has all consumers at their most at once"
+        times = f"{summed / found:,.0f}" if summed >= 100 * found else f"{summed / found:.3g}"
+        return (
+            f"the sum is {times} times what the simulation needs: it has all consumers at their most at once, and counts on"
+            " no page being reclaimed meanwhile"
+        )
     return (
         f"the sum is {summed / found:.0%} of what the simulation needs: something takes memory that no line has:"
         " look at a run just below"
