@@ -59,7 +59,7 @@ class Endpoint:
 
 
 @pytest.mark.parametrize(("is_write", "pages"), [(True, 1), (True, 32), (False, 1), (False, 32)])
-def test_a_round_trip_is_two_delays_twice_and_the_time_on_the_wire(is_write: bool, pages: int) -> None:
+def test_a_round_trip_is_twice_the_delay_and_the_time_on_the_wire(is_write: bool, pages: int) -> None:
     """Each end adds its delay once a direction; a rate is paid once, as the next line forwards what it receives."""
     delay_ns, rate_bps = 3 * MS_NS, 10_000_000
     cluster = cluster_of(small({"links.data.delay": "3 ms", "links.data.rate": "10 Mbit"}))
