@@ -1,11 +1,11 @@
 """All benchmarks, or those named by letter; a table of what was measured, or JSON.
 
-    uv run python tests/bench/run.py [--json] [a] [b] [c] [d] [e]
+    uv run python tests/bench/run.py [--json] [a] [b] [c] [d] [e] [f] [g] [h]
 
 a: packets judged per CPU second; b: swap pages a second beside fio; c: a policy change's acknowledgement; d: memory above
-the modelled pool; e: initiators at once. a and b need root with NET_ADMIN and SYS_ADMIN (b also fio, nbdkit and
-python3-libnbd), the others the testbed, up to date and used by nobody else. Exit code 1 when an aim is not met or a part
-could not be measured.
+the modelled pool; e: initiators at once; f: the simulator beside SimPy; g: beside real time; h: with up to 512 initiators.
+a and b need root with NET_ADMIN and SYS_ADMIN (b also fio, nbdkit and python3-libnbd), c to e the testbed, up to date and
+used by nobody else, f to h nothing. Exit code 1 when an aim is not met or a part could not be measured.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from subprocess import SubprocessError
 sys.path[:0] = [str(Path(__file__).parents[1] / "support"), str(Path(__file__).parents[2])]
 
 import packets  # noqa: E402
+import scaling  # noqa: E402
+import simpy_peer  # noqa: E402
 import swap  # noqa: E402
 import testbedfigures  # noqa: E402
 from figures import as_json, as_table  # noqa: E402
@@ -30,6 +32,9 @@ PARTS = {
     "c": testbedfigures.acknowledgement,
     "d": testbedfigures.memory,
     "e": testbedfigures.many,
+    "f": simpy_peer.packets,
+    "g": simpy_peer.realtime,
+    "h": scaling.figures,
 }
 
 
