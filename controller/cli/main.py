@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 from controller.cli import (
+    agree,
     allocators,
     compare,
+    debate,
     doctor,
     down,
     epoll,
@@ -26,6 +28,7 @@ from controller.cli import (
     shape,
     shrink,
     size,
+    sweep,
     up,
     validate,
 )
@@ -55,13 +58,21 @@ for verb in (
     compare.compare,
     shrink.shrink,
     replay.replay,
+    debate.debate,
+    agree.agree,
     allocators.allocators,
     doctor.doctor,
     epoll.epoll2006,
     serve.serve,
 ):
     app.command()(verb)
-for name, group in (("policy", policy.app), ("shape", shape.app), ("flood", flood.app), ("runs", runs.app)):
+for name, group in (
+    ("policy", policy.app),
+    ("shape", shape.app),
+    ("flood", flood.app),
+    ("runs", runs.app),
+    ("sweep", sweep.app),
+):
     app.add_typer(group, name=name)
 
 

@@ -1,4 +1,4 @@
-"""Every scenario of the gallery ends on real containers as its arms say: the bad one fails, the others live.
+"""Scenarios of the gallery end on real containers as its arms say: the bad one fails, the others live.
 
 `classic` has tests of its own (test_runs.py).
 """

@@ -45,6 +45,7 @@ TESTED_BY = {
         (f"controller/cli/{name}.py" for name in ("compare", "replay", "shrink", "size")), "controller/cli/test_lab.py"
     ),
     "controller/recorded.py": "controller/test_replay.py",
+    "controller/gallery.py": "controller/test_debate.py",
     "controller/cli/sweepviews.py": "controller/cli/test_sweep.py",
     "controller/report/words.py": "controller/report/test_page.py",
     "controller/store/archive.py": "controller/store/test_store.py",

@@ -1,0 +1,132 @@
+"""Do the tiers agree? One row for each scenario, policy and tier; what they say side by side, and where they differ.
+
+Verdicts agree when they are the same, or of one kind: a machine that survives (healthy, slow) or that stood still for want
+of memory (starved, deadlocked): where the flood ends by itself, which of the two it is hangs on timing alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec import Struct
+
+from controller.record import NodeVerdict, Result, VerdictName
+from nodes.units import SECOND_NS, format_ns
+
+KINDS: dict[VerdictName, str] = {
+    "healthy": "survives",
+    "slow": "survives",
+    "starved": "stands still",
+    "deadlocked": "stands still",
+    "oom": "kills",
+    "panicked": "panics",
+    "inconclusive": "says nothing",
+}
+"""What a verdict comes down to."""
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """What one tier said. `error`: why it could not run it (one line); everything else is then empty."""
+
+    scenario: str
+    digest: str
+    """Of the scenario's text: a row of another text is out of date."""
+    policy: str
+    tier: str
+    verdict: str = ""
+    sentence: str = ""
+    flood_ratio: float = 0.0
+    """Progress in the flood as a share of warmup's."""
+    hang_s: float | None = None
+    """From the flood's start to the last progress of a machine that did not come back."""
+    recovery_s: float | None = None
+    cycle: tuple[str, ...] = ()
+    """Who waits, in order."""
+    error: str = ""
+    lacking: bool = False
+    """The tier cannot do what the scenario asks."""
+
+
+class Pair(Struct, frozen=True, kw_only=True):
+    """The rows of one scenario and policy."""
+
+    scenario: str
+    policy: str
+    rows: tuple[Row, ...]
+
+    @property
+    def agreement(self) -> str:
+        """`same`, `same kind`, `differs`, or `-` while fewer than two tiers have said something."""
+        said = [row for row in self.rows if row.verdict]
+        if len(said) < 2:
+            return "-"
+        if len({row.verdict for row in said}) == 1:
+            return "same"
+        kinds = {KINDS[row.verdict] for row in said}  # type: ignore[index] # they come from Result
+        return "same kind" if len(kinds) == 1 else "differs"
+
+
+def row_of(result: Result, *, policy: str, digest: str) -> Row:
+    """The row of a finished run: of its worst initiator."""
+    node = next((node for node in result.nodes if node.verdict == result.verdict), None)
+    common = Row(
+        scenario=result.scenario,
+        digest=digest,
+        policy=policy,
+        tier=result.tier,
+        verdict=result.verdict,
+        sentence=result.sentence,
+    )
+    return common if node is None else _with_figures(common, node, result)
+
+
+def _with_figures(row: Row, node: NodeVerdict, result: Result) -> Row:
+    flood = next((phase for phase in result.phases if phase.name == "flood"), None)
+    hang_s = None
+    if node.stalled_since_ns is not None and flood is not None:
+        hang_s = (node.stalled_since_ns - flood.start_ns) / SECOND_NS
+    return Row(
+        scenario=row.scenario,
+        digest=row.digest,
+        policy=row.policy,
+        tier=row.tier,
+        verdict=row.verdict,
+        sentence=row.sentence,
+        flood_ratio=node.flood_pages_per_s / node.warmup_pages_per_s if node.warmup_pages_per_s else 0.0,
+        hang_s=hang_s,
+        recovery_s=None if node.recovery_ns is None else node.recovery_ns / SECOND_NS,
+        cycle=tuple(edge.waiter for edge in node.cycle),
+    )
+
+
+def pairs(rows: Iterable[Row], tiers: Sequence[str]) -> Iterator[Pair]:
+    """The rows laid side by side, in the order in which scenarios and policies first came; the newest row of each counts."""
+    newest: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in rows:
+        newest.setdefault((row.scenario, row.policy), {})[row.tier] = row
+    for (scenario, policy), found in newest.items():
+        yield Pair(scenario=scenario, policy=policy, rows=tuple(found[tier] for tier in tiers if tier in found))
+
+
+def cells(row: Row) -> tuple[str, str]:
+    """Verdict and figures of a row, in words."""
+    if row.error:
+        return ("cannot" if row.lacking else "failed"), row.error
+    figures = [f"{100 * row.flood_ratio:.0f} % of its rate"] if row.flood_ratio else []
+    if row.hang_s is not None:
+        figures.append(f"stands since {row.hang_s:.1f} s")
+    if row.recovery_s is not None:
+        figures.append(f"back after {format_ns(round(row.recovery_s * SECOND_NS))}")
+    return row.verdict, ", ".join(figures)
+
+
+def markdown(found: Sequence[Pair], tiers: Sequence[str], why: dict[tuple[str, str], str]) -> Iterator[str]:
+    """The table as a page has it; `why` explains a difference, by scenario and policy."""
+    yield f"| scenario | policy | {' | '.join(tiers)} | agreement |"
+    yield f"|---|---|{'---|' * len(tiers)}---|"
+    for pair in found:
+        by_tier = {row.tier: row for row in pair.rows}
+        said = [": ".join(filter(None, cells(by_tier[tier]))) if tier in by_tier else "not run" for tier in tiers]
+        note = why.get((pair.scenario, pair.policy), "")
+        agreement = f"{pair.agreement}: {note}" if note else pair.agreement
+        yield f"| {pair.scenario} | {pair.policy} | {' | '.join(said)} | {agreement} |"

@@ -1,0 +1,54 @@
+"""`netreserve debate`: every policy in every scenario of the gallery."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from controller import debate as table_of
+from controller.cli.console import Json, console, print_json
+from controller.cli.summary import STYLES
+from controller.debate import Cell
+from controller.scenario import load
+from controller.testbed import find_root
+
+
+def debate(
+    scenarios: Annotated[list[Path] | None, typer.Argument(help="Scenario files; else the whole gallery.")] = None,
+    policy: Annotated[str, typer.Option(help=f"Only these, with commas, of: {', '.join(table_of.VARIANTS)}.")] = "",
+    jobs: Annotated[int, typer.Option(help="Processes at a time; 0: one per processor.", min=0)] = 0,
+    golden: Annotated[bool, typer.Option("--golden", help="Print one line a cell, with figures.")] = False,
+    json: Json = False,
+) -> None:
+    """Simulate every policy in every scenario and print one table.
+
+    Example: netreserve debate scenarios/classic.yaml --policy none,memalloc
+    """
+    names = table_of.variants([name.strip() for name in policy.split(",") if name.strip()])
+    asked = [load(file) for file in scenarios] if scenarios else table_of.gallery(find_root() / "scenarios")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("simulating", total=len(asked) * len(names))
+        cells = table_of.run(asked, names, jobs or os.cpu_count() or 1, lambda cell: progress.advance(bar))
+    if json:
+        for cell in cells:
+            print_json(cell)
+    elif golden:
+        print("\n".join(table_of.golden(cells)))
+    else:
+        _print(cells, names)
+
+
+def _print(cells: Sequence[Cell], names: Sequence[str]) -> None:
+    shown = Table("scenario", *names, box=None, pad_edge=False)
+    by_place = {(cell.scenario, cell.variant): cell.verdict for cell in cells}
+    for scenario in dict.fromkeys(cell.scenario for cell in cells):
+        verdicts = [by_place[scenario, name] for name in names]
+        shown.add_row(scenario, *(f"[{STYLES.get(verdict, 'dim')}]{verdict}[/]" for verdict in verdicts))
+    console().print(shown)

@@ -1,0 +1,121 @@
+"""The debate, run: every policy in every scenario of the gallery, simulated, as one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from msgspec import Struct
+
+from controller.scenario import Scenario, load
+from controller.scenario.vary import vary
+from controller.simulate import judged, simulate
+from nodes.errors import UsageError
+from nodes.registry import did_you_mean
+
+VARIANTS: dict[str, dict[str, object]] = {
+    "none": {"policy": "none"},
+    "local": {"policy": "local"},
+    "iface": {"policy": "iface"},
+    "memalloc": {"policy": "memalloc+slab"},
+    "memalloc+srog": {"policy": "memalloc+srog"},
+    "netmem": {"policy": "netmem", "policy.socket_floor": "0 B"},
+    "netmem+floor": {"policy": "netmem", "policy.socket_floor": "4 KiB"},
+    "nta-v1": {"policy": "nta+nta-v1"},
+    "nta": {"policy": "nta+nta"},
+    "mainline": {"policy": "mainline"},
+    "ideal": {"policy": "ideal"},
+}
+"""Who took part: the policy and what it was combined with, in the order of the debate."""
+IMPOSSIBLE = "impossible"
+"""Instead of a verdict: the machine cannot hold the policy's reserve or pools."""
+REAL_SIZE = "-full"
+"""Scenarios whose name ends so have a scaled twin and take minutes."""
+
+
+class Cell(Struct, frozen=True, kw_only=True):
+    """One policy in one scenario."""
+
+    scenario: str
+    variant: str
+    verdict: str
+    sentence: str = ""
+    flood_ratio: float = 0.0
+    """Progress in the flood as a share of warmup's, of the worst machine."""
+    reserve_used_pages: int = 0
+    cycle: tuple[str, ...] = ()
+    """Who waits, in order."""
+    proved: bool = False
+
+
+def gallery(folder: Path) -> list[Scenario]:
+    """The scenarios of `folder` that take seconds, by name."""
+    found = [load(file) for file in sorted(folder.glob("*.yaml")) if not file.stem.endswith(REAL_SIZE)]
+    if not found:
+        raise UsageError(f"no scenarios in {folder}: a folder with *.yaml is needed")
+    return found
+
+
+def variants(names: Sequence[str]) -> list[str]:
+    """`names`, checked; all when there are none. Raises UsageError."""
+    for name in names:
+        if name not in VARIANTS:
+            raise UsageError(f"unknown policy '{name}' ({did_you_mean(name, VARIANTS)})")
+    return list(names) or list(VARIANTS)
+
+
+def cell(scenario: Scenario, variant: str) -> Cell:
+    """What becomes of `scenario` under `variant`."""
+    try:
+        changed = vary(scenario, VARIANTS[variant])
+        outcome = simulate(changed, brief=True)
+    except UsageError as error:
+        return Cell(scenario=scenario.name, variant=variant, verdict=IMPOSSIBLE, sentence=str(error).splitlines()[0])
+    judgement = judged(outcome)
+    node = next((node for node in judgement.nodes if node.verdict == judgement.verdict), judgement.nodes[0])
+    before = node.warmup_pages_per_s
+    return Cell(
+        scenario=scenario.name,
+        variant=variant,
+        verdict=judgement.verdict,
+        sentence=judgement.sentence,
+        flood_ratio=round(node.flood_pages_per_s / before, 3) if before else 0.0,
+        reserve_used_pages=node.reserve_used_pages,
+        cycle=tuple(edge.waiter for edge in node.cycle),
+        proved=node.node in outcome.proofs,
+    )
+
+
+def run(scenarios: Sequence[Scenario], names: Sequence[str], jobs: int, done: Callable[[Cell], None]) -> list[Cell]:
+    """All cells, `jobs` at a time, each told to `done` when it is there; the answer is in the order of the arguments."""
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        tasks = [pool.submit(cell, scenario, name) for scenario in scenarios for name in names]
+        for task in tasks:
+            task.add_done_callback(lambda task: None if task.cancelled() or task.exception() else done(task.result()))
+        try:
+            return [task.result() for task in tasks]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def golden(cells: Sequence[Cell]) -> Iterator[str]:
+    """The table that a change of behaviour shows up in: one line a cell."""
+    yield f"{'scenario':16}{'policy':15}{'verdict':14}{'of its rate':>12}{'reserve':>9}  cycle"
+    for item in cells:
+        rate, proof = f"{100 * item.flood_ratio:.0f} %", " (proved)" if item.proved else ""
+        line = f"{item.scenario:16}{item.variant:15}{item.verdict:14}{rate:>12}{item.reserve_used_pages:>9}"
+        yield f"{line}  {' -> '.join(item.cycle)}{proof}".rstrip()
+
+
+def markdown(cells: Sequence[Cell], looks: Mapping[str, str]) -> Iterator[str]:
+    """Scenarios down, policies across; `looks`: what stands before each verdict."""
+    names = list(dict.fromkeys(item.variant for item in cells))
+    table = {(item.scenario, item.variant): item for item in cells}
+    yield f"| scenario | {' | '.join(names)} |"
+    yield f"|---|{'---|' * len(names)}"
+    for scenario in dict.fromkeys(item.scenario for item in cells):
+        row = [f"{looks.get(verdict, '')}{verdict}" for verdict in (table[scenario, name].verdict for name in names)]
+        yield f"| [{scenario}](../reference/gallery.md#{scenario}) | {' | '.join(row)} |"

@@ -1,0 +1,53 @@
+"""The verb that runs the debate, as a person types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from controller.cli.main import carry_out
+
+Capture = pytest.CaptureFixture[str]
+SMALL = """
+name: small
+nodes:
+  initiator: {memory: 8 MiB, min_free: 1 MiB, working_set: 12 MiB}
+  target: {size: 16 MiB, rate: 200 Mbit}
+policy: none
+floods:
+  - {kind: udp, rate: 20 kpps, sockets: 4, reader: stalled, rcvbuf: 512 KiB}
+phases: {warmup: 4 s, flood: 2 s, heal: 2 s}
+expect: [{verdict: healthy}]
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> str:
+    file = tmp_path / "small.yaml"
+    file.write_text(SMALL)
+    return str(file)
+
+
+def test_the_table_has_a_verdict_for_every_policy(small: str, capsys: Capture) -> None:
+    assert carry_out(["debate", small, "--policy", "none,ideal", "--jobs", "1"]) == 0
+    header, row = capsys.readouterr().out.splitlines()[:2]
+    assert header.split() == ["scenario", "none", "ideal"]
+    assert row.split() == ["small", "deadlocked", "healthy"]
+
+
+def test_cells_are_printed_as_json_and_an_impossible_one_says_why(small: str, capsys: Capture) -> None:
+    assert carry_out(["debate", small, "--policy", "nta-v1", "--jobs", "1", "--json"]) == 0
+    cell = json.loads(capsys.readouterr().out)
+    assert cell["verdict"] == "impossible" and "nta-v1" in cell["sentence"]
+
+
+def test_golden_lines_have_the_figures(small: str, capsys: Capture) -> None:
+    assert carry_out(["debate", small, "--policy", "none", "--jobs", "1", "--golden"]) == 0
+    assert "(proved)" in capsys.readouterr().out
+
+
+def test_an_unknown_policy_is_bad_usage(small: str, capsys: Capture) -> None:
+    assert carry_out(["debate", small, "--policy", "non"]) == 2
+    assert "did you mean 'none'?" in capsys.readouterr().err

@@ -1,0 +1,64 @@
+"""Rows of several tiers side by side, and when they agree."""
+
+from __future__ import annotations
+
+import pytest
+
+from controller.agree import Row, cells, markdown, pairs, row_of
+from controller.record import CycleEdge, NodeVerdict, Phase, Result
+from nodes.units import SECOND_NS
+
+
+def row(tier: str, verdict: str, policy: str = "none") -> Row:
+    return Row(scenario="s", digest="d", policy=policy, tier=tier, verdict=verdict)
+
+
+@pytest.mark.parametrize(
+    ("sim", "container", "agreement"),
+    [
+        ("deadlocked", "deadlocked", "same"),
+        ("deadlocked", "starved", "same kind"),
+        ("healthy", "slow", "same kind"),
+        ("healthy", "deadlocked", "differs"),
+        ("oom", "deadlocked", "differs"),
+        ("healthy", "inconclusive", "differs"),
+    ],
+)
+def test_verdicts_agree_when_they_are_of_one_kind(sim: str, container: str, agreement: str) -> None:
+    (pair,) = pairs([row("sim", sim), row("container", container)], ("sim", "container"))
+    assert pair.agreement == agreement
+
+
+def test_one_tier_alone_agrees_with_nobody() -> None:
+    (pair,) = pairs(
+        [row("sim", "healthy"), Row(scenario="s", digest="d", policy="none", tier="container", error="no")],
+        ("sim", "container"),
+    )
+    assert pair.agreement == "-"
+
+
+def test_the_newest_row_counts_and_policies_stay_apart() -> None:
+    old, new, other = row("sim", "healthy"), row("sim", "oom"), row("sim", "slow", "memalloc")
+    first, second = pairs([old, other, new], ("sim",))
+    assert [first.rows[0].verdict, second.rows[0].verdict] == ["oom", "slow"]
+
+
+def test_a_row_has_the_figures_of_the_worst_initiator() -> None:
+    edge = CycleEdge(waiter="kswapd", resource="r", need=1, have=0, who_frees="x", why="")
+    well = NodeVerdict(node="initiator-1", verdict="healthy", reason="")
+    hung = NodeVerdict(
+        node="initiator-2", verdict="deadlocked", reason="", warmup_pages_per_s=100.0, flood_pages_per_s=20.0,
+        stalled_since_ns=12 * SECOND_NS, cycle=(edge,),
+    )  # fmt: skip
+    flood = Phase(name="flood", start_ns=10 * SECOND_NS, end_ns=20 * SECOND_NS)
+    result = Result(run="r", scenario="s", tier="sim", verdict="deadlocked", nodes=(well, hung), phases=(flood,))
+    found = row_of(result, policy="none", digest="d")
+    assert (found.flood_ratio, found.hang_s, found.cycle) == (0.2, 2.0, ("kswapd",))
+    assert cells(found) == ("deadlocked", "20 % of its rate, stands since 2.0 s")
+
+
+def test_the_page_tells_what_could_not_be_run_and_why_they_differ() -> None:
+    lacking = Row(scenario="s", digest="d", policy="none", tier="container", error="no links.storage", lacking=True)
+    table = list(pairs([row("sim", "healthy"), lacking], ("sim", "container")))
+    text = list(markdown(table, ("sim", "container"), {("s", "none"): "because"}))
+    assert text[2] == "| s | none | healthy | cannot: no links.storage | -: because |"
