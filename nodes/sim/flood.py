@@ -1,8 +1,8 @@
 """Junk, as Locust sends it: datagrams on the clock; streams that stop at a full window; requests that wait for their answer.
 
 A flood's rate is divided evenly over all initiators and their sockets, in ticks of a millisecond: what is due in a tick
-arrives as one train, the work of one NAPI poll. The seed decides where in its first interval a flood begins, and which
-socket it begins with.
+arrives as one train, the work of one NAPI poll. The seed decides when a flood really begins, up to a tenth of a second late,
+and which socket it begins with: at what moment of reclaim's rhythm junk strikes is chance (docs/explanation/anomalies.md).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from nodes.units import MS_NS, SECOND_NS
 
 TICK_NS = MS_NS
 """Twenty packets at 20 kpps; Locust's own ticks are twice as long (traffic/users.py)."""
+LATE_NS_MAX = 100 * MS_NS
+"""A real flood's first packet comes as much after the order (Locust spawns its users ten times a second; own)."""
 DATAGRAM_HEADERS_BYTES = 28
 """IPv4 and UDP."""
 WINDOW_SHARE = 2
@@ -67,7 +69,7 @@ class Flood:
         place = int(random.random() * junk.sockets)
         self._aims = [Aim(who, port, [who.sockets[p][0] for p in ports], place) for who, port in aims]
         self._turn = int(random.random() * len(self._aims)) if self._aims else 0
-        self._late_ns = int(random.random() * SECOND_NS / junk.rate_pps)
+        self._late_ns = int(random.random() * min(LATE_NS_MAX, (junk.end_ns - junk.start_ns) // 20))
         self.sent = 0
         self.skipped = 0
         """What a full window or an unanswered request kept from being sent."""

@@ -41,13 +41,13 @@ def junk_of(cluster: Cluster, name: str = "initiator-1") -> int:
 @pytest.mark.parametrize("rate", [1, 333, 5000])
 def test_a_flood_sends_what_was_asked_from_its_start_to_its_end(rate: int) -> None:
     cluster = flooded(asked(floods__0__rate=f"{rate} pps"))
-    assert cluster.floods[0].sent == pytest.approx(2 * rate, abs=1)
+    assert 0.95 * 2 * rate - 1 <= cluster.floods[0].sent <= 2 * rate  # it may begin a twentieth late
     assert junk_of(cluster) == cluster.floods[0].sent
 
 
 def test_its_time_within_the_phase_counts() -> None:
     cluster = flooded(asked(floods__0__start="1 s", floods__0__duration="500 ms"))
-    assert cluster.floods[0].sent == pytest.approx(2500, abs=1)
+    assert 0.95 * 2500 <= cluster.floods[0].sent <= 2500
     before = [sample.junk_packets for sample in cluster.samples if sample.t_ns <= 4 * SECOND_NS]
     assert max(before) == 0
 
@@ -81,7 +81,7 @@ def test_what_the_link_does_not_carry_is_lost() -> None:
 
 def test_large_datagrams_are_fragments_on_the_wire() -> None:
     cluster = flooded(asked(floods__0__size="4000 B", floods__0__rate="100 pps", floods__0__reader="stalled"))
-    assert cluster.floods[0].sent == pytest.approx(200, abs=1)
+    assert 190 <= cluster.floods[0].sent <= 200
     assert cluster.initiators["initiator-1"].machine.receiver.rx_packets >= 3 * cluster.floods[0].sent
 
 
@@ -109,12 +109,12 @@ def test_a_stream_that_nobody_reads_stops_at_its_window(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["tcp", "http"])
 def test_a_stream_that_is_read_flows(kind: str) -> None:
     cluster = flooded(asked(floods__0__kind=kind, floods__0__reader="fast", floods__0__rate="1 kpps"))
-    assert cluster.floods[0].sent == pytest.approx(2000, abs=1)
+    assert 1900 <= cluster.floods[0].sent <= 2000
 
 
 def test_the_seed_decides_where_it_begins() -> None:
     """Packets of different seeds come at other times, of the same seed at the same."""
-    worlds = [flooded(asked(seed=seed, floods__0__rate="1 pps")) for seed in (1, 1, 4)]
+    worlds = [flooded(asked(seed=seed, floods__0__rate="10 pps")) for seed in (1, 1, 4)]
     first, again, other = ([s.junk_packets for s in world.samples] for world in worlds)
     assert first == again
     assert first != other
