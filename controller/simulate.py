@@ -140,6 +140,7 @@ class Simulation:
             reader=flood.reader,
             start_ns=item.start_ns,
             end_ns=item.end_ns,
+            burst_ns=flood.burst_ns,
         )
         self.cluster.flood(junk)
         run = self.cluster.run

@@ -23,6 +23,8 @@ RATE_PPS_MAX = 200_000
 DURATION_NS_MAX = 3600 * 1_000_000_000
 DURATION_NS_DEFAULT = 60 * 1_000_000_000
 """A flood that nobody stops ends by itself after a minute (own)."""
+BURST_NS_DEFAULT, BURST_NS_MAX = 1_000_000, 1_000_000_000
+"""A millisecond: twenty packets at 20 kpps, one NAPI poll. A second: no sender bunches longer (own)."""
 SECONDS_MAX = DURATION_NS_MAX // 1_000_000_000
 SECONDS_DEFAULT = DURATION_NS_DEFAULT // 1_000_000_000
 
@@ -43,12 +45,16 @@ class Flood(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """After the flood phase begins."""
     duration_ns: int = 0
     """0: until the flood phase ends."""
+    burst_ns: int = BURST_NS_DEFAULT
+    """The packets of so much time come at once (simulator; how Locust's senders bunch is their scheduler's doing)."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.rate_pps <= RATE_PPS_MAX:
             raise ValueError(f"rate_pps is {self.rate_pps}: 1 to {RATE_PPS_MAX} are possible")
         if not 1 <= self.size_bytes <= 65_000:
             raise ValueError(f"size_bytes is {self.size_bytes}: 1 to 65000 are possible")
+        if not BURST_NS_DEFAULT <= self.burst_ns <= BURST_NS_MAX:
+            raise ValueError(f"burst_ns is {self.burst_ns}: 1000000 (1 ms) to 1000000000 (1 s) are possible")
         if not 1 <= self.sockets <= SOCKETS_MAX:
             raise ValueError(f"sockets is {self.sockets}: 1 to {SOCKETS_MAX} are possible")
 

@@ -11,6 +11,7 @@ from controller.scenario.faults import Storage
 from controller.scenario.model import Scenario
 from nodes.config import Queueing
 from nodes.units import format_ns
+from traffic.profiles import BURST_NS_DEFAULT
 
 Finding = tuple[str, str]
 """The key path, and what is wrong there."""
@@ -41,6 +42,15 @@ def _one_at_a_time(scenario: Scenario) -> Iterator[Finding]:
                 f"floods[{index}]",
                 f"it starts at {format_ns(start_ns)}, while floods[{earlier}] goes on until {format_ns(ends_ns[earlier])}:"
                 " Locust sends one flood at a time, so one must end before the other starts",
+            )
+
+
+def _bursts(scenario: Scenario) -> Iterator[Finding]:
+    for index, flood in enumerate(scenario.floods):
+        if flood.burst_ns != BURST_NS_DEFAULT:
+            yield (
+                f"floods[{index}].burst",
+                "real senders bunch packets as their scheduler lets them",
             )
 
 
@@ -78,6 +88,6 @@ def _queueing(scenario: Scenario) -> Iterator[Finding]:
 
 
 LIMITS: Mapping[str, tuple[Limit, ...]] = {
-    "container": (_one_at_a_time, _sockets, _counts, _card, _target, _queueing),
+    "container": (_one_at_a_time, _bursts, _sockets, _counts, _card, _target, _queueing),
 }
 """Tier -> what limits it."""

@@ -1,8 +1,9 @@
 """Junk, as Locust sends it: datagrams on the clock; streams that stop at a full window; requests that wait for their answer.
 
-A flood's rate is divided evenly over all initiators and their sockets, in ticks of a millisecond: what is due in a tick
-arrives as one train, the work of one NAPI poll. The seed decides when a flood really begins, up to a tenth of a second late,
-and which socket it begins with: at what moment of reclaim's rhythm junk strikes is chance (docs/explanation/anomalies.md).
+A flood's rate is divided evenly over all initiators and their sockets, in bursts: what is due in a millisecond (or in the
+flood's `burst`) arrives as one train, the work of a NAPI poll. The seed decides when a flood really begins, up to a tenth of
+a second late, and which socket it begins with: at what moment of reclaim's rhythm junk strikes is chance
+(docs/explanation/anomalies.md).
 """
 
 from __future__ import annotations
@@ -22,8 +23,6 @@ from nodes.sim.loop import Loop
 from nodes.sim.tcp import HEADERS_BYTES, SEGMENT_BYTES
 from nodes.units import MS_NS, SECOND_NS
 
-TICK_NS = MS_NS
-"""Twenty packets at 20 kpps; Locust's own ticks are twice as long (traffic/users.py)."""
 LATE_NS_MAX = 100 * MS_NS
 """A real flood's first packet comes as much after the order (Locust spawns its users ten times a second; own)."""
 DATAGRAM_HEADERS_BYTES = 28
@@ -44,6 +43,8 @@ class Junk(Struct, frozen=True, kw_only=True):
     reader: Reader
     start_ns: int
     end_ns: int
+    burst_ns: int = MS_NS
+    """What is due in so much time comes at once."""
 
 
 class Aim:
@@ -73,7 +74,7 @@ class Flood:
         self.sent = 0
         self.skipped = 0
         """What a full window or an unanswered request kept from being sent."""
-        loop.at(junk.start_ns + TICK_NS, self._tick)
+        loop.at(junk.start_ns + junk.burst_ns, self._tick)
 
     def _tick(self) -> None:
         junk, now_ns = self.junk, self._loop.now_ns
@@ -82,7 +83,7 @@ class Flood:
         if due > 0:
             self._spread(due)
         if now_ns < junk.end_ns:
-            self._loop.at(now_ns + TICK_NS, self._tick)
+            self._loop.at(now_ns + self.junk.burst_ns, self._tick)
 
     def _spread(self, due: int) -> None:
         aims = self._aims

@@ -114,7 +114,14 @@ def test_a_stream_that_is_read_flows(kind: str) -> None:
 
 def test_the_seed_decides_where_it_begins() -> None:
     """Packets of different seeds come at other times, of the same seed at the same."""
-    worlds = [flooded(asked(seed=seed, floods__0__rate="10 pps")) for seed in (1, 1, 4)]
+    worlds = [flooded(asked(seed=seed, floods__0__rate="1 kpps")) for seed in (1, 1, 4)]
     first, again, other = ([s.junk_packets for s in world.samples] for world in worlds)
     assert first == again
     assert first != other
+
+
+def test_a_burst_comes_at_once() -> None:
+    """Five packets a millisecond, or a hundred every twenty; as many in all."""
+    even, bunched = flooded(asked()), flooded(asked(floods__0__burst="20 ms"))
+    assert even.floods[0].sent == bunched.floods[0].sent
+    assert bunched.loop.handled < even.loop.handled
