@@ -11,6 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from controller.record import NodeVerdict, Result, VerdictName
+from controller.scenario import Scenario
+from controller.scenario.vary import vary
+from controller.simulate import judged, simulate
 from nodes.units import SECOND_NS, format_ns
 
 KINDS: dict[VerdictName, str] = {
@@ -106,6 +109,24 @@ def pairs(rows: Iterable[Row], tiers: Sequence[str]) -> Iterator[Pair]:
         newest.setdefault((row.scenario, row.policy), {})[row.tier] = row
     for (scenario, policy), found in newest.items():
         yield Pair(scenario=scenario, policy=policy, rows=tuple(found[tier] for tier in tiers if tier in found))
+
+
+BURSTS = ("20 ms", "50 ms")
+"""What senders on a busy computer bunch: Locust's make up for delays of up to 50 ms (traffic.pacing)."""
+
+
+def explained(pair: Pair, scenario: Scenario) -> str:
+    """Why the simulator differs from the others in `pair`, where bursts explain it: with the packets of so much time at
+    once it says the same. Empty when they do not."""
+    others = {KINDS[row.verdict] for row in pair.rows if row.verdict and row.tier != "sim"}  # type: ignore[index]
+    if len(others) != 1 or not scenario.floods:
+        return ""
+    for burst in BURSTS:
+        changes = {f"floods.{index}.burst": burst for index in range(len(scenario.floods))}
+        verdict = judged(simulate(vary(scenario, {"policy": pair.policy, **changes}), brief=True)).verdict
+        if KINDS[verdict] in others:
+            return f"sim too is {verdict} when the junk of {burst} comes at once"
+    return ""
 
 
 def cells(row: Row) -> tuple[str, str]:

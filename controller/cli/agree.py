@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,12 +15,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from controller import tiers
-from controller.agree import Pair, Row, cells, markdown, pairs, row_of
+from controller.agree import Pair, Row, cells, explained, markdown, pairs, row_of
 from controller.cli.console import Json, console, print_json, say
 from controller.cli.runs import Runs
 from controller.cli.session import runs_folder
 from controller.record import Result
-from controller.scenario import load, override_policy
+from controller.scenario import Scenario, load, override_policy
 from nodes.errors import HarnessError, LackingError, UsageError
 
 FILE_NAME = "agreement.jsonl"
@@ -41,7 +41,9 @@ def agree(
     What was run before is not run again (the rows are kept in agreement.jsonl beside the runs), unless the scenario's file
     has changed or --fresh is given.
 
-    The exit code is 0 when all agree, 1 when some differ.
+    Where the simulator differs, it is tried whether bursts explain it: with the junk of 20 or 50 ms at once.
+
+    The exit code is 0 when all agree or the difference is explained, else 1.
 
     Example: netreserve agree scenarios/classic.yaml --policy none,memalloc
     """
@@ -59,10 +61,21 @@ def agree(
         for name in policies:
             found += [_row(file, name, which, rows, kept, runs) for which in wanted]
     table = list(pairs(found, wanted))
-    _print(table, wanted, json=json)
+    why = _explanations(table, {load(file).name: load(file) for file in scenarios})
+    _print(table, wanted, why, json=json)
     if page is not None:
-        page.write_text("\n".join(markdown(table, wanted, {})) + "\n")
-    raise typer.Exit(DIFFERENT if any(pair.agreement == "differs" for pair in table) else 0)
+        page.write_text("\n".join(markdown(table, wanted, why)) + "\n")
+    unexplained = [pair for pair in table if pair.agreement == "differs" and (pair.scenario, pair.policy) not in why]
+    raise typer.Exit(DIFFERENT if unexplained else 0)
+
+
+def _explanations(table: Sequence[Pair], scenarios: Mapping[str, Scenario]) -> dict[tuple[str, str], str]:
+    """By scenario and policy: why the tiers differ, where the simulator can tell."""
+    found = {}
+    for pair in table:
+        if pair.agreement == "differs" and (why := explained(pair, scenarios[pair.scenario])):
+            found[pair.scenario, pair.policy] = why
+    return found
 
 
 def _read(file: Path) -> Iterator[Row]:
@@ -111,16 +124,20 @@ def _run(file: Path, name: str, policy: str, tier: str, digest: str, runs: Path 
         return Row(scenario=name, digest=digest, policy=policy, tier=tier, error=error, lacking=lacking)
 
 
-def _print(table: Sequence[Pair], wanted: Sequence[str], *, json: bool) -> None:
+def _print(table: Sequence[Pair], wanted: Sequence[str], why: Mapping[tuple[str, str], str], *, json: bool) -> None:
     if json:
         for pair in table:
-            print_json(
-                {"scenario": pair.scenario, "policy": pair.policy, "agreement": pair.agreement, "rows": pair.rows}
-            )
+            told = {"agreement": pair.agreement, "why": why.get((pair.scenario, pair.policy), "")}
+            print_json({"scenario": pair.scenario, "policy": pair.policy, **told, "rows": pair.rows})
         return
     shown = Table("scenario", "policy", *wanted, "agreement", box=None, pad_edge=False)
     for pair in table:
         by_tier = {row.tier: row for row in pair.rows}
         said = ["\n".join(filter(None, cells(by_tier[tier]))) if tier in by_tier else "-" for tier in wanted]
-        shown.add_row(*map(escape, (pair.scenario, pair.policy, *said, pair.agreement)))
+        shown.add_row(*map(escape, (pair.scenario, pair.policy, *said, _agreement(pair, why))))
     console().print(shown)
+
+
+def _agreement(pair: Pair, why: Mapping[tuple[str, str], str]) -> str:
+    told = why.get((pair.scenario, pair.policy), "")
+    return f"{pair.agreement}: {told}" if told else pair.agreement

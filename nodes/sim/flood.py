@@ -25,6 +25,10 @@ from nodes.units import MS_NS, SECOND_NS
 
 LATE_NS_MAX = 100 * MS_NS
 """A real flood's first packet comes as much after the order (Locust spawns its users ten times a second; own)."""
+FAST_RETRIES = 1
+"""A stream's loss is told by what comes behind it, and sent again a round trip later; the next waits for the timer."""
+RTT_NS = MS_NS
+"""Of junk (own)."""
 DATAGRAM_HEADERS_BYTES = 28
 """IPv4 and UDP."""
 WINDOW_SHARE = 2
@@ -50,13 +54,15 @@ class Junk(Struct, frozen=True, kw_only=True):
 class Aim:
     """The sockets of one flood at one initiator."""
 
-    __slots__ = ("due_ns", "initiator", "numbers", "place", "port", "rto_ns")
+    __slots__ = ("due_ns", "initiator", "missed", "numbers", "place", "port", "rto_ns")
 
     def __init__(self, initiator: Initiator, port: Port, numbers: list[int], place: int) -> None:
         self.initiator, self.port, self.numbers, self.place = initiator, port, numbers, place
         self.due_ns = [0] * len(numbers)
         """Streams: when a sender that lost a segment tries again."""
         self.rto_ns = [RTO_MIN_NS] * len(numbers)
+        self.missed = [0] * len(numbers)
+        """Segments lost in a row."""
 
 
 class Flood:
@@ -113,18 +119,21 @@ class Flood:
             self._loop.at(arrival_ns, self._deliver, aim, whole * fragments, size_bytes // fragments, first)
 
     def _deliver(self, aim: Aim, packets: int, size_bytes: int, first: int) -> None:
-        aim.initiator.receive_junk(aim.numbers, size_bytes, packets, first, self.junk.reader)
+        accepted = aim.initiator.receive_junk(aim.numbers, size_bytes, packets, first)
+        aim.initiator.settle_junk(aim.numbers, self.junk.reader, accepted)
 
     def _streams(self, aim: Aim, due: int) -> None:
-        """Segments or requests, each socket in its turn."""
+        """Segments or requests, each socket in its turn; what comes in a burst is read after it."""
         segments = 1 if self.junk.kind == "tcp" else max(1, -(-self.junk.size_bytes // SEGMENT_BYTES))
-        count = len(aim.numbers)
+        count, accepted = len(aim.numbers), 0
         for _ in range(due):
             place = aim.place
             aim.place = (place + 1) % count
-            self._stream(aim, place, segments)
+            accepted += self._stream(aim, place, segments)
+        aim.initiator.settle_junk(aim.numbers, self.junk.reader, accepted)
 
-    def _stream(self, aim: Aim, place: int, segments: int) -> None:
+    def _stream(self, aim: Aim, place: int, segments: int) -> int:
+        """Answers how many of its segments were accepted."""
         now_ns, number = self._loop.now_ns, aim.numbers[place]
         receiver = aim.initiator.machine.receiver
         socket, true_bytes = receiver.sockets[number], HEAD_BYTES + receiver.nic.data_bytes
@@ -132,16 +141,25 @@ class Flood:
         unanswered = self.junk.kind == "http" and socket.held_bytes > 0
         if full or unanswered or now_ns < aim.due_ns[place] or aim.port.cut:
             self.skipped += 1
-            return
+            return 0
         self.sent += 1
         size_bytes = SEGMENT_BYTES if self.junk.kind == "tcp" else min(self.junk.size_bytes, SEGMENT_BYTES)
         aim.port.inward.send(now_ns, segments * (size_bytes + HEADERS_BYTES + FRAME_BYTES), segments)
         passed = aim.port.inward.passed
-        accepted = passed and aim.initiator.receive_junk(
-            [number], size_bytes + HEADERS_BYTES, passed, 0, self.junk.reader
-        )
-        if accepted == segments:
-            aim.rto_ns[place] = RTO_MIN_NS
+        accepted = 0
+        if passed:
+            accepted = aim.initiator.receive_junk([number], size_bytes + HEADERS_BYTES, passed, 0)
+        self._heard(aim, place, accepted == segments)
+        return accepted
+
+    def _heard(self, aim: Aim, place: int, whole: bool) -> None:
+        """What the sender learns, and when it tries again."""
+        if whole:
+            aim.rto_ns[place], aim.missed[place] = RTO_MIN_NS, 0
+            return
+        aim.missed[place] += 1
+        if aim.missed[place] <= FAST_RETRIES:
+            aim.due_ns[place] = self._loop.now_ns + RTT_NS
         else:
-            aim.due_ns[place] = now_ns + aim.rto_ns[place]
+            aim.due_ns[place] = self._loop.now_ns + aim.rto_ns[place]
             aim.rto_ns[place] = min(2 * aim.rto_ns[place], RTO_MAX_NS)

@@ -62,17 +62,18 @@ class Initiator:
         now_ns = self._loop.now_ns
         return self.machine.receive(BLOCK_SOCKET, size_bytes, segments, now_ns, acked_bytes) is Verdict.ACCEPT
 
-    def receive_junk(self, numbers: list[int], size_bytes: int, packets: int, first: int, reader: Reader) -> int:
-        """A train of equal packets for sockets that `reader` empties; answers how many were accepted."""
-        machine, now_ns = self.machine, self._loop.now_ns
-        wanted = machine.pool.kswapd_wanted
-        accepted = machine.receive_many(numbers, size_bytes, packets, now_ns, first)
+    def receive_junk(self, numbers: list[int], size_bytes: int, packets: int, first: int) -> int:
+        """A train of equal packets for these sockets in turn; answers how many were accepted. `settle_junk` is due after the
+        last train that comes at this moment."""
+        return self.machine.receive_many(numbers, size_bytes, packets, self._loop.now_ns, first)
+
+    def settle_junk(self, numbers: list[int], reader: Reader, accepted: int) -> None:
+        """All that came at once has been judged: `reader` may read it, and the machine works."""
         if accepted and reader != "stalled":
             self._unread.update(numbers)
             self.read_junk(reader)
-        if accepted or machine.pool.kswapd_wanted != wanted:
+        if accepted or self.machine.pool.kswapd_wanted:
             self.wake()
-        return accepted
 
     def read_junk(self, reader: Reader = "app") -> None:
         """Sockets are emptied: at once, or while the application runs."""
