@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from controller.scenario.faults import Fault, Reshape, SetMinFree, Storage, SwitchPolicy, check_marks
 from controller.scenario.limits import Finding, beyond
 from controller.scenario.model import Scenario
-from controller.scenario.policies import policy_text, read_policy
+from controller.scenario.policies import WITH, policy_text, read_policy
 from nodes.config import SINK_PORT_FIRST, PolicySpec
 from nodes.errors import UsageError
+from nodes.machine.policies import POLICIES
 from nodes.units import PAGE_BYTES, format_bytes, format_ns
 from traffic.profiles import sinks_of
 
@@ -92,6 +93,7 @@ def _faults(scenario: Scenario) -> Iterator[Finding]:
             yield path, "it changes nothing: name at least one of its settings"
         yield from ((path, problem) for problem in _overlaps(scenario.faults[:index], fault))
         yield from ((f"{path}.min_free", problem) for problem in _marks(scenario, fault))
+        yield from ((f"{path}.policy", problem) for problem in _switch(scenario, fault))
         if _reorders_at_once(scenario, fault):
             yield f"{path}.reorder", NEEDS_DELAY
 
@@ -194,3 +196,27 @@ def _marks(scenario: Scenario, fault: Fault) -> Iterator[str]:
             check_marks(fault.min_free_pages, scenario.policy, initiator)
         except UsageError as error:
             yield str(error)
+
+
+def _switch(scenario: Scenario, fault: Fault) -> Iterator[str]:
+    """What the machine itself would refuse in the middle of the run (nodes.machine.machine)."""
+    if not isinstance(fault, SwitchPolicy):
+        return
+    asked = fault.policy
+    for path, policy in _policies(scenario):
+        names = f"'{policy_text(policy)}' of '{path}' to '{policy_text(asked)}'"
+        if POLICIES[policy.name].local_disk != POLICIES[asked.name].local_disk:
+            yield f"{names}: a running machine cannot change its swap disk: name another policy, or run both"
+            return
+        if policy.allocator != asked.allocator:
+            yield (
+                f"{names}: a running machine cannot change its packet allocator, '{policy.allocator}':"
+                f" {_same_allocator(asked.name, policy.allocator)}"
+            )
+            return
+
+
+def _same_allocator(name: str, allocator: str) -> str:
+    if allocator in POLICIES[name].allocators:
+        return f"write '{name}{WITH}{allocator}'"
+    return f"policy '{name}' cannot use it (possible: {', '.join(POLICIES[name].allocators)})"

@@ -256,6 +256,23 @@ BAD = [
         "s.yaml:7: links.data.reorder: reorder needs a delay, for example 'delay: 1 ms': a reordered packet is one that",
     ),
     ("delay: 5 ms, ", "reorder: 1 %, delay: 0 ms, ", "s.yaml:14: faults[1].reorder: reorder needs a delay"),
+    (
+        "kind: policy, policy: none",
+        "kind: policy, policy: local",
+        "s.yaml:16: faults[3].policy: 'memalloc' of 'policy' to 'local': a running machine cannot change its swap disk",
+    ),
+    (
+        "kind: policy, policy: none",
+        "kind: policy, policy: memalloc+srog",
+        "s.yaml:16: faults[3].policy: 'memalloc' of 'policy' to 'memalloc+srog': a running machine cannot change its"
+        " packet allocator, 'slab': write 'memalloc+slab'",
+    ),
+    (
+        "kind: policy, policy: none",
+        "kind: policy, policy: nta",
+        "s.yaml:16: faults[3].policy: 'memalloc' of 'policy' to 'nta': a running machine cannot change its packet"
+        " allocator, 'slab': policy 'nta' cannot use it (possible: nta, nta-v1)",
+    ),
     ("jitter: 50us", "jitter: 1 ms", "s.yaml:7: links.data.jitter: jitter 1 ms is more than delay 200 us"),
 ]
 
