@@ -15,6 +15,7 @@ from msgspec import Struct
 from controller import kernelfacts, kvm, testbed
 from controller.kernelfacts import Fact, State
 from controller.tiers import TIERS
+from nodes.compiled import COMMAND, in_use
 from nodes.errors import LackingError
 from nodes.units import format_bytes
 
@@ -101,9 +102,16 @@ def _machine_rows() -> tuple[Row, ...]:
     return (
         Row(what="Python", state="yes" if python else "no", found=platform.python_version(),
             why="runs this command", do="install Python 3.11 or later"),
+        _row("compiled simulator", _compiled(), "simulates several times faster; the results are the same",
+             f"`{COMMAND}` (a minute or two, needs gcc)"),
         _enough("memory", available, MEMORY_BYTES_NEEDED, "all containers together", "close other programs"),
         _enough("disk", disk, DISK_BYTES_NEEDED, "images and runs", "make room, for example `docker system prune`"),
     )  # fmt: skip
+
+
+def _compiled() -> Fact:
+    folder = in_use()
+    return Fact("yes", f"in {folder}") if folder else Fact("no", "plain Python")
 
 
 def _port_rows(engine: Fact) -> tuple[Row, ...]:

@@ -34,6 +34,7 @@ from controller.cli import (
 )
 from controller.cli.console import DEBUG, complain, debugging, say
 from controller.testbed import ComposeError
+from nodes.compiled import in_use
 from nodes.errors import HarnessError, NetreserveError
 
 INTERRUPTED = 130
@@ -78,7 +79,7 @@ for name, group in (
 
 def _print_version(asked: bool) -> None:
     if asked:
-        print(f"netreserve {_version()}")
+        print(f"netreserve {_version()} ({'compiled' if in_use() else 'plain Python'})")
         raise typer.Exit()
 
 

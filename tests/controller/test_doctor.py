@@ -101,3 +101,13 @@ def test_kvm_says_hardware_or_why_not() -> None:
     assert said and "\n" not in said
     if not Path("/dev/kvm").exists():
         assert said == "there is no /dev/kvm"
+
+
+@pytest.mark.parametrize(("folder", "state"), [(Path("/builds/abc"), "yes"), (None, "no")])
+def test_it_says_whether_the_simulator_is_compiled(
+    folder: Path | None, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "in_use", lambda: folder)
+    row = _row(doctor.examine(), "compiled simulator")
+    assert row.state == state and not row.needed
+    assert ("/builds/abc" in row.found) == (folder is not None) and "nodes.compiled build" in row.do

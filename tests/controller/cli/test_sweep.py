@@ -15,7 +15,7 @@ from clirunner import COMMAND, ROOT, environment
 from msgspec import structs
 from sweptgrids import TINY, by_reserve
 
-from controller.cli import sweepviews
+from controller.cli import sweep, sweepviews
 from controller.cli.main import carry_out
 from controller.cli.sweepviews import BarView, LineView
 from controller.sweep import farm
@@ -68,6 +68,25 @@ def test_a_sweep_from_the_command_to_the_pictures(quick: Path, capsys: pytest.Ca
     assert (folder / "rows.jsonl").read_bytes() == rows_made
     assert carry_out([*words, "--fresh"]) == 0
     assert len([*quick.glob("classic/*")]) == 2 and (folder / "rows.jsonl").read_bytes() == rows_made
+
+
+def test_a_sweep_none_of_whose_points_can_be_run_is_bad_usage(sweeps: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["sweep", CLASSIC, "--jobs", "1", "--vary", "policy=none"]
+    assert carry_out([*words, "--vary", "nodes.initiator.min_free=60M,62M"]) == 2
+    said = capsys.readouterr()
+    assert "2 of 2 points: 2 invalid" in said.out, "what there is is told first"
+    assert "netreserve: not one point can be run: " in said.err and "memory" in said.err
+
+
+def test_a_long_sweep_in_plain_python_says_once_how_to_compile(
+    quick: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["sweep", CLASSIC, *AXES, "--jobs", "1", "--fresh"]
+    for folder, points, told in ((None, 12, 1), (None, 13, 0), (quick, 12, 0)):
+        monkeypatch.setattr(sweep, "in_use", lambda folder=folder: folder)
+        monkeypatch.setattr(sweep, "WORTH_COMPILING", points)
+        assert carry_out(words) == 0
+        assert capsys.readouterr().err.count("nodes.compiled build") == told
 
 
 def test_json_tells_where_and_how_far(quick: Path, capsys: pytest.CaptureFixture[str]) -> None:
