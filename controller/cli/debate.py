@@ -21,7 +21,9 @@ from controller.testbed import find_root
 
 def debate(
     scenarios: Annotated[list[Path] | None, typer.Argument(help="Scenario files; else the whole gallery.")] = None,
-    policy: Annotated[str, typer.Option(help=f"Only these, with commas, of: {', '.join(table_of.VARIANTS)}.")] = "",
+    policy: Annotated[
+        list[str] | None, typer.Option(help=f"Only these, with commas or repeated, of: {', '.join(table_of.VARIANTS)}.")
+    ] = None,
     jobs: Annotated[int, typer.Option(help="Processes at a time; 0: one per processor.", min=0)] = 0,
     golden: Annotated[bool, typer.Option("--golden", help="Print one line a cell, with figures.")] = False,
     json: Json = False,
@@ -30,7 +32,7 @@ def debate(
 
     Example: netreserve debate scenarios/classic.yaml --policy none,memalloc
     """
-    names = table_of.variants([name.strip() for name in policy.split(",") if name.strip()])
+    names = table_of.variants([name.strip() for name in ",".join(policy or ()).split(",") if name.strip()])
     asked = [load(file) for file in scenarios] if scenarios else table_of.gallery(find_root() / "scenarios")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as progress:

@@ -26,7 +26,9 @@ def size(
     scenario: Annotated[Path, typer.Argument(help="A scenario file, e.g. scenarios/classic.yaml.")],
     policy: Annotated[
         list[str] | None,
-        typer.Option(help="Instead of the scenario's own; may be repeated; 'all': every policy.", metavar="NAME"),
+        typer.Option(
+            help="Instead of the scenario's own; with commas or repeated; 'all': every policy.", metavar="NAME"
+        ),
     ] = None,
     confidence: Annotated[float, typer.Option(help="How sure the answer must be.")] = 0.95,
     survive: Annotated[float, typer.Option(help="Share of seeds that must survive.")] = 0.95,
@@ -35,13 +37,14 @@ def size(
 ) -> None:
     """Find the smallest reserve (min_free) that survives, and derive it as a sum.
 
-    Exits with 1 when a policy survives with no reserve at all.
+    Exits with 1 when there is a policy that no reserve lets survive.
 
     Example: netreserve size scenarios/classic.yaml --policy memalloc --policy mainline
     """
     experiment = load(scenario)
     test = SequentialTest(survive=survive, confidence=confidence)
-    names = [*(policy or [policy_text(experiment.policy)])]
+    named = [name.strip() for name in ",".join(policy or ()).split(",") if name.strip()]
+    names = named or [policy_text(experiment.policy)]
     if names == [EVERY]:
         from nodes.machine.policies import POLICIES
 

@@ -35,6 +35,8 @@ def test_the_table_has_a_verdict_for_every_policy(small: str, capsys: Capture) -
     header, row = capsys.readouterr().out.splitlines()[:2]
     assert header.split() == ["scenario", "none", "ideal"]
     assert row.split() == ["small", "deadlocked", "healthy"]
+    assert carry_out(["debate", small, "--policy", "none", "--policy", "ideal", "--jobs", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [header, row], "repeated is as good as with commas"
 
 
 def test_cells_are_printed_as_json_and_an_impossible_one_says_why(small: str, capsys: Capture) -> None:
