@@ -9,6 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from controller.interrupts import leave_interrupts
 from controller.scenario import Scenario, load
 from controller.scenario.vary import vary
 from controller.simulate import judged, simulate
@@ -90,7 +91,7 @@ def cell(scenario: Scenario, variant: str) -> Cell:
 
 def run(scenarios: Sequence[Scenario], names: Sequence[str], jobs: int, done: Callable[[Cell], None]) -> list[Cell]:
     """All cells, `jobs` at a time, each told to `done` when it is there; the answer is in the order of the arguments."""
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=leave_interrupts) as pool:
         tasks = [pool.submit(cell, scenario, name) for scenario in scenarios for name in names]
         for task in tasks:
             task.add_done_callback(lambda task: None if task.cancelled() or task.exception() else done(task.result()))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct, msgpack, structs
 
+from controller.interrupts import kept_interrupts
 from controller.plan import Plan, PlannedFlood, plan
 from controller.record import Phase
 from controller.scenario import Scenario
@@ -125,7 +126,8 @@ class Simulation:
     def _advance(self, end_ns: int) -> None:
         loop, total_ns = self.cluster.loop, self.work.total_ns
         while loop.now_ns < end_ns:
-            loop.run_until(min(loop.now_ns + STEP_NS, end_ns))
+            with kept_interrupts():
+                loop.run_until(min(loop.now_ns + STEP_NS, end_ns))
             if self._heard is not None:
                 self._heard(loop.now_ns, total_ns)
 
@@ -180,7 +182,8 @@ class Simulation:
         if name not in self._proofs and now_ns >= self._try_ns.get(name, 0):
             self._try_ns[name] = now_ns + RETRY_NS
             if self.cluster.initiators[name].machine.cycle():
-                proof = prove(pickle.loads(pickle.dumps(self.cluster, pickle.HIGHEST_PROTOCOL)), name)
+                with kept_interrupts():
+                    proof = prove(pickle.loads(pickle.dumps(self.cluster, pickle.HIGHEST_PROTOCOL)), name)
                 self._proofs |= {name: proof} if proof else {}
         return name in self._proofs
 

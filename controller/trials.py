@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +13,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from controller.expect import SURVIVED
+from controller.interrupts import leave_interrupts
 from controller.record import CycleEdge, NodeVerdict, VerdictName
 from controller.scenario import Scenario
 from controller.simulate import Outcome, judged, simulate
@@ -107,13 +107,8 @@ class Workers:
         if self.jobs == 1 or len(work) < 2:
             return [function(item) for item in work]
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self.jobs, mp_context=get_context("spawn"), initializer=_leave_interrupts)
+            self._pool = ProcessPoolExecutor(self.jobs, mp_context=get_context("spawn"), initializer=leave_interrupts)
         try:
             return list(self._pool.map(function, work))
         except BrokenProcessPool:
             raise HarnessError("a process that simulates was killed: is there enough memory? try --jobs 1") from None
-
-
-def _leave_interrupts() -> None:
-    """Ctrl-C is the parent's to act on."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
