@@ -98,7 +98,8 @@ def _print(shrunk: Shrunk, path: Path) -> None:
     lines = [f"{shrunk.verdict} still, after {shrunk.runs} runs; {end}"]
     if shrunk.cycle:
         lines.append(f"the cycle: {cycle_text(shrunk.cycle)}")
-    for title, items in (("needed", shrunk.kept), ("smaller", shrunk.smaller), ("made no difference", shrunk.dropped)):
+    left = "needed" if shrunk.complete else "left (not all of it was tried without)"
+    for title, items in ((left, shrunk.kept), ("smaller", shrunk.smaller), ("made no difference", shrunk.dropped)):
         lines += [f"{title}:", *(f"  {item}" for item in items)] if items else []
     lines.append(f"written: {path}")
     for line in lines:
