@@ -102,7 +102,7 @@ def _machine_rows() -> tuple[Row, ...]:
     return (
         Row(what="Python", state="yes" if python else "no", found=platform.python_version(),
             why="runs this command", do="install Python 3.11 or later"),
-        _row("compiled simulator", _compiled(), "simulates several times faster; the results are the same",
+        _row("compiled code", _compiled(), "simulates several times faster",
              f"`{COMMAND}` (a minute or two, needs gcc)"),
         _enough("memory", available, MEMORY_BYTES_NEEDED, "all containers together", "close other programs"),
         _enough("disk", disk, DISK_BYTES_NEEDED, "images and runs", "make room, for example `docker system prune`"),

@@ -108,6 +108,6 @@ def test_it_says_whether_the_simulator_is_compiled(
     folder: Path | None, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "in_use", lambda: folder)
-    row = _row(doctor.examine(), "compiled simulator")
+    row = _row(doctor.examine(), "compiled code")
     assert row.state == state and not row.needed
     assert ("/builds/abc" in row.found) == (folder is not None) and "nodes.compiled build" in row.do
