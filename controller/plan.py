@@ -262,7 +262,9 @@ def _kept_from_working(
 
 def _described(work: Plan) -> Iterator[str]:
     for node in work.nodes:
-        limit = f"; container limit {format_bytes(node.memory_limit_bytes)}" if work.scenario.tier == "container" else ""
+        limit = (
+            f"; container limit {format_bytes(node.memory_limit_bytes)}" if work.scenario.tier == "container" else ""
+        )
         yield f"{node.name}: {_node(node)}{limit}"
     if work.nodes:
         yield from _links(work.nodes[0])

@@ -72,7 +72,9 @@ def judge(
     """Judges every initiator in `samples`; what each of `targets` measured is evidence for all of them. Phases that a run
     never reached are missing from `phases`. `proved`: initiators whose last standstill the tier proved to last for ever
     (sim), so that no wait has to pass."""
-    cases = [Evidence(name, phases, series, events, name in proved, targets) for name, series in sorted(samples.items())]
+    cases = [
+        Evidence(name, phases, series, events, name in proved, targets) for name, series in sorted(samples.items())
+    ]
     voids = [event for event in events if event.kind == "harness" and event.detail.get("void")]
     findings = [
         _voided(case, [v for v in voids if v.node == case.node or v.node not in samples]) or _finding(case)
