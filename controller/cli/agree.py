@@ -38,8 +38,8 @@ def agree(
 ) -> None:
     """Run scenarios in several tiers and lay the verdicts side by side.
 
-    What was run before is not run again, simulations apart (the rows are kept in agreement.jsonl beside the runs), unless the scenario's file
-    has changed or --fresh is given.
+    What was run before is not run again, simulations apart (the rows are kept in agreement.jsonl beside the runs), unless
+    the scenario's file has changed or --fresh is given.
 
     Where the simulator differs, it is tried whether bursts explain it: with the junk of 20 or 50 ms at once.
 
