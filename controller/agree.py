@@ -125,7 +125,7 @@ def explained(pair: Pair, scenario: Scenario) -> str:
         changes = {f"floods.{index}.burst": burst for index in range(len(scenario.floods))}
         verdict = judged(simulate(vary(scenario, {"policy": pair.policy, **changes}), brief=True)).verdict
         if KINDS[verdict] in others:
-            return f"sim too is {verdict} when the junk of {burst} comes at once"
+            return f"bursts would explain it: sim too is {verdict} when the junk of {burst} comes at once"
     return ""
 
 

@@ -188,4 +188,6 @@ class Stream:
         shape = tuple(
             (message.size_bytes, message.missing, message.got, message.under_way) for message in self.outstanding
         )
-        return (shape, len(self.waiting), self.timed_out, self.rto_ns, due)
+        waiting = tuple(message.size_bytes for message in self.waiting)
+        fast = (min(self._duplicates, DUPLICATE_ACKS), max(self._fast_ns - now_ns, 0))
+        return (shape, waiting, fast, self.timed_out, self.rto_ns, due)
