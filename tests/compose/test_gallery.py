@@ -9,17 +9,20 @@ import json
 
 import pytest
 from composed import ROOT, netreserve
-from msgspec import structs
 
 from controller.scenario import load
-from controller.scenario.limits import beyond
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400), pytest.mark.usefixtures("testbed")]
 
-ALL = {path.stem: load(path) for path in sorted((ROOT / "scenarios").glob("*.yaml")) if path.stem != "classic"}
-GALLERY = {name: it for name, it in ALL.items() if not list(beyond(structs.replace(it, tier="container")))}
-"""Those that containers can carry out."""
-ARMS = [(name, arm) for name, scenario in GALLERY.items() for arm in scenario.arms]
+REAL = {
+    "cable-pull": ("bad", "good"),
+    "calm": ("none",),
+    "slow-target": ("bad", "good"),
+    "stalled-reader": ("bad", "good"),
+}
+"""Each a cause of its own. That the others end in containers as they do in the simulator: docs/reference/agreement.md."""
+GALLERY = {name: load(ROOT / "scenarios" / f"{name}.yaml") for name in REAL}
+ARMS = [(name, arm) for name, arms in REAL.items() for arm in arms]
 
 
 @pytest.mark.parametrize(("name", "arm"), ARMS)
