@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from composed import ROOT, netreserve
+from composed import ROOT, judged, netreserve
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(600), pytest.mark.usefixtures("testbed")]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(900), pytest.mark.usefixtures("testbed")]
 
 RUNS = ROOT / "runs"
 LOCUST = "http://127.0.0.1:8089"
@@ -55,11 +55,8 @@ def test_a_flood_by_hand_and_a_switch_by_hand_are_recorded_both() -> None:
 
 def classic(policy: str) -> tuple[int, dict[str, Any], Path]:
     """Exit code, result and folder of the classic scenario under `policy`."""
-    done = netreserve("run", "scenarios/classic.yaml", "--tier", "container", "--policy", policy, "--json", seconds=400)
-    assert "Traceback" not in done.stderr, done.stderr
-    last = json.loads(done.stdout.splitlines()[-1])
-    assert last["kind"] == "result", done.stdout + done.stderr
-    return done.returncode, last["result"], Path(last["report"]).parent
+    code, last = judged("classic", policy)
+    return code, last["result"], Path(last["report"]).parent
 
 
 def said(*arguments: str) -> str:
