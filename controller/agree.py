@@ -6,9 +6,9 @@ of memory (starved, deadlocked): where the flood ends by itself, which of the tw
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from controller.record import NodeVerdict, Result, VerdictName
 from controller.scenario import Scenario
@@ -29,14 +29,14 @@ KINDS: dict[VerdictName, str] = {
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """What one tier said. `error`: why it could not run it (one line); everything else is then empty."""
+    """What one tier said. `error`: why it could not run it (one line); there is no verdict then."""
 
     scenario: str
     digest: str
     """Of the scenario's text: a row of another text is out of date."""
     policy: str
     tier: str
-    verdict: str = ""
+    verdict: VerdictName | None = None
     sentence: str = ""
     flood_ratio: float = 0.0
     """Progress in the flood as a share of warmup's."""
@@ -46,8 +46,6 @@ class Row(Struct, frozen=True, kw_only=True):
     cycle: tuple[str, ...] = ()
     """Who waits, in order."""
     error: str = ""
-    lacking: bool = False
-    """The tier cannot do what the scenario asks."""
 
 
 class Pair(Struct, frozen=True, kw_only=True):
@@ -65,8 +63,16 @@ class Pair(Struct, frozen=True, kw_only=True):
             return "-"
         if len({row.verdict for row in said}) == 1:
             return "same"
-        kinds = {KINDS[row.verdict] for row in said}  # type: ignore[index] # they come from Result
-        return "same kind" if len(kinds) == 1 else "differs"
+        return "same kind" if len(_kinds(said)) == 1 else "differs"
+
+    def agreement_because(self, why: Mapping[tuple[str, str], str]) -> str:
+        """`agreement`, with what `why` has to say of this scenario and policy."""
+        told = why.get((self.scenario, self.policy), "")
+        return f"{self.agreement}: {told}" if told else self.agreement
+
+
+def _kinds(rows: Iterable[Row]) -> set[str]:
+    return {KINDS[row.verdict] for row in rows if row.verdict}
 
 
 def row_of(result: Result, *, policy: str, digest: str) -> Row:
@@ -88,13 +94,8 @@ def _with_figures(row: Row, node: NodeVerdict, result: Result) -> Row:
     hang_s = None
     if node.stalled_since_ns is not None and flood is not None:
         hang_s = (node.stalled_since_ns - flood.start_ns) / SECOND_NS
-    return Row(
-        scenario=row.scenario,
-        digest=row.digest,
-        policy=row.policy,
-        tier=row.tier,
-        verdict=row.verdict,
-        sentence=row.sentence,
+    return structs.replace(
+        row,
         flood_ratio=node.flood_pages_per_s / node.warmup_pages_per_s if node.warmup_pages_per_s else 0.0,
         hang_s=hang_s,
         recovery_s=None if node.recovery_ns is None else node.recovery_ns / SECOND_NS,
@@ -118,7 +119,7 @@ BURSTS = ("20 ms", "50 ms")
 def explained(pair: Pair, scenario: Scenario) -> str:
     """Why the simulator differs from the others in `pair`, where bursts explain it: with the packets of so much time at
     once it says the same. Empty when they do not."""
-    others = {KINDS[row.verdict] for row in pair.rows if row.verdict and row.tier != "sim"}  # type: ignore[index]
+    others = _kinds(row for row in pair.rows if row.tier != "sim")
     if len(others) != 1 or not scenario.floods:
         return ""
     for burst in BURSTS:
@@ -132,22 +133,20 @@ def explained(pair: Pair, scenario: Scenario) -> str:
 def cells(row: Row) -> tuple[str, str]:
     """Verdict and figures of a row, in words."""
     if row.error:
-        return ("cannot" if row.lacking else "failed"), row.error
+        return "cannot", row.error
     figures = [f"{100 * row.flood_ratio:.0f} % of its rate"] if row.flood_ratio else []
     if row.hang_s is not None:
         figures.append(f"stands since {row.hang_s:.1f} s")
     if row.recovery_s is not None:
         figures.append(f"back after {format_ns(round(row.recovery_s * SECOND_NS))}")
-    return row.verdict, ", ".join(figures)
+    return row.verdict or "", ", ".join(figures)
 
 
-def markdown(found: Sequence[Pair], tiers: Sequence[str], why: dict[tuple[str, str], str]) -> Iterator[str]:
+def markdown(found: Sequence[Pair], tiers: Sequence[str], why: Mapping[tuple[str, str], str]) -> Iterator[str]:
     """The table as a page has it; `why` explains a difference, by scenario and policy."""
     yield f"| scenario | policy | {' | '.join(tiers)} | agreement |"
     yield f"|---|---|{'---|' * len(tiers)}---|"
     for pair in found:
         by_tier = {row.tier: row for row in pair.rows}
         said = [": ".join(filter(None, cells(by_tier[tier]))) if tier in by_tier else "not run" for tier in tiers]
-        note = why.get((pair.scenario, pair.policy), "")
-        agreement = f"{pair.agreement}: {note}" if note else pair.agreement
-        yield f"| {pair.scenario} | {pair.policy} | {' | '.join(said)} | {agreement} |"
+        yield f"| {pair.scenario} | {pair.policy} | {' | '.join(said)} | {pair.agreement_because(why)} |"

@@ -21,10 +21,10 @@ from controller.cli.runs import Runs
 from controller.cli.session import runs_folder
 from controller.record import Result
 from controller.scenario import Scenario, load, override_policy
-from nodes.errors import HarnessError, LackingError, UsageError
+from nodes.errors import UsageError
 
 FILE_NAME = "agreement.jsonl"
-DIFFERENT = 1
+DIFFERENT, INTERRUPTED = 1, 130
 
 
 def agree(
@@ -92,13 +92,14 @@ def _row(file: Path, policy: str, tier: str, rows: Sequence[Row], kept: Path, ru
     name = load(file).name
     key = (name, digest, policy, tier)
     for row in reversed(rows) if tier != "sim" else ():  # simulated in a second or two, and its code may have changed
-        if (row.scenario, row.digest, row.policy, row.tier) == key and (row.verdict or row.lacking):
+        if (row.scenario, row.digest, row.policy, row.tier) == key:
             return row
     say(f"{name} under {policy}, {tier} tier ...")
     row = _run(file, name, policy, tier, digest, runs)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with kept.open("ab") as stream:
-        stream.write(msgspec.json.encode(row) + b"\n")
+    if not row.error:  # what a machine lacks today it may have tomorrow
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with kept.open("ab") as stream:
+            stream.write(msgspec.json.encode(row) + b"\n")
     return row
 
 
@@ -115,12 +116,9 @@ def _run(file: Path, name: str, policy: str, tier: str, digest: str, runs: Path 
     except (msgspec.DecodeError, msgspec.ValidationError, KeyError):
         said = done.stderr.strip().splitlines()
         error = said[-1].removeprefix("netreserve: ") if said else f"exit code {done.returncode}"
-        lacking = done.returncode == LackingError.exit_code
-        if done.returncode == 130:
+        if done.returncode == INTERRUPTED:
             raise KeyboardInterrupt from None
-        if not lacking and done.returncode not in (HarnessError.exit_code, UsageError.exit_code):
-            raise HarnessError(f"{name} under {policy} in tier {tier}: {error}") from None
-        return Row(scenario=name, digest=digest, policy=policy, tier=tier, error=error, lacking=lacking)
+        return Row(scenario=name, digest=digest, policy=policy, tier=tier, error=error)
 
 
 def _print(table: Sequence[Pair], wanted: Sequence[str], why: Mapping[tuple[str, str], str], *, json: bool) -> None:
@@ -133,10 +131,5 @@ def _print(table: Sequence[Pair], wanted: Sequence[str], why: Mapping[tuple[str,
     for pair in table:
         by_tier = {row.tier: row for row in pair.rows}
         said = ["\n".join(filter(None, cells(by_tier[tier]))) if tier in by_tier else "-" for tier in wanted]
-        shown.add_row(*map(escape, (pair.scenario, pair.policy, *said, _agreement(pair, why))))
+        shown.add_row(*map(escape, (pair.scenario, pair.policy, *said, pair.agreement_because(why))))
     console().print(shown)
-
-
-def _agreement(pair: Pair, why: Mapping[tuple[str, str], str]) -> str:
-    told = why.get((pair.scenario, pair.policy), "")
-    return f"{pair.agreement}: {told}" if told else pair.agreement

@@ -45,7 +45,8 @@ app = typer.Typer(
 )
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where sweeps are kept (NETRESERVE_SWEEPS).")]
 Diff = Annotated[
-    list[str], typer.Option("--diff", metavar="A,B", help="Draw where two values of an axis differ; may be repeated.")
+    list[str] | None,
+    typer.Option("--diff", metavar="A,B", help="Draw where two values of an axis differ; may be repeated."),
 ]
 
 
@@ -59,7 +60,7 @@ def run(
     seeds: Annotated[int, typer.Option(help="Repetitions of every point.", min=1, max=1000)] = 1,
     jobs: Annotated[int | None, typer.Option(help="Processes; all cores without it.", min=1)] = None,
     dask: Annotated[str, typer.Option(metavar="ADDRESS", help="A Dask scheduler whose workers do it.")] = "",
-    diff: Diff = [],  # noqa: B006 (Typer copies it)
+    diff: Diff = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, in another folder.")] = False,
     out: Out = None,
     json: Json = False,
@@ -78,13 +79,13 @@ def run(
 
     axes = tuple(axis(text) for text in vary)
     plan = Plan(load(scenario), axes, seeds)
-    for pair in diff:
+    for pair in diff or ():
         named(plan, pair)
     for note in (each.note for each in axes if each.note):
         say(note)
     with closing(SweepFolder.start(sweeps_folder(out), plan, fresh=fresh)) as folder:
         broken = _compute(folder, jobs, dask, json=json)
-        _conclude(folder, diff, json=json)
+        _conclude(folder, diff or [], json=json)
     if broken:
         more = f" and at {len(broken) - 1} more" if len(broken) > 1 else ""
         where = ", ".join(f"{key}={value}" for key, value in plan.point(broken[0].point).changes.items())
@@ -99,7 +100,7 @@ def show(
     sweep: Annotated[
         str, typer.Argument(help="A sweep's folder, a scenario's name (its newest), or 'latest'.")
     ] = "latest",
-    diff: Diff = [],  # noqa: B006
+    diff: Diff = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -109,7 +110,7 @@ def show(
     """
     from controller.sweep.folder import SweepFolder, newest
 
-    _conclude(SweepFolder.read(newest(sweeps_folder(out), sweep)), diff, json=json)
+    _conclude(SweepFolder.read(newest(sweeps_folder(out), sweep)), diff or [], json=json)
 
 
 def sweeps_folder(given: Path | None) -> Path:

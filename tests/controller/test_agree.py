@@ -58,7 +58,7 @@ def test_a_row_has_the_figures_of_the_worst_initiator() -> None:
 
 
 def test_the_page_tells_what_could_not_be_run_and_why_they_differ() -> None:
-    lacking = Row(scenario="s", digest="d", policy="none", tier="container", error="no links.storage", lacking=True)
+    lacking = Row(scenario="s", digest="d", policy="none", tier="container", error="no links.storage")
     table = list(pairs([row("sim", "healthy"), lacking], ("sim", "container")))
     text = list(markdown(table, ("sim", "container"), {("s", "none"): "because"}))
     assert text[2] == "| s | none | healthy | cannot: no links.storage | -: because |"

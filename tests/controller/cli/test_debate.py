@@ -6,21 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from smallscenario import SMALL
 
 from controller.cli.main import carry_out
 
 Capture = pytest.CaptureFixture[str]
-SMALL = """
-name: small
-nodes:
-  initiator: {memory: 8 MiB, min_free: 1 MiB, working_set: 12 MiB}
-  target: {size: 16 MiB, rate: 200 Mbit}
-policy: none
-floods:
-  - {kind: udp, rate: 20 kpps, sockets: 4, reader: stalled, rcvbuf: 512 KiB}
-phases: {warmup: 4 s, flood: 2 s, heal: 2 s}
-expect: [{verdict: healthy}]
-"""
 
 
 @pytest.fixture
