@@ -23,6 +23,13 @@ SOCKETS_MAX = 16_384
 Reader = Literal["stalled", "app", "fast"]
 """Who empties a junk socket: nobody; the application, while it is not itself waiting for memory; or at once."""
 
+Transport = Literal["nbd", "nvme"]
+"""How a guest's swap device reaches the storage target: the kernel's NBD client, or NVMe over TCP."""
+Work = Literal["write", "read"]
+"""What the application does with its pages: writes each whole, or writes them once and reads them ever after."""
+Caps = Literal["lifted", "kernel"]
+"""The kernel's limits of network memory (udp_mem, tcp_mem, tcp_rmem): out of the way, or as the kernel chose them."""
+
 Spread = Literal["fixed", "exponential", "lognormal"]
 """How a storage target's latency is spread over its requests."""
 
@@ -64,6 +71,9 @@ class PolicySpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     allocator: str = "slab"
     socket_floor_bytes: int = 0
     """`netmem` alone: what every socket may hold above the cap (tcp_mem's 4 KiB per socket, if it survived the limit)."""
+    head_reserve: bool = False
+    """netreserve's own extension, in no kernel: sk_buff heads may come from the reserve, too, while the block socket is
+    flagged. For policies that flag it."""
 
 
 class Sink(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,6 +136,16 @@ OPEN_LINK = Shape(
 """A link that does nothing to its packets."""
 
 
+class GuestSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What only a real kernel can be told (tier kernel); the modelled machine takes no notice."""
+
+    kernel: str = ""
+    """Name of a kernel in the image, such as `trixie-amd64`; empty: the image's default."""
+    transport: Transport = "nbd"
+    work: Work = "write"
+    caps: Caps = "lifted"
+
+
 class InitiatorSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="initiator"):
     """All that an initiator is to be during one run."""
 
@@ -136,6 +156,7 @@ class InitiatorSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Address of the storage target on the data network, `host:port`. Empty: the machine idles."""
     swap_offset_bytes: int = 0
     """Where this initiator's swap area begins on the target's disk (several initiators may share one)."""
+    guest: GuestSpec = GuestSpec()
 
 
 class TargetSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="target"):

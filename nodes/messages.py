@@ -73,6 +73,8 @@ class Status(Struct, frozen=True, kw_only=True):
     """For `unable`: what the machine lacks, one line."""
     address: str = ""
     """On the data network."""
+    tier: str = ""
+    """Of an initiator: `container` or `kernel`."""
     t_ns: int = 0
 
 
@@ -130,7 +132,9 @@ class Event(Struct, frozen=True, kw_only=True):
     """Something that happened at a node or in the controller.
 
     Kinds: `phase`, `flood_start`, `flood_stop`, `policy`, `shape`, `fault`, `node`, `stall`, `recovered`, `waits`, `oom`,
-    `corrupt`, `io_error`, `reconnect`, `harness`, `verdict`. `detail` holds plain JSON values.
+    `corrupt`, `io_error`, `reconnect`, `harness`, `verdict`, `rescue`, `panic`, `autopsy`, `console`, `telemetry`. `detail`
+    holds plain JSON values. `console` and `telemetry` carry `lines`, a list of [t_ns, text]: what a guest printed; the
+    recorder writes them to files of their own, not among the events.
     """
 
     t_ns: int
