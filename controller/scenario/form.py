@@ -89,14 +89,16 @@ CONDITION = Kind(expect.parse_condition, lambda: {"type": "string"}, str)
 NODE = text("node name")
 
 
-def _policy(name: str, allocator: str = "", socket_floor_bytes: int = 0) -> PolicySpec:
+def _policy(name: str, allocator: str = "", socket_floor_bytes: int = 0, head_reserve: bool = False) -> PolicySpec:
     """One that cannot be is told by `wrong_with`, at its key."""
     default = POLICIES[name].allocators[0]
-    return PolicySpec(name=name, allocator=allocator or default, socket_floor_bytes=socket_floor_bytes)
+    return PolicySpec(
+        name=name, allocator=allocator or default, socket_floor_bytes=socket_floor_bytes, head_reserve=head_reserve
+    )
 
 
 class PolicyForm:
-    """A policy: its name (`memalloc`, `memalloc+srog`), or a mapping. Written back in full."""
+    """A policy: its name (`memalloc`, `memalloc+srog`, `mainline+head_reserve`), or a mapping. Written back in full."""
 
     table = Table(
         _policy,
@@ -104,6 +106,7 @@ class PolicyForm:
             Key("name", "name", POLICY, "a reserve policy", required=True),
             Key("allocator", "allocator", ALLOCATOR, "where packet memory comes from"),
             Key("socket_floor", "socket_floor_bytes", SIZE, "netmem: what every socket may hold above the cap"),
+            Key("head_reserve", "head_reserve", flag(), "sk_buff heads may come from the reserve, too (own extension)"),
         ),
     )
 

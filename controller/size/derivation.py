@@ -20,7 +20,7 @@ from nodes.machine.allocators.slab import HEAD_BYTES
 from nodes.machine.block import BIO_POOL_SIZE, TX_HEAD_BYTES
 from nodes.machine.card import COPY_BYTES
 from nodes.machine.nic import NICS, NicModel
-from nodes.machine.policies import POLICIES
+from nodes.machine.policies import policy_of
 from nodes.machine.policies.base import Policy
 from nodes.units import PAGE_BYTES
 
@@ -68,7 +68,7 @@ class _Machine:
         self.scenario, self.spec = scenario, spec
         self.config = scenario.nodes.initiator
         self.nic: NicModel = NICS[self.config.nic]
-        self.policy: Policy = POLICIES[spec.name]
+        self.policy: Policy = policy_of(spec)
         self.own_pages = self.policy.reserve_for(spec.allocator, 2 if self.config.storage_nic else 1)
 
     @property

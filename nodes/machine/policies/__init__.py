@@ -29,10 +29,15 @@ for _policy in (
     POLICIES.register(_policy.name, _policy)
 
 
-def spec_of(name: str, allocator: str = "") -> PolicySpec:
-    """The policy `name` with `allocator`, or with its own default. Raises UsageError for a name that is not known and for an
-    allocator that it cannot be combined with."""
-    spec = PolicySpec(name=name, allocator=allocator or POLICIES[name].allocators[0])
+def takes_head_reserve(policy: Policy) -> bool:
+    """Can it be combined with `PolicySpec.head_reserve`? It must flag a socket; an oracle takes nothing from the reserve."""
+    return policy.memalloc_socket and not policy.oracle
+
+
+def spec_of(name: str, allocator: str = "", head_reserve: bool = False) -> PolicySpec:
+    """The policy `name` with `allocator`, or with its own default. Raises UsageError for a name that is not known and for
+    what it cannot be combined with."""
+    spec = PolicySpec(name=name, allocator=allocator or POLICIES[name].allocators[0], head_reserve=head_reserve)
     policy_of(spec)
     return spec
 
@@ -43,4 +48,11 @@ def policy_of(spec: PolicySpec) -> Policy:
     if spec.allocator not in policy.allocators:
         possible = ", ".join(f"'{name}'" for name in policy.allocators)
         raise UsageError(f"policy '{spec.name}' cannot take its packets from '{spec.allocator}' (possible: {possible})")
-    return policy
+    if not spec.head_reserve:
+        return policy
+    if not takes_head_reserve(policy):
+        possible = ", ".join(f"'{name}'" for name, other in POLICIES.items() if takes_head_reserve(other))
+        raise UsageError(
+            f"policy '{spec.name}' cannot have head_reserve: it opens the reserve to no socket (possible: {possible})"
+        )
+    return policy.with_head_reserve()

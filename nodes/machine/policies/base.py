@@ -33,6 +33,10 @@ class Policy:
     oracle: ClassVar[bool] = False
     """Whose packet it is, is known before it costs memory; the paging socket's needs none."""
 
+    def with_head_reserve(self) -> Policy:
+        """This policy with `PolicySpec.head_reserve` (own: no kernel has it): itself, where heads have that right anyway."""
+        return self
+
     def reserve_for(self, allocator: str, cards: int = 1) -> int:
         """Pages added to min while the policy is in force with packets from `allocator`, in a machine with so many network
         cards (physics.md section 12: reserve X always means raise min by X)."""

@@ -17,12 +17,23 @@ class MainlinePolicy(Policy):
     name: ClassVar[str] = "mainline"
     memalloc_socket: ClassVar[bool] = True
 
+    def __init__(self, head_reserve: bool = False) -> None:
+        self._heads = ALL_RESERVE if head_reserve else NO_RESERVE
+
+    def with_head_reserve(self) -> Policy:
+        """Adds __GFP_MEMALLOC to the allocations of heads on reception, and nothing else: what the lab's probe did, under
+        which cards live that hung for want of heads (own; physics.md section 3, "the hole nobody advertises")."""
+        return MainlinePolicy(head_reserve=True)
+
     def on_ring_shortage(self, nic: NicModel) -> int:
         return ALL_RESERVE if nic.refill == "reserve" else NO_RESERVE
 
     def on_copy_shortage(self) -> int:
         # Copies go into a napi_alloc_skb, whose data takes MEMALLOC once a flagged socket exists, on every card.
         return ALL_RESERVE
+
+    def on_head_shortage(self) -> int:
+        return self._heads
 
     def on_demux(self, memalloc_socket: bool) -> bool:
         return memalloc_socket

@@ -129,6 +129,18 @@ def test_a_policy_comes_with_its_default_allocator_or_with_one_it_can_be_combine
         Machine(MachineConfig(), PolicySpec(name="mainline", allocator="srog"), 0)
 
 
+def test_heads_get_a_reserve_only_where_a_socket_is_flagged() -> None:
+    for name, policy in POLICIES.items():
+        spec = msgspec.structs.replace(spec_of(name), head_reserve=True)
+        if name in ("iface", "memalloc", "mainline"):
+            assert Machine(MachineConfig(), spec, 0).receiver.head_reserve, name
+            continue
+        with pytest.raises(UsageError, match=f"policy '{name}' cannot have head_reserve: it opens .* 'mainline'\\)"):
+            Machine(MachineConfig(), spec, 0)
+        assert not policy.on_head_shortage()
+    assert not Machine(MachineConfig(), spec_of("mainline"), 0).receiver.head_reserve
+
+
 def test_the_reserve_depends_on_the_allocator_and_on_the_number_of_cards() -> None:
     reserves = {name: POLICIES[spec.name].reserve_for(spec.allocator) for name, spec in SPECS.items()}
     assert {name: pages for name, pages in reserves.items() if pages} == {
