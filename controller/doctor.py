@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +22,10 @@ from nodes.units import format_bytes
 MEMORY_BYTES_NEEDED = 2 << 30
 """A small testbed (target 448 MiB, initiator 160 MiB, controller, broker, Locust), doubled (own)."""
 DISK_BYTES_NEEDED = 3 << 30
-"""All images (below 900 MB), the build's cache as much again, and runs (own)."""
+"""All images (below 900 MB, below 1.5 GB with the kernel tier's), the build's cache as much again, and runs (own)."""
+TUN = "/dev/net/tun"
+PACKETS_JUDGED = ("NFQUEUE", "iptables NFQUEUE")
+"""What the modelled machine needs and a guest does not: its own kernel judges its packets."""
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -55,7 +58,13 @@ def examine() -> Diagnosis:
     """Looks at everything; takes a second or two. Never raises for what a machine lacks."""
     engine = _asked(testbed.engine_version)
     info = testbed.engine_info() if engine.state == "yes" else {}
-    rows = (*_docker_rows(engine, info), *_network_rows(info), *_machine_rows(), *_port_rows(engine), *_later_rows())
+    rows = (
+        *_docker_rows(engine, info),
+        *_network_rows(info),
+        *_machine_rows(),
+        *_port_rows(engine),
+        *_guest_rows(info),
+    )
     return Diagnosis(rows=rows, tiers=_tiers(rows))
 
 
@@ -136,11 +145,13 @@ def _our_ports() -> frozenset[int]:
         return frozenset()
 
 
-def _later_rows() -> tuple[Row, ...]:
+def _guest_rows(info: dict[str, object]) -> tuple[Row, ...]:
     speed = kvm.speed()
     kvm_fact = Fact("yes" if speed == "hardware" else "unknown" if speed.startswith("not examined") else "no", speed)
     return (
-        _row("KVM", kvm_fact, "makes the kernel tier's guests fast", "nothing for the container tier"),
+        _row(TUN, _of_engine(info, kernelfacts.tun), "the kernel tier's guests get their packets by it",
+             "`modprobe tun` on the host; nothing for the container tier"),
+        _row("KVM", kvm_fact, "makes the kernel tier's guests fast", "nothing: QEMU emulates instead (TCG)"),
         _row("nbd client", kernelfacts.nbd_client(), "swapping of this very machine over NBD",
              "nothing for the container tier"),
     )  # fmt: skip
@@ -173,8 +184,15 @@ def _available_bytes() -> int:
 
 
 def _tiers(rows: tuple[Row, ...]) -> dict[str, str]:
-    lacking = [row.what for row in rows if row.needed and row.state == "no"]
-    unsure = [row.what for row in rows if row.needed and row.state == "unknown"]
-    container = f"no: {', '.join(lacking)}" if lacking else f"yes, if {', '.join(unsure)} will do" if unsure else "yes"
-    able = {"container": container}
-    return {name: f"no: {lack}" if lack else able.get(name, "yes") for name, lack in TIERS.items()}
+    needed = {
+        "sim": [],
+        "container": [row for row in rows if row.needed],
+        "kernel": [row for row in rows if row.what == TUN or (row.needed and row.what not in PACKETS_JUDGED)],
+    }
+    return {name: _able(needed[name]) for name in TIERS}
+
+
+def _able(needed: Sequence[Row]) -> str:
+    lacking = [row.what for row in needed if row.state == "no"]
+    unsure = [row.what for row in needed if row.state == "unknown"]
+    return f"no: {', '.join(lacking)}" if lacking else f"yes, if {', '.join(unsure)} will do" if unsure else "yes"

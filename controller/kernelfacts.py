@@ -57,6 +57,13 @@ def qdisc(kind: Literal["netem", "tbf", "htb"]) -> Fact:
     return _tried(command, "was set") or configured(f"CONFIG_NET_SCH_{kind.upper()}", f"sch_{kind}")
 
 
+def tun() -> Fact:
+    """Whether a process can be a network card's cable: tap devices."""
+    if Path("/dev/net/tun").exists():
+        return Fact("yes", "there is a /dev/net/tun")
+    return configured("CONFIG_TUN", "tun")
+
+
 def nbd_client() -> Fact:
     """Whether the kernel can use an NBD export as a disk."""
     if Path("/dev/nbd0").exists():

@@ -15,7 +15,8 @@ from controller.evidence import CUT, DOWN_TARGET, STALLED_TARGET, fault_event
 from controller.record import Phase
 from controller.scenario import Scenario, override_policy, policy_text
 from controller.scenario.faults import Fault
-from nodes.config import OPEN_LINK, InitiatorSpec, Queueing, Shape, Spec, TargetSpec
+from controller.scenario.limits import require_in_kernel
+from nodes.config import OPEN_LINK, GuestSpec, InitiatorSpec, Queueing, Shape, Spec, TargetSpec
 from nodes.errors import UsageError
 from nodes.messages import Event, Role
 from nodes.units import PAGE_BYTES, format_bps, format_bytes, format_ns
@@ -120,9 +121,11 @@ def plan(
     targets: Sequence[str] = (),
 ) -> Plan:
     """The plan of `scenario`, under `policy` if one is given. `initiators`, `targets`: names of nodes that are online, as
-    many as the scenario counts are used. Raises UsageError for an unknown policy or too few names."""
+    many as the scenario counts are used. Raises UsageError for an unknown policy or too few names, LackingError for a policy
+    that the tier lacks."""
     if policy:
         scenario = override_policy(scenario, policy)
+    require_in_kernel(scenario)
     initiator_names = _names("initiator", scenario.nodes.initiator.count, initiators)
     target_names = _names("target", scenario.nodes.target.count, targets)
     nodes = (*_initiators(scenario, initiator_names, target_names), *_targets(scenario, target_names))
@@ -154,6 +157,7 @@ def _initiators(scenario: Scenario, names: list[str], targets: list[str]) -> Ite
             policy=scenario.policy,
             sinks=sinks_of(scenario.floods),
             swap_offset_bytes=index // len(targets) * area_bytes,
+            guest=scenario.nodes.initiator.guest or GuestSpec(),
         )
         yield PlannedNode(
             name=name,

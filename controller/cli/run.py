@@ -19,6 +19,7 @@ from controller.cli.summary import print_summary
 from controller.cli.up import bring_up, heard
 from controller.cli.views import view_for
 from controller.scenario import Scenario, load, override_policy
+from controller.scenario.limits import require_in_kernel
 from controller.testbed import Testbed, find_root
 from nodes.errors import UsageError
 
@@ -52,6 +53,7 @@ def run(
     tiers.require(experiment.tier)
     if policy:
         experiment = override_policy(experiment, policy)
+    require_in_kernel(experiment)
     if seed is not None:
         experiment = structs.replace(experiment, seed=seed)
     if experiment.tier == "sim":

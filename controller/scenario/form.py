@@ -14,7 +14,7 @@ from controller.scenario.kinds import flag, number, quantity, share, text, whole
 from controller.scenario.located import Located, Problems
 from controller.scenario.model import Arm, Initiators, Links, Nodes, Phases, Scenario, Targets, Tier
 from controller.scenario.policies import known_policies, read_policy, wrong_with
-from nodes.config import OPEN_LINK, SOCKETS_MAX, PolicySpec, Queueing, Reader, Spread
+from nodes.config import OPEN_LINK, SOCKETS_MAX, Caps, GuestSpec, PolicySpec, Queueing, Reader, Spread, Transport, Work
 from nodes.errors import UsageError
 from nodes.machine.allocators import ALLOCATORS
 from nodes.machine.nic import NICS
@@ -129,6 +129,15 @@ class PolicyForm:
         return {"anyOf": [POLICY_TEXT.schema(), self.table.schema()]}
 
 
+GUEST = Table(
+    GuestSpec,
+    (
+        Key("kernel", "kernel", text("kernel's name"), "one of the image's, e.g. trixie-amd64"),
+        Key("transport", "transport", word("transport", lambda: get_args(Transport)), "how swap reaches the target"),
+        Key("work", "work", word("kind of work", lambda: get_args(Work)), "what the application does with its pages"),
+        Key("caps", "caps", word("kind of caps", lambda: get_args(Caps)), "the kernel's limits of network memory"),
+    ),
+)
 INITIATOR = Table(
     Initiators,
     (
@@ -144,6 +153,7 @@ INITIATOR = Table(
         Key(
             "storage_nic", "storage_nic", word("nic", lambda: NICS), "a second card, which carries block traffic alone"
         ),
+        Key("guest", "guest", GUEST, "what only a real kernel can be told (tier kernel)"),
     ),
 )
 TARGET = Table(

@@ -1,16 +1,18 @@
 """What a tier cannot carry out of a scenario: each limit yields the key, and what the tier can do.
 
-The simulator can do all that a scenario can say; containers are bound by Locust, nbdkit, tc and one network card.
+The simulator can do all that a scenario can say; containers are bound by Locust, nbdkit, tc and one network card; a real
+kernel also by what is in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from controller.scenario.faults import Storage
+from controller.scenario.faults import Storage, SwitchPolicy
 from controller.scenario.model import Scenario
-from nodes.config import Queueing
-from nodes.units import format_ns
+from nodes.config import MachineConfig, PolicySpec, Queueing
+from nodes.errors import LackingError
+from nodes.units import PAGE_BYTES, format_bytes, format_ns
 from traffic.profiles import BURST_NS_DEFAULT
 
 Finding = tuple[str, str]
@@ -20,6 +22,26 @@ CONTAINERS_MAX = 64
 """Containers of one role: more than any machine we know of holds (own)."""
 CONTAINER_SOCKETS_MAX = 512
 """Junk sockets of one flood at a container, each a real one with its own buffer (own)."""
+
+GUEST_MEMORY_BYTES = (64 << 20, 512 << 20)
+"""A stock kernel does not boot in less; in more, a working set larger than memory takes minutes to write (own)."""
+NOT_IN_KERNELS = frozenset({"nta", "ideal"})
+"""Policies that were never more than patches, or never code."""
+KERNEL_ALLOCATOR = "slab"
+
+
+def require_in_kernel(scenario: Scenario) -> None:
+    """Raises LackingError for a policy, at the start or by a fault, that no kernel has; tiers without one have them all."""
+    switched = [fault.policy for fault in scenario.faults if isinstance(fault, SwitchPolicy)]
+    for spec in (scenario.policy, *switched) if scenario.tier == "kernel" else ():
+        if what := _not_in_kernels(spec):
+            raise LackingError(f"{what} is not in any kernel: use the container tier (--tier container)")
+
+
+def _not_in_kernels(spec: PolicySpec) -> str:
+    if spec.name in NOT_IN_KERNELS:
+        return f"policy {spec.name}"
+    return f"allocator {spec.allocator}" if spec.allocator != KERNEL_ALLOCATOR else ""
 
 
 def beyond(scenario: Scenario) -> Iterator[Finding]:
@@ -87,7 +109,27 @@ def _queueing(scenario: Scenario) -> Iterator[Finding]:
         yield "links.queueing", "the queues of real links are the kernel's: they cannot be set"
 
 
+def _guest(scenario: Scenario) -> Iterator[Finding]:
+    """What a microVM with a stock kernel can be."""
+    initiator, (least, most) = scenario.nodes.initiator, GUEST_MEMORY_BYTES
+    if not least <= (size := initiator.memory_pages * PAGE_BYTES) <= most:
+        yield (
+            "nodes.initiator.memory",
+            f"memory {format_bytes(size)} is none for a guest: {format_bytes(least)} to {format_bytes(most)} are possible",
+        )
+    if initiator.nic == "ideal":
+        yield "nodes.initiator.nic", "no card is ideal: name one that QEMU has and the kernel drives, e.g. 'e1000e'"
+    if initiator.queue_depth != MachineConfig().queue_depth:
+        yield (
+            "nodes.initiator.queue_depth",
+            f"the kernel's block driver has {MachineConfig().queue_depth} requests in flight",
+        )
+    if scenario.policy.socket_floor_bytes:
+        yield "policy.socket_floor", "what a socket may hold above tcp_mem is the kernel's own"
+
+
 LIMITS: Mapping[str, tuple[Limit, ...]] = {
     "container": (_one_at_a_time, _bursts, _sockets, _counts, _card, _target, _queueing),
+    "kernel": (_one_at_a_time, _bursts, _sockets, _counts, _card, _target, _queueing, _guest),
 }
 """Tier -> what limits it."""

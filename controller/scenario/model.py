@@ -10,7 +10,7 @@ from controller.expect import Expectation
 from controller.record import VerdictName
 from controller.scenario.faults import Fault
 from controller.scenario.policies import read_policy
-from nodes.config import OPEN_LINK, MachineConfig, PolicySpec, Queueing, Shape, TargetSpec
+from nodes.config import OPEN_LINK, GuestSpec, MachineConfig, PolicySpec, Queueing, Shape, TargetSpec
 from nodes.units import SECOND_NS
 from traffic.profiles import Flood
 
@@ -21,6 +21,8 @@ class Initiators(MachineConfig, frozen=True, kw_only=True):
     """`count` equal initiators."""
 
     count: int = 1
+    guest: GuestSpec | None = None
+    """What only a real kernel can be told; None: its defaults."""
 
     def machine(self) -> MachineConfig:
         """One of them."""

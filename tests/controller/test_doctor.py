@@ -25,7 +25,7 @@ def test_every_row_is_whole_on_this_machine() -> None:
     assert all(row.what and row.found and row.why for row in diagnosis.rows)
     assert set(diagnosis.tiers) == {"container", "sim", "kernel"}
     assert diagnosis.tiers["sim"] == "yes"
-    assert diagnosis.tiers["kernel"] == "no: it is not built yet"
+    assert _row(diagnosis, "/dev/net/tun").state in ("yes", "no")
 
 
 def test_json_and_text_have_the_same_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,7 +51,16 @@ def test_a_kernel_without_nfqueue_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(testbed, "engine_info", lambda: {"KernelVersion": os.uname().release, "MemoryLimit": True})
     diagnosis = doctor.examine()
     assert "NFQUEUE" in diagnosis.tiers["container"]
+    assert "NFQUEUE" not in diagnosis.tiers["kernel"]
     assert diagnosis.exit_code == 3
+
+
+def test_only_guests_need_tap_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernelfacts, "tun", lambda: Fact("no", "CONFIG_TUN is not set"))
+    monkeypatch.setattr(testbed, "engine_info", lambda: {"KernelVersion": os.uname().release, "MemoryLimit": True})
+    diagnosis = doctor.examine()
+    assert "/dev/net/tun" in diagnosis.tiers["kernel"]
+    assert "/dev/net/tun" not in diagnosis.tiers["container"]
 
 
 def test_another_kernels_abilities_are_not_guessed_from_ours(monkeypatch: pytest.MonkeyPatch) -> None:

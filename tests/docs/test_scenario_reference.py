@@ -13,7 +13,7 @@ from controller.scenario import form, schema
 from controller.scenario.fields import Kind, Table
 from controller.scenario.model import Initiators, Phases, Scenario, Targets
 from nodes import units
-from nodes.config import OPEN_LINK, PolicySpec, Queueing
+from nodes.config import OPEN_LINK, GuestSpec, PolicySpec, Queueing
 from traffic.profiles import Flood
 
 SCENARIO = Scenario(name="any", policy=PolicySpec(name="none"), expect=())
@@ -23,6 +23,7 @@ TABLES: dict[str, tuple[Table, Any]] = {
     "scenario": (form.SCENARIO, SCENARIO),
     "nodes": (form.NODES, None),
     "nodes.initiator": (form.INITIATOR, Initiators()),
+    "nodes.initiator.guest": (form.GUEST, GuestSpec()),
     "nodes.target": (form.TARGET, Targets()),
     "links": (form.LINKS, None),
     "links.data": (form.LINK, OPEN_LINK),

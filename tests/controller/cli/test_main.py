@@ -74,9 +74,17 @@ def test_a_bad_scenario_is_refused_before_docker_is_touched(
     assert all(line.startswith(f"netreserve: {scenario}:") for line in err.splitlines())
 
 
-def test_a_tier_that_is_not_built_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command_line.carry_out(["run", "x.yaml", "--tier", "kernel"]) == 3
-    told = "netreserve: tier kernel cannot run: it is not built yet; use --tier sim or container\n"
+def test_a_tier_that_is_not_there_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.carry_out(["run", "x.yaml", "--tier", "kernels"]) == 2
+    assert capsys.readouterr().err == "netreserve: unknown tier 'kernels' (did you mean 'kernel'?)\n"
+
+
+def test_a_policy_that_is_in_no_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no docker program
+    told = "netreserve: policy nta is not in any kernel: use the container tier (--tier container)\n"
+    assert command_line.carry_out(["run", "scenarios/calm.yaml", "--tier", "kernel", "--policy", "nta"]) == 3
     assert capsys.readouterr().err == told
 
 

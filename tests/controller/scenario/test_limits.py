@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import pytest
 
+from controller.plan import plan
 from controller.scenario import ScenarioErrors, parse
-from controller.scenario.limits import beyond
+from controller.scenario.limits import beyond, require_in_kernel
+from nodes.errors import LackingError
 
 TEXT = """\
 name: small
@@ -66,3 +68,63 @@ def test_a_container_refuses_what_the_simulator_takes(before: str, after: str, m
     assert f"{message}; tier sim can (tier: sim, or --tier sim)" in str(caught.value)
     assert len(caught.value.errors) == 1
     assert caught.value.errors[0].line > 0
+
+
+KERNEL_CHANGES = [
+    (
+        "{count: 1}",
+        "{memory: 32 MiB}",
+        "nodes.initiator.memory: memory 32 MiB is none for a guest: 64 MiB to 512 MiB are possible",
+    ),
+    (
+        "{count: 1}",
+        "{nic: ideal}",
+        "nodes.initiator.nic: no card is ideal: name one that QEMU has and the kernel drives, e.g. 'e1000e'",
+    ),
+    (
+        "{count: 1}",
+        "{queue_depth: 64}",
+        "nodes.initiator.queue_depth: the kernel's block driver has 128 requests in flight",
+    ),
+    (
+        "policy: none",
+        "policy: {name: netmem, socket_floor: 4 KiB}",
+        "policy.socket_floor: what a socket may hold above tcp_mem is the kernel's own",
+    ),
+    (
+        "start: 5 s",
+        "start: 6 s, sockets: 513",
+        "floods[1].sockets: a container holds 512 junk sockets of a flood at most",
+    ),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "message"), KERNEL_CHANGES, ids=[row[2][:24] for row in KERNEL_CHANGES])
+def test_what_no_guest_can_be(before: str, after: str, message: str) -> None:
+    assert parse(TEXT, tier="kernel").tier == "kernel"
+    with pytest.raises(ScenarioErrors) as caught:
+        parse(TEXT.replace(before, after), "s.yaml", tier="kernel")
+    assert [f"{error.path}: {error.message}" for error in caught.value.errors] == [
+        f"{message}; tier sim can (tier: sim, or --tier sim)"
+    ]
+
+
+IN_NO_KERNEL = {
+    "policy: nta": "policy nta",
+    "policy: ideal": "policy ideal",
+    "policy: memalloc+srog": "allocator srog",
+}
+
+
+@pytest.mark.parametrize(("policy", "what"), IN_NO_KERNEL.items(), ids=list(IN_NO_KERNEL))
+def test_what_is_in_no_kernel_is_lacking(policy: str, what: str) -> None:
+    text = TEXT.replace("policy: none", policy)
+    plan(parse(text, tier="container"))
+    with pytest.raises(LackingError, match=f"^{what} is not in any kernel: use the container tier"):
+        plan(parse(text, tier="kernel"))
+
+
+def test_a_fault_to_what_is_in_no_kernel_is_lacking_too() -> None:
+    switch = "faults:\n  - {kind: policy, at: 1 s, policy: ideal}\n"
+    with pytest.raises(LackingError, match="policy ideal"):
+        require_in_kernel(parse(TEXT.replace("faults:\n", switch), tier="kernel"))
