@@ -12,11 +12,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from controller import kernelfacts, kvm, testbed
+from controller import kernelfacts, testbed
 from controller.kernelfacts import Fact, State
 from controller.tiers import TIERS
 from nodes.compiled import COMMAND, in_use
 from nodes.errors import LackingError
+from nodes.kernel import kvm
 from nodes.units import format_bytes
 
 MEMORY_BYTES_NEEDED = 2 << 30

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from requirements import require_docker, require_net_admin
+from requirements import require_docker, require_net_admin, require_qemu
 
 # Tests patch machines and look into them: they are of the sources (tests/nodes/test_compiled.py compares compiled code).
 os.environ["NETRESERVE_COMPILED"] = "never"
@@ -16,3 +16,5 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         require_net_admin()
     if item.get_closest_marker("docker"):
         require_docker()
+    if item.get_closest_marker("qemu"):
+        require_qemu()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller import doctor, kernelfacts, kvm, testbed
+from controller import doctor, kernelfacts, testbed
 from controller.cli.main import carry_out
 from controller.doctor import Diagnosis, Row
 from controller.kernelfacts import Fact
@@ -103,13 +103,6 @@ def test_what_cannot_be_tried_is_read_instead(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(kernelfacts, "_configuration", lambda: "\nCONFIG_NET_SCH_TBF=y\n")
     assert kernelfacts.qdisc("tbf") == Fact("yes", "CONFIG_NET_SCH_TBF=y")
     assert kernelfacts.qdisc("netem") == Fact("no", "CONFIG_NET_SCH_NETEM is not set")
-
-
-def test_kvm_says_hardware_or_why_not() -> None:
-    said = kvm.speed()
-    assert said and "\n" not in said
-    if not Path("/dev/kvm").exists():
-        assert said == "there is no /dev/kvm"
 
 
 @pytest.mark.parametrize(("folder", "state"), [(Path("/builds/abc"), "yes"), (None, "no")])

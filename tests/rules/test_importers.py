@@ -22,6 +22,7 @@ PLACES = {
     "markupsafe": {"controller/report/page.py"},
     "nbd": {"nodes/container/nbddisk.py"},
     "pyroute2": {"nodes/network/shaping.py"},
+    "qemu": {"nodes/kernel/qmp.py"},
     "requests": {"controller/runtime/docker.py"},
     "sqlalchemy": {"controller/store/database.py", "controller/store/tables.py"},
     "vl_convert": {"controller/report/charts.py"},

@@ -22,6 +22,7 @@ TESTED_BY = {
     "controller/record.py": "controller/store/test_store.py",
     "controller/service/parts.py": "controller/service/test_runner.py",
     # seen whole, through the only thing that uses them
+    "nodes/kernel/qmp.py": "nodes/kernel/test_qemu.py",
     "nodes/network/relay.py": "nodes/network/test_link.py",
     "nodes/network/shaper.py": "nodes/network/test_shaping.py",
     "controller/bus/access.py": "controller/bus/test_client.py",
@@ -34,7 +35,6 @@ TESTED_BY = {
     "controller/epoll2006/result.py": "controller/epoll2006/test_claim.py",
     "controller/epoll2006/sensitivity.py": "controller/epoll2006/test_claim.py",
     "controller/kernelfacts.py": "controller/test_doctor.py",
-    "controller/kvm.py": "controller/test_doctor.py",
     "controller/tiers.py": "controller/cli/test_main.py",
     "controller/trace.py": "controller/test_verdict.py",
     "controller/report/charts.py": "controller/report/test_page.py",

@@ -42,3 +42,10 @@ def require_docker() -> None:
     for command in (["docker", "version"], ["docker", "compose", "version"]):
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
         require(done.returncode == 0, f"needs a Docker engine with compose: {done.stderr.strip()}")
+
+
+def require_qemu() -> None:
+    """As `require`, for guests: QEMU, taps, and namespaces to keep them in."""
+    require_net_admin()
+    require_programs("qemu-system-x86_64")
+    require(Path("/dev/net/tun").exists(), "needs /dev/net/tun")

@@ -1,4 +1,4 @@
-"""Whether /dev/kvm runs guests at hardware speed. `python -m controller.kvm` probes; `speed()` asks it in a child.
+"""Whether /dev/kvm runs guests at hardware speed. `python -m nodes.kernel.kvm` probes; `speed()` asks it in a child.
 
 Opening /dev/kvm, creating a machine and even booting a few instructions prove nothing where KVM itself is nested without
 VMX or SVM below: guest kernel code is emulated there one instruction at a time. So this runs a loop in 64-bit ring 0
@@ -36,8 +36,8 @@ def speed() -> str:
     if platform.machine() != "x86_64":
         return f"not examined on {platform.machine()}"
     child = subprocess.run(
-        [sys.executable, "-m", "controller.kvm"], capture_output=True, text=True, check=False,
-        cwd=Path(__file__).resolve().parents[1],
+        [sys.executable, "-m", "nodes.kernel.kvm"], capture_output=True, text=True, check=False,
+        cwd=Path(__file__).resolve().parents[2],
     )  # fmt: skip
     if child.returncode == -signal.SIGALRM:
         return f"guest code is emulated ({ROUNDS} loop rounds took more than {LIMIT_S} s)"

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from nodes.kernel.telemetry import SILENT_AFTER_NS, STUCK_AFTER_NS, Feed
+from nodes.messages import Sample
+from nodes.units import PAGE_BYTES, SECOND_NS
+
+
+def measured(feed: Feed, now_ns: int) -> Sample:
+    return feed.measured(Sample(t_ns=now_ns, node="initiator-1", run="r", tier="kernel", policy="none", cpu_ns=5))
+
+
+def test_figures_of_the_newest_line_stand_under_the_samples_names() -> None:
+    feed = Feed()
+    feed.channel.feed(b"T t=500 free=90 min=100 low=120 high=140 in_flight=7 filter_drop=3 iface_drop=2 udp_pages=4\n")
+    feed.channel.feed(b"T t=1000 free=80 min=100 low=120 high=140 in_flight=9 fail_head=5 fail_data=6 tcp_pages=1\n")
+    sample = measured(feed, feed.heard_ns)
+    assert (sample.free_pages, sample.min_pages, sample.low_pages, sample.high_pages) == (80, 100, 120, 140)
+    assert (sample.in_flight, sample.rx_alloc_failures) == (9, 11)
+    assert sample.junk_held_bytes == PAGE_BYTES
+    assert (sample.node, sample.tier, sample.cpu_ns) == ("initiator-1", "kernel", 5)
+
+
+def test_the_deepest_draw_counts_from_sample_to_sample() -> None:
+    feed = Feed()
+    feed.channel.feed(b"T t=1 free=120 lowest=60 min=100\nT t=2 free=120 lowest=90 min=100\n")
+    assert measured(feed, feed.heard_ns).reserve_used_pages == 40
+    assert measured(feed, feed.heard_ns).reserve_used_pages == 0
+
+
+def test_progress_ages_from_the_last_page_touched_the_first_pass_included() -> None:
+    feed = Feed()
+    feed.channel.feed(b"T t=1 populated=5\n")
+    moved_ns = feed.heard_ns
+    feed.channel.feed(b"T t=2 populated=5\n")
+    assert feed.age_ns(moved_ns + SECOND_NS) == SECOND_NS
+    assert feed.state(moved_ns + STUCK_AFTER_NS) == "running"
+    assert feed.state(moved_ns + STUCK_AFTER_NS + 1) == "stuck"
+    feed.channel.feed(b"T t=3 populated=5 progress=1\n")
+    assert feed.age_ns(feed.heard_ns) == 0
+
+
+def test_a_dead_application_is_dead_however_young_its_progress() -> None:
+    feed = Feed()
+    feed.channel.feed(b"T t=1 progress=5 dead=1\n")
+    assert feed.state(feed.heard_ns) == "dead"
+
+
+def test_torn_lines_are_counted_and_silence_grows() -> None:
+    feed = Feed()
+    assert feed.silent_ns(SECOND_NS) == 0
+    feed.channel.feed(b"T t=1 free=3\nT t=2 fr\n\n")
+    assert feed.torn == 1 and feed.newest.free == 3
+    assert feed.silent_ns(feed.heard_ns + SILENT_AFTER_NS) == SILENT_AFTER_NS
