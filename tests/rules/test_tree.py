@@ -90,6 +90,10 @@ TESTED_BY = {
         "controller/cli/test_live.py",
     ),
     **dict.fromkeys(
+        (f"nodes/kernel/autopsy/{name}.py" for name in ("reception", "shapes", "tasks", "words")),
+        "nodes/kernel/autopsy/test_examine.py",
+    ),
+    **dict.fromkeys(
         (
             f"controller/cli/{name}.py"
             for name in ("console", "doctor", "down", "options", "report", "serve", "up", "validate")

@@ -1,0 +1,149 @@
+"""From a frozen machine's last words to the cycle that it sits in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from nodes.kernel.autopsy import reception, tasks
+from nodes.kernel.autopsy.meminfo import zones
+from nodes.kernel.autopsy.printk import Message, messages
+from nodes.kernel.autopsy.reception import Facts, Short, shortage
+from nodes.kernel.autopsy.stacks import lacking_caches, stacks
+from nodes.kernel.protocol import Telemetry
+from nodes.machine.events import Wait
+from nodes.machine.waits import KSWAPD, REPLY, TRANSMIT, WORKER, cycle
+from nodes.units import PAGE_BYTES
+
+Ending = Literal["", "oom", "panic"]
+
+_PANIC = re.compile(r"Kernel panic - not syncing.*")
+_OOM = re.compile(r"Out of memory: Killed process.*|Out of memory and no killable processes.*")
+_STUCK = re.compile(r"block nbd\d+: Possible stuck request.*")
+_UNSEEN = {
+    REPLY: "what keeps the storage reply from coming: no allocation on reception was seen to fail while memory is short, no"
+    " silent ring, no blocked refill worker and no blocked relay (sysrq t, and telemetry, may tell)",
+    KSWAPD: "what kswapd waits for: it is not among the blocked tasks (sysrq w), or its stack has no known shape",
+    TRANSMIT: "who sends on the block socket, and what it waits for (sysrq t shows it)",
+}
+_NOBODY = "a blocked task that waits for memory or storage"
+
+
+class Autopsy(Struct, frozen=True, kw_only=True):
+    """What the machine died of, as far as it can be seen."""
+
+    cycle: tuple[Wait, ...] = ()
+    """Who waits for whom, round; empty unless each of its edges was seen and it closes."""
+    waits: tuple[Wait, ...] = ()
+    """All edges that were seen."""
+    found: tuple[str, ...] = ()
+    """Plain sentences, each with its evidence; those of the cycle come first."""
+    missing: tuple[str, ...] = ()
+    """What a cycle would still need; empty when there is one, or when the machine ended otherwise."""
+    unknown: tuple[str, ...] = ()
+    """Blocked tasks whose stacks have no shape that we know, with their innermost frames."""
+    ending: Ending = ""
+    """How the machine ended other than by waiting: its OOM killer killed, or it panicked."""
+
+
+def examine(lines: Sequence[str], figures: Telemetry | None = None, before: Telemetry | None = None) -> Autopsy:
+    """What the kernel log `lines` show, best one with the answers to sysrq w, m and t.
+
+    `figures`: the newest telemetry, if there is any; `before`: the one of when progress stopped, so that it is known which
+    counters grew since. Never raises, whatever the lines are.
+    """
+    log = list(messages(lines))
+    seen = stacks(log)
+    blocked = tasks.blocked(seen)
+    failures = tuple(stack for stack in seen if stack.kind == "failure")
+    facts = Facts(zones(log), failures, frozenset(lacking_caches(log)), figures, before)
+    edges = _edges(blocked, [*tasks.edges(blocked), *tasks.receiver(blocked, seen)], facts)
+    closed = _cycle(edges)
+    ending, ends = _ending(log)
+    found = [
+        *ends,
+        *(map(_sentence, (*closed, *(edge for edge in edges if edge not in closed)))),
+        *_remarks(log, facts),
+    ]
+    return Autopsy(
+        cycle=closed, waits=edges, found=tuple(found), missing=() if closed or ending else tuple(_missing(edges)),
+        unknown=tasks.shown_unknown(blocked), ending=ending,
+    )  # fmt: skip
+
+
+def _edges(blocked: Sequence[tasks.Blocked], shown: list[Wait], facts: Facts) -> tuple[Wait, ...]:
+    """Edges of tasks with figures put in, those of reception, and free pages sought from who really reclaims."""
+    waiters = {edge.waiter for edge in shown}
+    if TRANSMIT not in waiters and any(edge.who_frees == TRANSMIT for edge in shown):
+        shown = [*shown, *reception.unacknowledged(facts)]
+    if any(edge.who_frees == REPLY for edge in shown) and not any(edge.waiter == REPLY for edge in shown):
+        shown = [*shown, *reception.edges(facts)]
+    short = shortage(facts, atomic=False)
+    reclaimer = _reclaimer(shown)
+    known = [edge for edge in shown if not (edge.waiter == reclaimer and edge.resource == "free pages")]
+    return tuple(_filled(edge, short, reclaimer) for edge in known)
+
+
+def _reclaimer(edges: Sequence[Wait]) -> str:
+    """Who alone can free pages: kswapd, or, where it is not blocked, whoever reclaims and waits for storage."""
+    stuck = [edge.waiter for edge in edges if edge.who_frees in (REPLY, TRANSMIT)]
+    return KSWAPD if KSWAPD in stuck else next((who for who in stuck if who not in (REPLY, TRANSMIT)), KSWAPD)
+
+
+def _filled(edge: Wait, short: Short | None, reclaimer: str) -> Wait:
+    """With the counts of free pages for a task that waits for some."""
+    if edge.resource != "free pages":
+        return edge
+    need, have = (short.need, short.have) if short and not edge.have else (edge.need, edge.have)
+    return Wait(edge.waiter, edge.resource, need, have, reclaimer, edge.why, edge.source)
+
+
+def _cycle(edges: tuple[Wait, ...]) -> tuple[Wait, ...]:
+    """The cycle. A refill worker in direct reclaim waits for storage itself and for pages from kswapd; where kswapd waits,
+    too, the way over kswapd is told, as it is true of every driver."""
+    over_kswapd = tuple(edge for edge in edges if not (edge.waiter == WORKER and edge.who_frees == REPLY))
+    return cycle(over_kswapd) or cycle(edges)
+
+
+def _sentence(edge: Wait) -> str:
+    counts = f" ({edge.have} of {edge.need} there)" if edge.resource == "free pages" else ""
+    need = f"{edge.waiter} waits for {edge.resource}{counts}, which {edge.who_frees} must provide"
+    return f"{need}: {edge.why} [{edge.source}]"
+
+
+def _missing(edges: tuple[Wait, ...]) -> Iterator[str]:
+    """The ends that lead nowhere."""
+    waiters = {edge.waiter for edge in edges}
+    if not edges:
+        yield _NOBODY
+    for node in dict.fromkeys(edge.who_frees for edge in edges if edge.who_frees not in waiters):
+        yield _UNSEEN.get(node, f"what {node} waits for")
+    if edges and waiters >= {edge.who_frees for edge in edges}:
+        yield "a way back: all that is seen leads on"
+
+
+def _ending(log: Sequence[Message]) -> tuple[Ending, list[str]]:
+    panics = [found[0] for message in log if (found := _PANIC.search(message.text))]
+    kills = [found[0] for message in log if (found := _OOM.search(message.text))]
+    said = [f"the OOM killer killed [{kill}]" for kill in kills[-1:]] + [
+        f"the kernel panicked [{panic}]" for panic in panics[:1]
+    ]
+    return "panic" if panics else "oom" if kills else "", said
+
+
+def _remarks(log: Sequence[Message], facts: Facts) -> Iterator[str]:
+    """What is no edge, and helps to understand one."""
+    if stuck := [found[0] for message in log if (found := _STUCK.search(message.text))]:
+        yield f"the block device has requests that were never answered [{stuck[-1]}]"
+    now = facts.now
+    if now is None:
+        return
+    if now.in_flight > 0:
+        yield f"{now.in_flight} requests of the block device are not answered [telemetry, in_flight]"
+    if (held := now.udp_pages + now.tcp_pages) > 0:
+        yield f"packets in sockets hold {held} pages, {held * PAGE_BYTES >> 10} KiB [telemetry, udp_pages and tcp_pages]"
+    if now.memalloc == 0 and (refused := facts.grown("block_drop")):
+        yield f"{refused} packets of the block connection were refused, as its socket is not flagged [telemetry, block_drop]"

@@ -1,0 +1,24 @@
+"""Which two telemetry lines of a record tell about a hang: the newest, and the one of when progress stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nodes.kernel.protocol import Telemetry, parse_telemetry
+
+
+def at_stall(lines: Iterable[str]) -> tuple[Telemetry | None, Telemetry | None]:
+    """The newest figures, and the oldest that show no less progress than these (None when they are alone). Lines that are
+    torn, or no telemetry, are left out."""
+    newest = stopped = None
+    for line in lines:
+        if (one := parse_telemetry(line.strip())) is None:
+            continue
+        if newest is None or _progress(one) != _progress(newest):
+            stopped = one
+        newest = one
+    return newest, None if stopped is newest else stopped
+
+
+def _progress(figures: Telemetry) -> int:
+    return figures.populated + figures.progress

@@ -1,0 +1,26 @@
+"""An autopsy as plain text, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nodes.kernel.autopsy.examine import Autopsy
+
+_ENDINGS = {"oom": "ended by the OOM killer", "panic": "ended by a panic"}
+
+
+def headline(autopsy: Autopsy) -> str:
+    """What it found, on one line."""
+    if autopsy.cycle:
+        round_trip = [edge.waiter for edge in autopsy.cycle] + [autopsy.cycle[0].waiter]
+        return "deadlock: " + " -> ".join(round_trip)
+    return _ENDINGS.get(autopsy.ending, "no cycle: not everything that one needs is to be seen")
+
+
+def told(autopsy: Autopsy) -> Iterator[str]:
+    """The headline, then all that was found with its evidence, what a cycle lacks, and what is unknown."""
+    yield headline(autopsy)
+    for title, sentences in (("seen", autopsy.found), ("not seen", autopsy.missing), ("unknown", autopsy.unknown)):
+        if sentences:
+            yield f"{title}:"
+            yield from (f"  {sentence}" for sentence in sentences)

@@ -1,0 +1,33 @@
+"""Whatever way a kernel line came, its text is the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from nodes.kernel.autopsy.printk import Message, messages
+
+TEXT = " mempool_alloc+0x172/0x1b0"
+
+
+@pytest.mark.parametrize(
+    ("line", "at_us", "caller"),
+    [
+        (f"[   12.345678] {TEXT}", 12_345_678, ""),
+        (f"<4>[   12.345678] {TEXT}\r\n", 12_345_678, ""),
+        (f"[   12.345678][   T45] {TEXT}", 12_345_678, "T45"),
+        (f"[   12.345678][    C0] {TEXT}", 12_345_678, "C0"),
+        (f"\x00[[   12.3456789] {TEXT}", 12_345_678, ""),
+        (f"4,416,12345678,-;{TEXT}", 12_345_678, ""),
+        (f"4,416,12345678,c,caller=T45;{TEXT}", 12_345_678, "T45"),
+        (f"[Mon Nov 23 02:50:21 2026] {TEXT}", None, ""),
+        (f"Nov 23 02:50:21 host kernel: [   12.345678] {TEXT}", 12_345_678, ""),
+        (f"2026-11-23T02:50:21.123456+00:00 host kernel: {TEXT}", None, ""),
+        (TEXT, None, ""),
+    ],
+)
+def test_prefixes_come_off(line: str, at_us: int | None, caller: str) -> None:
+    assert list(messages([line])) == [Message(TEXT, at_us, caller)]
+
+
+def test_what_has_no_known_prefix_is_all_text() -> None:
+    assert [message.text for message in messages(["", "hello, 4,5;6", "[x] y"])] == ["", "hello, 4,5;6", "[x] y"]
