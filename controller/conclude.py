@@ -11,7 +11,8 @@ import msgspec
 from controller import expect
 from controller.expect import Expectation
 from controller.record import Phase, Result, RunRow, Setting
-from controller.verdict import judge
+from controller.rescue import all_revived, before_rescue, by_hand
+from controller.rescued import judge
 from nodes.messages import Event, Sample
 
 EXIT_INTERRUPTED = 130
@@ -54,15 +55,22 @@ def conclude(
         harness_fault=judgement.harness_fault,
         phases=tuple(phases),
         nodes=judgement.nodes,
-        checks=expect.evaluate(expectations, judgement, series),
+        checks=expect.evaluate(expectations, judgement, before_rescue(phases, series, events)[1]),
         settings=tuple(settings),
         notes=(*notes, *judgement.notes),
         environment=environment or {},
         metrics=expect.metrics(judgement) | dict(metrics or {}),
     )
-    interrupted = any(event.kind == "harness" and event.detail.get("void") == INTERRUPTED for event in events)
-    exit_code = EXIT_INTERRUPTED if interrupted else expect.exit_code(result)
-    return msgspec.structs.replace(result, exit_code=exit_code)
+    return msgspec.structs.replace(result, exit_code=_exit_code(result, events))
+
+
+def _exit_code(result: Result, events: Sequence[Event]) -> int:
+    """A rescue by hand judges nothing: what is asked of it is that everybody comes back."""
+    if any(event.kind == "harness" and event.detail.get("void") == INTERRUPTED for event in events):
+        return EXIT_INTERRUPTED
+    if by_hand(result):
+        return expect.EXIT_MET if all_revived(result.nodes) else expect.EXIT_NOT_MET
+    return expect.exit_code(result)
 
 
 def by_node(samples: Sequence[Sample], initiators: Sequence[str]) -> dict[str, list[Sample]]:

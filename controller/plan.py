@@ -278,6 +278,9 @@ def _described(work: Plan) -> Iterator[str]:
         yield f"{_span(item.start_ns, item.end_ns)}: {_flood(item)}"
     for change in work.changes:
         yield f"{format_ns(change.at_ns)}: {change.fault} {'begins' if change.begins else 'ends'} at {change.node}"
+    if remedies := work.scenario.rescue:
+        waited = format_ns(work.scenario.phases.rescue_ns)
+        yield f"rescue of who stands still then: {', '.join(map(str, remedies))}; {waited} each"
     yield from (f"expects {expectation}" for expectation in work.scenario.expect)
     for name, arm in work.scenario.arms.items():
         yield f"arm {name}: policy {arm.policy} must give {' or '.join(arm.verdict)}"

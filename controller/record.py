@@ -37,6 +37,18 @@ class CycleEdge(Struct, frozen=True, kw_only=True):
     source: str = ""
 
 
+class Rescue(Struct, frozen=True, kw_only=True):
+    """A remedy that was tried on a machine that stood still."""
+
+    remedy: str
+    """`policy memalloc`, `min_free 16 MiB`, `flood stopped`."""
+    revived: bool
+    after_ns: int
+    """From asking for it to the first page touched again; else how long it was waited for."""
+    error: str = ""
+    """Why it was not tried, or not put in force (one line); empty when it was."""
+
+
 class NodeVerdict(Struct, frozen=True, kw_only=True):
     """The judgement of one initiator, with the figures it rests on."""
 
@@ -59,6 +71,8 @@ class NodeVerdict(Struct, frozen=True, kw_only=True):
     cycle: tuple[CycleEdge, ...] = ()
     proof: str = ""
     """Why the cycle can never open again, where the tier can prove it (sim): one sentence."""
+    rescues: tuple[Rescue, ...] = ()
+    """What was tried afterwards, in order; the verdict does not regard it."""
 
 
 class Check(Struct, frozen=True, kw_only=True):

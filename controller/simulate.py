@@ -15,9 +15,12 @@ from msgspec import Struct, msgpack, structs
 from controller.interrupts import kept_interrupts
 from controller.plan import Plan, PlannedFlood, plan
 from controller.record import Phase
+from controller.rescue import RESCUE
+from controller.rescued import judge
 from controller.scenario import Scenario
+from controller.simrescue import rescue, standing
 from controller.trace import STALL_NS
-from controller.verdict import Judgement, heal_needed_ns, judge
+from controller.verdict import Judgement, heal_needed_ns
 from nodes.config import Shape, Spec
 from nodes.messages import SAMPLE_INTERVAL_NS, Event, Sample
 from nodes.sim.cluster import Cluster, SimNode
@@ -96,6 +99,8 @@ class Simulation:
         self._show()
         if not self._decided():
             self._extend(planned)
+        if not self.brief:
+            self._rescue()
 
     def outcome(self) -> Outcome:
         """The record so far."""
@@ -112,6 +117,13 @@ class Simulation:
         )
 
     # ---- phases
+
+    def _rescue(self) -> None:
+        """The verdict is decided; what comes now does not change it."""
+        scenario = self.work.scenario
+        if scenario.rescue and standing(self.cluster):
+            self._begin(RESCUE)
+            rescue(self.cluster, scenario.rescue, scenario.phases.rescue_ns, self._advance)
 
     def _begin(self, name: str) -> None:
         self._end()

@@ -32,7 +32,7 @@ RATES = {
 }
 """Row field: the counter it is the rate of, per second."""
 
-_TINTS = {"warmup": "#8a93a6", "flood": "#e2574c", "heal": "#3f9f6b"}
+_TINTS = {"warmup": "#8a93a6", "flood": "#e2574c", "heal": "#3f9f6b", "rescue": "#c98a1b"}
 _OTHER_TINT = "#8a93a6"
 _LABELS = {
     "flood_start": "flood on",
@@ -47,9 +47,10 @@ _LABELS = {
     "io_error": "I/O error",
     "reconnect": "swap link",
     "harness": "harness",
+    "rescue": "rescue",
 }
 """Kinds that are marked; phases are bands, and the rest stands in the list of events alone."""
-_TELLING = ("policy", "fault", "state", "what", "void", "kind")
+_TELLING = ("remedy", "policy", "fault", "state", "what", "void", "kind")
 """Keys of an event's detail of which the first found belongs into the marker."""
 
 

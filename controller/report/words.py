@@ -60,6 +60,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("progress", "Pages the application could touch: the only sign of life that counts."),
     ("wait-for cycle", "A chain of waits that ends where it began: nobody in it can be the first to go on."),
     ("warmup, flood, heal", "The three phases: memory runs short; junk comes; junk has stopped."),
+    ("rescue", "What was tried on a machine that still stood still; it changes no verdict."),
     (
         "tier",
         "What carried the run out: sim (a model in virtual time), container "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from controller.rescue import SetMin, SwitchTo
 from controller.scenario.faults import Fault, Reshape, SetMinFree, Storage, SwitchPolicy, check_marks
 from controller.scenario.limits import Finding, beyond
 from controller.scenario.model import Scenario
@@ -98,6 +99,16 @@ def _faults(scenario: Scenario) -> Iterator[Finding]:
             yield f"{path}.reorder", NEEDS_DELAY
 
 
+def _rescue(scenario: Scenario) -> Iterator[Finding]:
+    for index, remedy in enumerate(scenario.rescue):
+        for path, policy in _policies(scenario):
+            if isinstance(remedy, SwitchTo) and (problem := _unswitchable(path, policy, remedy.instead_of(policy))):
+                yield f"rescue[{index}].policy", problem
+                break
+        if isinstance(remedy, SetMin) and (problem := _marked(scenario, remedy.min_free_pages)):
+            yield f"rescue[{index}].min_free", problem
+
+
 def _links(scenario: Scenario) -> Iterator[Finding]:
     for name, shape in (("data", scenario.links.data), ("storage", scenario.links.storage)):
         if shape is None:
@@ -120,6 +131,7 @@ CHECKS: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
     _disk,
     _floods,
     _faults,
+    _rescue,
     _expectations,
     _links,
 )
@@ -190,30 +202,38 @@ def _reorders_at_once(scenario: Scenario, fault: Fault) -> bool:
 
 
 def _marks(scenario: Scenario, fault: Fault) -> Iterator[str]:
-    initiator = scenario.nodes.initiator
-    if isinstance(fault, SetMinFree):
-        try:
-            check_marks(fault.min_free_pages, scenario.policy, initiator)
-        except UsageError as error:
-            yield str(error)
+    if isinstance(fault, SetMinFree) and (problem := _marked(scenario, fault.min_free_pages)):
+        yield problem
+
+
+def _marked(scenario: Scenario, min_free_pages: int) -> str:
+    """Why the watermarks cannot be so; empty when they can."""
+    try:
+        check_marks(min_free_pages, scenario.policy, scenario.nodes.initiator)
+    except UsageError as error:
+        return str(error)
+    return ""
 
 
 def _switch(scenario: Scenario, fault: Fault) -> Iterator[str]:
     """What the machine itself would refuse in the middle of the run (nodes.machine.machine)."""
     if not isinstance(fault, SwitchPolicy):
         return
-    asked = fault.policy
-    for path, policy in _policies(scenario):
-        names = f"'{policy_text(policy)}' of '{path}' to '{policy_text(asked)}'"
-        if POLICIES[policy.name].local_disk != POLICIES[asked.name].local_disk:
-            yield f"{names}: a running machine cannot change its swap disk: name another policy, or run both"
-            return
-        if policy.allocator != asked.allocator:
-            yield (
-                f"{names}: a running machine cannot change its packet allocator, '{policy.allocator}':"
-                f" {_same_allocator(asked.name, policy.allocator)}"
-            )
-            return
+    problems = (_unswitchable(path, policy, fault.policy) for path, policy in _policies(scenario))
+    if problem := next(filter(None, problems), ""):
+        yield problem
+
+
+def _unswitchable(path: str, policy: PolicySpec, asked: PolicySpec) -> str:
+    names = f"'{policy_text(policy)}' of '{path}' to '{policy_text(asked)}'"
+    if POLICIES[policy.name].local_disk != POLICIES[asked.name].local_disk:
+        return f"{names}: a running machine cannot change its swap disk: name another policy, or run both"
+    if policy.allocator != asked.allocator:
+        return (
+            f"{names}: a running machine cannot change its packet allocator, '{policy.allocator}':"
+            f" {_same_allocator(asked.name, policy.allocator)}"
+        )
+    return ""
 
 
 def _same_allocator(name: str, allocator: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from msgspec import structs
 
-from controller import expect
+from controller import expect, rescue
 from controller.scenario import faults
 from controller.scenario.fields import BAD, Form, Key, Kind, Many, Named, OneOf, Table
 from controller.scenario.kinds import flag, number, quantity, share, text, whole, word, words
@@ -203,6 +203,7 @@ PHASES = Table(
         Key("warmup", "warmup_ns", LASTING, "pressure builds, the rate of progress is measured"),
         Key("flood", "flood_ns", LASTING, "junk and faults"),
         Key("heal", "heal_ns", LASTING, "junk stopped: does it come back? (extended while the verdict is open)"),
+        Key("rescue", "rescue_ns", LASTING, "each remedy is waited for as long, if anybody still stands still"),
     ),
 )
 _AT = Key("at", "at_ns", TIME, "after the flood phase begins", required=True)
@@ -235,6 +236,12 @@ FAULT = OneOf(
         ),
     },
     by="kind",
+)
+REMEDY = OneOf(
+    {
+        "policy": (rescue.SwitchTo, Table(rescue.SwitchTo, (Key("policy", "policy", POLICY_FORM, "switched to"),))),
+        "min_free": (rescue.SetMin, Table(rescue.SetMin, (Key("min_free", "min_free_pages", PAGES, "written"),))),
+    }
 )
 _OF = Key("node", "node", NODE, "of one role or node only")
 EXPECT = OneOf(
@@ -290,6 +297,7 @@ SCENARIO = Table(
         Key("floods", "floods", Many(FLOOD), "junk during the flood phase"),
         Key("faults", "faults", Many(FAULT), "what else happens, from the start of the flood phase"),
         Key("phases", "phases", PHASES, ""),
+        Key("rescue", "rescue", Many(REMEDY), "remedies for who still stands still after heal, in this order"),
         Key("expect", "expect", Many(EXPECT, least=1), "what must come true for exit code 0", required=True),
         Key("arms", "arms", Named(ARM), "policies with known outcomes, e.g. bad and good"),
         Key("seed", "seed", whole(0, 2**32 - 1), "of everything that is random"),

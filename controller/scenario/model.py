@@ -8,6 +8,7 @@ from msgspec import Struct, structs
 
 from controller.expect import Expectation
 from controller.record import VerdictName
+from controller.rescue import WAIT_NS, Change
 from controller.scenario.faults import Fault
 from controller.scenario.policies import read_policy
 from nodes.config import OPEN_LINK, GuestSpec, MachineConfig, PolicySpec, Queueing, Shape, TargetSpec
@@ -62,9 +63,12 @@ class Phases(Struct, frozen=True, kw_only=True):
     warmup_ns: int = 10 * SECOND_NS
     flood_ns: int = 20 * SECOND_NS
     heal_ns: int = 15 * SECOND_NS
+    rescue_ns: int = WAIT_NS
+    """How long each remedy is waited for; a rescue comes after heal, and only if somebody still stands still."""
 
     @property
     def total_ns(self) -> int:
+        """Without a rescue."""
         return self.warmup_ns + self.flood_ns + self.heal_ns
 
 
@@ -87,6 +91,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
     floods: tuple[Flood, ...] = ()
     faults: tuple[Fault, ...] = ()
     phases: Phases = Phases()
+    rescue: tuple[Change, ...] = ()
+    """Remedies for an initiator that still stands still when the heal phase is over, in the order of their trial."""
     expect: tuple[Expectation, ...]
     arms: dict[str, Arm] = {}
     """Usually `bad` and `good`."""

@@ -1,4 +1,4 @@
-"""A scenario's run: set up and read back, warmup, flood, heal, and as long as the verdict needs."""
+"""A scenario's run: set up and read back, warmup, flood, heal as long as the verdict needs, rescue of who stands still."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from controller.bus.ending import end
 from controller.conclude import by_node
 from controller.plan import Plan, PlannedFlood, PlannedNode, plan
 from controller.record import Result
+from controller.rescue import RESCUE
 from controller.runtime.docker import Container
 from controller.scenario import Scenario, dump
 from controller.service import inforce
@@ -21,6 +22,7 @@ from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Node, Wanted
 from controller.service.parts import Parts
 from controller.service.recorder import Recording
+from controller.service.rescuing import rescue, standing
 from controller.verdict import heal_needed_ns
 from nodes.config import BLOCK_PORT, OPEN_LINK
 from nodes.errors import InconclusiveError, LackingError, NetreserveError, UsageError
@@ -156,6 +158,8 @@ class ScenarioRun(Activity):
         calm_ns = await self._stop_flood(self._flooding) if self._flooding else time.time_ns()
         self._begin("heal", calm_ns)
         await self._heal(calm_ns, heal.end_ns - heal.start_ns)
+        if self._plan.scenario.rescue:
+            await self._rescue()
 
     async def _heal(self, began_ns: int, planned_ns: int) -> None:
         await _sleep_until(began_ns + planned_ns)
@@ -175,6 +179,17 @@ class ScenarioRun(Activity):
         initiators = [node.name for node in self.nodes if node.role == "initiator"]
         series = by_node(self.recording.samples, initiators)
         return {name: series[name] for name in initiators}
+
+    async def _rescue(self) -> None:
+        """The verdict is decided; what comes now does not change it."""
+        still, remedies = standing(self.nodes), self._plan.scenario.rescue
+        if not still:
+            self.notes.append("nobody stood still after the heal phase: no rescue was tried")
+            return
+        wait_ns = self._plan.scenario.phases.rescue_ns
+        self._begin(RESCUE, time.time_ns())
+        self.expected_ns = time.time_ns() - self._began_ns + len(remedies) * wait_ns
+        await rescue(self, still, remedies, wait_ns)
 
     def _begin(self, phase: str, t_ns: int) -> None:
         self.recording.begin(phase, t_ns)

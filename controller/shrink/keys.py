@@ -27,7 +27,7 @@ TOGETHER = (
     ("nodes.initiator.memory", "nodes.initiator.working_set", "nodes.initiator.min_free"),
 )
 """Halved as one first: alone they run into each other's bounds."""
-APART = ("name", "about", "policy", "expect", "arms", "seed", "tier")
+APART = ("name", "about", "policy", "expect", "arms", "seed", "tier", "rescue")
 """What is not shrunk: it says what is asked, not what happens."""
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?) (.+)")
 

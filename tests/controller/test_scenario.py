@@ -149,7 +149,7 @@ BAD = [
     ("memory: 64 MiB", "memory: {a: b}", "s.yaml:4: nodes.initiator.memory: one value is needed here, not a mapping"),
     ("memory: 64 MiB", "memory: -1 MiB", "s.yaml:4: nodes.initiator.memory: '-1 MiB' is no size"),
     ("  data: {", "  data: 7 #", "s.yaml:7: links.data: keys are needed here (rate, delay, jitter, loss, reorder"),
-    ("phases: {", "phases: #", "s.yaml:18: phases: keys are needed here (warmup, flood, heal), not nothing"),
+    ("phases: {", "phases: #", "s.yaml:18: phases: keys are needed here (warmup, flood, heal, rescue), not nothing"),
     ("loss: 0.5 %", "loss: 150 %", "s.yaml:7: links.data.loss: '150 %' is more than 100 %"),
     ("flood: 20 s", "flood: 0 s", "s.yaml:18: phases.flood: '0 s' is no time at all: more than 0 s is needed"),
     ("flood: 20 s", "flood: 61 min", "s.yaml:18: phases.flood: '61 min' is too long: at most 60 min are possible"),

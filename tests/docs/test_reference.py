@@ -99,6 +99,7 @@ def test_every_field_of_a_sample_is_documented_in_its_order() -> None:
         ("run-folder", "result.json", record.Result),
         ("run-folder", "phase", record.Phase),
         ("run-folder", "node", record.NodeVerdict),
+        ("run-folder", "rescue", record.Rescue),
         ("run-folder", "edge", record.CycleEdge),
         ("run-folder", "check", record.Check),
         ("run-folder", "setting", record.Setting),

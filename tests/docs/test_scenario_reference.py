@@ -32,6 +32,7 @@ TABLES: dict[str, tuple[Table, Any]] = {
     "floods": (form.FLOOD, Flood(kind="udp")),
     "phases": (form.PHASES, Phases()),
     "arms": (form.ARM, None),
+    "rescue": (form.Table(dict, tuple(key for _, table in form.REMEDY.tables.values() for key in table.keys)), None),
     **{FAULTS[kind]: (table, None) for kind, (_, table) in form.FAULT.tables.items()},
     **{kind: (table, None) for kind, (_, table) in form.EXPECT.tables.items()},
 }

@@ -35,6 +35,7 @@ class ScriptedNode:
         """... or how much of it, packets per second."""
         self.junk_packets = 0
         self.progress_pages = 0
+        self._progress_ns = time.monotonic_ns()
         self._client: aiomqtt.Client | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -107,6 +108,7 @@ class ScriptedNode:
         while True:
             elapsed_ns, before_ns = time.monotonic_ns() - before_ns, time.monotonic_ns()
             self.progress_pages += 0 if self.frozen else 100
+            self._progress_ns = self._progress_ns if self.frozen else before_ns
             self.junk_packets += round((1000 if self.junked else self.junk_pps()) * elapsed_ns / 1e9)
             await self._say("sample", self._sample(), qos=0)
             await asyncio.sleep(INTERVAL_S)
@@ -127,6 +129,7 @@ class ScriptedNode:
             swap_in_pages=self.progress_pages,
             verified_pages=1 + self.progress_pages,
             progress_pages=self.progress_pages,
+            progress_age_ns=time.monotonic_ns() - self._progress_ns,
             rx_packets=self.progress_pages + self.junk_packets,
             in_flight=16,
             junk_packets=self.junk_packets,
