@@ -18,6 +18,7 @@ from controller.cli import (
     down,
     epoll,
     flood,
+    kernels,
     policy,
     ps,
     replay,
@@ -73,6 +74,7 @@ for name, group in (
     ("flood", flood.app),
     ("runs", runs.app),
     ("sweep", sweep.app),
+    ("kernels", kernels.app),
 ):
     app.add_typer(group, name=name)
 

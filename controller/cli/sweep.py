@@ -6,15 +6,15 @@ import os
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
-from typer.core import TyperGroup
 
 from controller import testbed
 from controller.cli.console import Json, console, print_json, say
+from controller.cli.options import RunUnlessNamed
 from controller.cli.sweepviews import SweepView, view_for
 from nodes.compiled import COMMAND, in_use
 from nodes.errors import HarnessError, LackingError, UsageError
@@ -28,17 +28,8 @@ WORTH_COMPILING = 64
 """Points: some 30 s of plain Python, which is half of what compiling takes (own)."""
 
 
-class _RunUnlessNamed(TyperGroup):
-    """`sweep FILE ...` means `sweep run FILE ...`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
-            args = ["run", *args]
-        return super().parse_args(ctx, args)
-
-
 app = typer.Typer(
-    cls=_RunUnlessNamed,
+    cls=RunUnlessNamed,
     help="Simulate a scenario over a grid of settings and draw who survives. 'sweep FILE' is short for 'sweep run FILE'.",
     no_args_is_help=True,
     rich_markup_mode=None,

@@ -10,7 +10,7 @@ PACKAGES = ("nodes", "controller", "traffic")
 
 PLACES = {
     "aiomqtt": {"nodes/agent/bus.py", "controller/bus/mqtt.py"},
-    "altair": {"controller/report/charts.py", "controller/report/overlay.py", "controller/report/phasechart.py"},
+    "altair": {*(f"controller/report/{name}.py" for name in ("charts", "matrixchart", "overlay", "phasechart"))},
     "distributed": {"controller/sweep/farm.py"},
     "docker": {"controller/runtime/docker.py"},
     "duckdb": {"controller/sweep/table.py"},

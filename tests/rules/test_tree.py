@@ -39,6 +39,7 @@ TESTED_BY = {
     "controller/trace.py": "controller/test_verdict.py",
     "controller/report/charts.py": "controller/report/test_page.py",
     "controller/report/figures.py": "controller/report/test_page.py",
+    "controller/report/matrixchart.py": "controller/report/test_matrixpage.py",
     "controller/report/phasechart.py": "controller/report/test_phasepage.py",
     "controller/report/swatches.py": "controller/report/test_phasepage.py",
     **dict.fromkeys(
@@ -47,6 +48,7 @@ TESTED_BY = {
     "controller/recorded.py": "controller/test_replay.py",
     "controller/gallery.py": "controller/test_debate.py",
     "controller/cli/sweepviews.py": "controller/cli/test_sweep.py",
+    "controller/cli/kernelviews.py": "controller/cli/test_kernels.py",
     "controller/report/words.py": "controller/report/test_page.py",
     "controller/store/archive.py": "controller/store/test_store.py",
     "controller/store/database.py": "controller/store/test_store.py",

@@ -15,7 +15,10 @@ from sweptgrids import begin
 
 from controller import drawing
 from controller.api import Progress
+from controller.cli import kernels
 from controller.cli.main import app, carry_out
+from controller.kernels.folder import TrialFolder
+from controller.kernels.model import Key, Place, Trial
 from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder
 from nodes import errors
@@ -72,6 +75,7 @@ def test_every_example_works(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     _record_a_run(tmp_path)
+    _record_a_trial(tmp_path)
     begin(tmp_path / "sweeps")
     monkeypatch.setenv("NETRESERVE_SWEEPS", str(tmp_path / "sweeps"))
     monkeypatch.chdir(ROOT)
@@ -103,6 +107,12 @@ def test_every_example_of_the_containers_reaches_compose(
     asked = (tmp_path / "asked").read_text().splitlines()
     asked_for = [words[i + 1] for i, word in enumerate(words) if word == "--scale"]
     assert any(a.startswith(f"compose {words[0]} ") and all(f"--scale {s}" in a for s in asked_for) for a in asked)
+
+
+def _record_a_trial(runs: Path) -> None:
+    key = Key(Place("tiny", "trixie-amd64", "e1000e", "none"), 0, "d", "kernel")
+    with TrialFolder.open(runs / kernels.FOLDER) as folder:
+        folder.append(Trial(key=key, verdict="deadlocked", sentence="it hung"))
 
 
 def _record_a_run(runs: Path) -> None:

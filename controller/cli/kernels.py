@@ -1,0 +1,187 @@
+"""`netreserve kernels SCENARIO...`, short for `kernels run`, and `kernels show`: which kernel hangs on which card."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from controller import tiers
+from controller.cli.console import Json, say
+from controller.cli.kernelviews import MatrixView, told, view_for
+from controller.cli.options import RunUnlessNamed, listed
+from controller.cli.runs import Runs
+from controller.cli.session import runs_folder
+from nodes.errors import InconclusiveError, LackingError, UsageError
+from nodes.machine.nic import NICS
+from nodes.registry import did_you_mean
+
+if TYPE_CHECKING:  # what these import takes a second, and only this verb needs it
+    from controller.kernels.folder import TrialFolder
+    from controller.kernels.model import Asked, Key
+    from controller.scenario import Scenario
+
+INTERRUPTED = 130
+FOLDER = "kernels"
+"""Of the matrix, among the runs."""
+NICS_ASKED = "e1000e,rtl8139,virtio-net,e1000,vmxnet3"
+"""What QEMU models and Debian's generic kernel drives."""
+
+app = typer.Typer(
+    cls=RunUnlessNamed,
+    help="A matrix kernel x network card x policy, by real runs. 'kernels FILE' is short for 'kernels run FILE'.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Page = Annotated[Path | None, typer.Option("--page", metavar="FILE", help="Also write the table there, as Markdown.")]
+
+
+@app.command()
+def run(
+    scenarios: Annotated[list[Path], typer.Argument(help="Scenario files, e.g. scenarios/kernel-tcp.yaml.")],
+    kernel: Annotated[str, typer.Option(help="Kernels of the image, with commas; without it the image's own.")] = "",
+    nic: Annotated[str, typer.Option(help="Network cards, with commas.")] = NICS_ASKED,
+    policy: Annotated[str, typer.Option(help="Policies, with commas.")] = "none,memalloc",
+    repeat: Annotated[int, typer.Option(help="Trials of each place.", min=1, max=1000)] = 1,
+    tier: Annotated[
+        str, typer.Option(help="What carries them out: kernel, or sim for what the model says.")
+    ] = "kernel",
+    again: Annotated[
+        bool, typer.Option("--again", help="Try again what proved nothing or could not be tried.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Put aside what was tried before.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where it is kept: runs/kernels.")] = None,
+    page: Page = None,
+    runs: Runs = None,
+    json: Json = False,
+) -> None:
+    """Run scenarios at every place of a matrix of kernels, network cards and policies, several times.
+
+    Can be stopped at any time: the same command goes on from there, and a larger matrix in the same folder runs only what
+    it has beyond. A place that cannot be tried, such as a card that a kernel has no driver for, is told in its cell.
+
+    The exit code is 0 when every place is decided, 5 when some are not, 130 when it was interrupted.
+
+    Example: netreserve kernels run scenarios/kernel-tcp.yaml --nic e1000e,rtl8139 --policy none,memalloc --repeat 3
+    """
+    from controller.kernels.folder import TrialFolder
+    from controller.kernels.model import Asked, Subject
+    from controller.scenario import load
+
+    tiers.require(tier)
+    nics = listed("--nic", nic)
+    for name in nics:
+        if name not in NICS:
+            raise UsageError(f"--nic: unknown card '{name}' ({did_you_mean(name, NICS)})")
+    loaded = {file: load(file) for file in scenarios}
+    asked = Asked(
+        subjects=tuple(Subject(name=each.name, digest=_digest(file)) for file, each in loaded.items()),
+        kernels=listed("--kernel", kernel) if kernel else ("",),
+        nics=nics,
+        policies=listed("--policy", policy),
+        repeat=repeat,
+        tier=tier,
+    )
+    by_name = {each.name: each for each in loaded.values()}
+    if len(by_name) < len(loaded):
+        raise UsageError("two of these scenarios have the same name: it is what tells them apart")
+    for name in asked.policies:
+        for each in by_name.values():
+            each.with_policy(name)
+    with TrialFolder.open(out or runs_folder(runs) / FOLDER, fresh=fresh) as folder:
+        hindered = _carry_out(folder, asked, by_name, runs, again=again, json=json)
+        _conclude(folder, [asked], page, json=json)
+    if hindered:
+        raise _nothing_known(folder, asked, hindered)
+    if not all(cell.decided for cell in asked.cells(folder.trials)):
+        raise typer.Exit(InconclusiveError.exit_code)
+
+
+@app.command()
+def show(
+    folder: Annotated[Path | None, typer.Argument(help="A matrix's folder; without it runs/kernels.")] = None,
+    page: Page = None,
+    runs: Runs = None,
+    json: Json = False,
+) -> None:
+    """Draw all that a matrix's folder has so far, and print it.
+
+    Example: netreserve kernels show
+    """
+    from controller.kernels.folder import TrialFolder
+    from controller.kernels.model import asked_of
+
+    found = TrialFolder.read(folder or runs_folder(runs) / FOLDER)
+    _conclude(found, asked_of([*found.trials.values()]), page, json=json)
+
+
+def _carry_out(
+    folder: TrialFolder, asked: Asked, scenarios: Mapping[str, Scenario], runs: Path | None, *, again: bool, json: bool
+) -> dict[Key, str]:
+    """Carries out what is missing. Answers what could not even begin, and why: nothing is known of that."""
+    hindered: dict[Key, str] = {}
+    missing = folder.missing(asked, again=again)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with view_for(sum(1 for _ in asked.order()), len(missing), str(folder.path), json=json) as view:
+        try:
+            for key in missing:
+                _try(folder, key, scenarios[key.place.scenario], runs, view, hindered)
+        except KeyboardInterrupt:
+            view.close()
+            say(
+                f"netreserve: interrupted: {len(folder.trials)} trials are kept in {folder.path}; the same command goes"
+                " on from there, 'netreserve kernels show' draws what there is"
+            )
+            raise typer.Exit(INTERRUPTED) from None
+    return hindered
+
+
+def _try(
+    folder: TrialFolder, key: Key, scenario: Scenario, runs: Path | None, view: MatrixView, hindered: dict[Key, str]
+) -> None:
+    """One trial, unless its place turned out to be one that cannot be tried."""
+    from controller.kernels import work
+    from controller.kernels.model import Trial
+    from controller.scenario import dump
+
+    if key.cell in folder.barred() and key not in folder.trials:
+        return view.passed(key)
+    view.begins(key)
+    trial = work.refused(scenario, key)
+    if trial is None:
+        file = folder.write_scenario(key.place, dump(work.scenario_of(scenario, key)))
+        ended = work.carry_out(file, key, scenario.seed, runs, view.heard)
+        if not isinstance(ended, Trial):
+            hindered[key] = ended.error
+            return view.hindered(key, ended.error)
+        trial = ended
+    folder.append(trial)
+    return view.ended(trial)
+
+
+def _conclude(folder: TrialFolder, asked: Sequence[Asked], page: Path | None, *, json: bool) -> None:
+    """Writes page and picture, and tells of them."""
+    from controller.report import matrixpage
+
+    matrices = [(each, each.cells(folder.trials)) for each in asked]
+    written = matrixpage.draw(folder.path, matrices)
+    if page is not None:
+        page.write_text(matrixpage.markdown(matrices))
+        written.append(page)
+    told(folder.path, matrices, written, json=json)
+
+
+def _nothing_known(folder: TrialFolder, asked: Asked, hindered: Mapping[Key, str]) -> Exception:
+    """What to end with when trials could not begin."""
+    first = next(iter(hindered.values()))
+    if not any(cell.trials for cell in asked.cells(folder.trials)):
+        return LackingError(f"not one trial could be carried out: {first}")
+    return InconclusiveError(f"{len(hindered)} trials could not be carried out, they are not recorded: {first}")
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]

@@ -1,0 +1,99 @@
+"""One trial carried out: the scenario with its kernel, card and policy put in, run by a child, and what it came to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from msgspec import structs
+
+from controller import child
+from controller.endings import ending
+from controller.kernels.model import Key, Trial
+from controller.record import Result
+from controller.recorded import read_run
+from controller.scenario import Scenario
+from controller.scenario.vary import vary
+from nodes.errors import NetreserveError
+from nodes.messages import Event, Sample
+
+NOT_SET_UP = "cannot be what was asked: "
+"""A node's own words for what it could not be set up to (controller.service.nodes)."""
+SEED_END = 2**32
+
+
+def scenario_of(scenario: Scenario, key: Key) -> Scenario:
+    """`scenario` as the trial `key` runs it. Raises UsageError or LackingError for what cannot be, also in its tier."""
+    changes: dict[str, object] = {
+        "policy": key.place.policy,
+        "nodes.initiator.nic": key.place.nic,
+        "tier": key.tier,
+    }
+    if key.place.kernel:
+        changes["nodes.initiator.guest.kernel"] = key.place.kernel
+    return vary(scenario, changes)
+
+
+def refused(scenario: Scenario, key: Key) -> Trial | None:
+    """The trial that a look at the scenario already tells to be impossible; None where a run must tell."""
+    try:
+        scenario_of(scenario, key)
+    except NetreserveError as error:
+        return Trial(key=key, verdict="cannot", sentence=str(error).splitlines()[0], ended_ns=time.time_ns())
+    return None
+
+
+def carry_out(
+    file: Path,
+    key: Key,
+    seed: int,
+    runs: Path | None,
+    heard: Callable[[child.Message], None],
+) -> Trial | child.Ended:
+    """Runs `file`, the seed being `seed` and the number of the repetition. Answers how the child ended where there was no
+    run: then nothing is known of this trial."""
+    words = [
+        str(file),
+        "--seed",
+        str((seed + key.repeat) % SEED_END),
+        *(["--runs", str(runs)] if runs is not None else []),
+    ]
+    ended = child.run(words, heard)
+    if ended.result is None or ended.folder is None:
+        return ended
+    return trial_of(key, ended.result, ended.folder)
+
+
+def trial_of(key: Key, result: Result, folder: Path) -> Trial:
+    """The trial whose run left `result` and `folder`. A node that could not be set up makes it one that cannot be tried."""
+    samples, events = _record(folder)
+    reason = result.sentence.partition(NOT_SET_UP)[2]
+    if result.verdict == "inconclusive" and reason:
+        return Trial(key=key, verdict="cannot", sentence=reason, run=result.run, folder=str(folder))
+    return Trial(
+        **structs.asdict(ending(result, samples)),
+        key=key,
+        verdict=result.verdict,
+        sentence=result.sentence,
+        data=result.data,
+        run=result.run,
+        folder=str(folder),
+        ended_ns=result.ended_ns,
+        found=autopsy_of(events),
+    )
+
+
+def autopsy_of(events: Sequence[Event]) -> tuple[str, ...]:
+    """What the last autopsy of a run found."""
+    told = [event.detail.get("found") for event in events if event.kind in ("autopsy", "stall")]
+    return next((tuple(map(str, found)) for found in reversed(told) if isinstance(found, list) and found), ())
+
+
+def _record(folder: Path) -> tuple[list[Sample], list[Event]]:
+    """Samples and events of a run, as far as they can be read: a result stands without them."""
+    try:
+        recorded = read_run(folder)
+    except NetreserveError:
+        return [], []
+    return recorded.samples, recorded.events

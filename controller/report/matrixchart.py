@@ -1,0 +1,93 @@
+"""A matrix of real kernels as a Vega-Lite specification: a panel for each scenario and kernel, cards across, policies down.
+
+A cell has its verdict's colour and sign and how many of its trials came to it; one whose trials disagree is paler.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from controller.kernels.model import Asked, Cell, kernel_text
+from controller.report.charts import DRESS, INK, Spec, View
+from controller.report.phasechart import SIGN_FONT
+from controller.report.swatches import INVALID, SWATCHES, Swatch
+
+CELL_WIDTH, CELL_HEIGHT = 92, 34
+"""Pixels: `✕ 10/10` fits (own)."""
+COLUMNS = 2
+CANNOT = Swatch(INVALID, "#eef0f3", "#5a6475", "–")
+_BARE: dict[str, Any] = {"title": None, "domain": False, "ticks": False}
+
+Row = dict[str, Any]
+
+
+def spec(asked: Asked, cells: Sequence[Cell], title: str) -> Spec:
+    """The picture of one tier's matrix."""
+    names = list(dict.fromkeys(_panel_name(asked, cell) for cell in cells))
+    rows = [_row(asked, cell) for cell in cells]
+    used = {str(row["kind"]) for row in rows if row["kind"]}
+    swatches = {name: swatch_of(name) for name in [*SWATCHES, "cannot"] if name in used} or {"cannot": CANNOT}
+    panels = [_panel(asked, name, swatches) for name in names]
+    chart = alt.concat(*panels, columns=COLUMNS, spacing=20, config=DRESS)
+    made: Spec = chart.to_dict()
+    return made | {"title": {"text": title, "fontSize": 14, "offset": 10}, "datasets": {"cells": rows}}
+
+
+def swatch_of(verdict: str) -> Swatch:
+    """How a cell of this verdict looks."""
+    return SWATCHES.get(verdict, CANNOT)
+
+
+def label(verdict: str) -> str:
+    """Its sign and word."""
+    return f"{CANNOT.sign} cannot be tried" if verdict == "cannot" else swatch_of(verdict).label
+
+
+def _panel(asked: Asked, name: str, swatches: dict[str, Swatch]) -> View:
+    base: View = alt.Chart(alt.NamedData("cells")).transform_filter(alt.datum.panel == name)
+    x = alt.X(
+        "nic:N", sort=list(asked.nics), axis=alt.Axis(title=None, labelAngle=0, orient="top", domain=False, ticks=False)
+    )
+    y = alt.Y(
+        "policy:N", sort=list(asked.policies), axis=alt.Axis(title=None, domain=False, ticks=False, labelLimit=220)
+    )
+    labels = json.dumps({verdict: label(verdict) for verdict in swatches})
+    legend = alt.Legend(
+        title=None, orient="bottom", direction="horizontal", labelExpr=f"{labels}[datum.label]", symbolType="square",
+        labelFont=SIGN_FONT, symbolSize=180,
+    )  # fmt: skip
+    scale = alt.Scale(domain=[*swatches], range=[swatch.colour for swatch in swatches.values()])
+    told = [alt.Tooltip(f"{field}:N", title=title) for field, title in _TOLD.items()]
+    areas = base.mark_rect(stroke="white", strokeWidth=2).encode(
+        x=x, y=y, color=alt.Color("kind:N", scale=scale, legend=legend),
+        opacity=alt.Opacity("strength:Q", scale=None), tooltip=told,
+    )  # fmt: skip
+    signs = base.mark_text(fontSize=13, baseline="middle", font=SIGN_FONT, fontWeight="bold").encode(
+        x=x, y=y, text="sign:N", color=alt.Color("ink:N", scale=None), tooltip=told
+    )
+    width, height = CELL_WIDTH * len(asked.nics), CELL_HEIGHT * len(asked.policies)
+    return alt.layer(areas, signs, width=width, height=height, title=name)
+
+
+_TOLD = {"nic": "card", "policy": "policy", "told": "verdict", "figures": "figures", "cycle": "who waits for whom"}
+
+
+def _panel_name(asked: Asked, cell: Cell) -> str:
+    kernel = kernel_text(cell.place.kernel)
+    return kernel if len(asked.subjects) == 1 else f"{cell.place.scenario}, {kernel}"
+
+
+def _row(asked: Asked, cell: Cell) -> Row:
+    swatch = swatch_of(cell.verdict)
+    counted = f" {cell.counts[cell.verdict]}/{len(cell.trials)}" if cell.verdict and not cell.cannot else ""
+    return {
+        "panel": _panel_name(asked, cell), "nic": cell.place.nic, "policy": cell.place.policy,
+        "kind": cell.verdict or None, "strength": round(0.35 + 0.65 * cell.share, 3) if cell.trials else 0,
+        "sign": f"{swatch.sign}{counted}" if cell.verdict else "", "ink": swatch.ink if cell.share > 0.5 else INK,
+        "told": cell.told(), "figures": "; ".join(cell.figures()) or "–",
+        "cycle": cell.hangs()[0].sentence if cell.hangs() else "–",
+    }  # fmt: skip
