@@ -30,6 +30,8 @@ class StartRun(Struct, frozen=True, kw_only=True, tag=True):
     file: str = ""
     policy: str = ""
     seed: int | None = None
+    tier: str = "container"
+    """`container` or `kernel`, whatever the scenario says."""
 
 
 class StopRun(Struct, frozen=True, kw_only=True, tag=True):

@@ -18,6 +18,7 @@ from controller.scenario.faults import Fault
 from controller.scenario.limits import require_in_kernel
 from nodes.config import OPEN_LINK, GuestSpec, InitiatorSpec, Queueing, Shape, Spec, TargetSpec
 from nodes.errors import UsageError
+from nodes.kernel.commandline import container_bytes
 from nodes.messages import Event, Role
 from nodes.units import PAGE_BYTES, format_bps, format_bytes, format_ns
 from traffic.profiles import Flood, sinks_of
@@ -164,11 +165,15 @@ def _initiators(scenario: Scenario, names: list[str], targets: list[str]) -> Ite
             role="initiator",
             spec=spec,
             shape=scenario.links.data,
-            memory_limit_bytes=machine.memory_pages * PAGE_BYTES + INITIATOR_OVERHEAD_BYTES,
+            memory_limit_bytes=_limit_bytes(scenario.tier, machine.memory_pages * PAGE_BYTES),
             target=targets[index % len(targets)],
             storage_shape=_storage_shape(scenario),
             queueing=scenario.links.queueing,
         )
+
+
+def _limit_bytes(tier: str, memory_bytes: int) -> int:
+    return container_bytes(memory_bytes) if tier == "kernel" else memory_bytes + INITIATOR_OVERHEAD_BYTES
 
 
 def _targets(scenario: Scenario, names: list[str]) -> Iterator[PlannedNode]:
@@ -266,9 +271,7 @@ def _kept_from_working(
 
 def _described(work: Plan) -> Iterator[str]:
     for node in work.nodes:
-        limit = (
-            f"; container limit {format_bytes(node.memory_limit_bytes)}" if work.scenario.tier == "container" else ""
-        )
+        limit = f"; container limit {format_bytes(node.memory_limit_bytes)}" if work.scenario.tier != "sim" else ""
         yield f"{node.name}: {_node(node)}{limit}"
     if work.nodes:
         yield from _links(work.nodes[0])

@@ -6,6 +6,7 @@
     deadlocked    still standing when floods and faults are over and the longest legitimate wait is too: nothing moves,
                   and the machine names the cycle
     oom           a task was killed for want of memory
+    panicked      the kernel gave up (tier kernel)
     inconclusive  the run proves nothing: the reason says why
 
 What faults excuse: controller/evidence.py.
@@ -120,6 +121,15 @@ def _voided(case: Evidence, voids: Sequence[Event]) -> Finding | None:
     return Finding(verdict="inconclusive", reason=reason, harness=bool(first.detail.get("harness")), of_all=of_all)
 
 
+def _panicked(case: Evidence) -> Finding | None:
+    event = next((event for event in case.events if event.kind == "panic"), None)
+    if event is None:
+        return None
+    said = event.detail.get("line")
+    reason = f"the kernel panicked{_in_run(case, event.t_ns)}{f': {said}' if said else ''}"
+    return Finding(verdict="panicked", reason=reason)
+
+
 def _killed(case: Evidence) -> Finding | None:
     event = next((event for event in case.events if event.kind == "oom"), None)
     if event is None:
@@ -184,6 +194,7 @@ def _harness_loss(case: Evidence) -> Finding | None:
 
 
 _QUESTIONS: tuple[Callable[[Evidence], Finding | None], ...] = (
+    _panicked,
     _killed,
     _dead,
     _incomplete,

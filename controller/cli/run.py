@@ -69,7 +69,7 @@ def _in_containers(
     """The exit code of a run that the testbed's controller carries out."""
     if own_testbed():
         _prepare(experiment)
-    command = StartRun(scenario=file.read_text(), file=str(file), policy=policy, seed=seed)
+    command = StartRun(scenario=file.read_text(), file=str(file), policy=policy, seed=seed, tier=experiment.tier)
     try:
         ended = converse(_conduct(command, runs, json=json))
         _tell(ended.last, runs, json=json)

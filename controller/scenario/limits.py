@@ -12,6 +12,7 @@ from controller.scenario.faults import Storage, SwitchPolicy
 from controller.scenario.model import Scenario
 from nodes.config import MachineConfig, PolicySpec, Queueing
 from nodes.errors import LackingError
+from nodes.kernel.commandline import LEAST_MEMORY_BYTES
 from nodes.units import PAGE_BYTES, format_bytes, format_ns
 from traffic.profiles import BURST_NS_DEFAULT
 
@@ -23,7 +24,7 @@ CONTAINERS_MAX = 64
 CONTAINER_SOCKETS_MAX = 512
 """Junk sockets of one flood at a container, each a real one with its own buffer (own)."""
 
-GUEST_MEMORY_BYTES = (64 << 20, 512 << 20)
+GUEST_MEMORY_BYTES = (LEAST_MEMORY_BYTES, 512 << 20)
 """A stock kernel does not boot in less; in more, a working set larger than memory takes minutes to write (own)."""
 NOT_IN_KERNELS = frozenset({"nta", "ideal"})
 """Policies that were never more than patches, or never code."""

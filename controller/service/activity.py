@@ -17,6 +17,7 @@ from controller.drawing import write_report
 from controller.expect import Expectation
 from controller.record import Result
 from controller.service.floodwatch import FloodWatch
+from controller.service.guestlines import autopsies
 from controller.service.nodes import Node
 from controller.service.parts import Parts
 from controller.service.recorder import Recording
@@ -128,6 +129,8 @@ class Activity:
 
     def _write_extras(self, environment: dict[str, object]) -> None:
         self.recording.folder.write_json("env.json", environment)
+        for name, text in autopsies(self.recording.events).items():
+            self.recording.folder.write(name, text)
         locust = self.watch.take_record(self.recording.row.started_ns)
         if locust is not None:
             self.recording.folder.write_json("locust.json", locust)

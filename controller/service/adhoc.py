@@ -20,7 +20,7 @@ TICK_S = 0.1
 
 async def open_adhoc(parts: Parts, watch: FloodWatch) -> AdHoc:
     """A run that began ten seconds ago, as far as the ring goes."""
-    nodes = [*parts.nodes.online("initiator"), *parts.nodes.online("target")]
+    nodes = [*parts.nodes.online("initiator", "container"), *parts.nodes.online("target")]
     policies = sorted({spec.policy.name for node in nodes if (spec := node.initiator)})
     recording = await parts.recorder.open(scenario=SCENARIO, kind="adhoc", policy=" and ".join(policies))
     now_ns = time.time_ns()

@@ -72,7 +72,7 @@ class Commands:
     async def _carry_out(self, command: Command) -> Answer:
         match command:
             case StartRun():
-                return await self._conductor.start(command.scenario, command.file, command.policy, command.seed)
+                return await self._conductor.start(command)
             case StopRun():
                 self._conductor.stop()
             case SetPolicy():
@@ -153,9 +153,10 @@ class Commands:
                 current.held -= 1
 
     def _named(self, name: str, role: str) -> list[Node]:
-        """The online nodes of `role` (empty: of any), or the one called `name`."""
+        """The online nodes of `role` (empty: of any), or the one called `name`. A guest is meant when it is named alone:
+        what it is now is its last run's."""
         there = [node for node in self._parts.nodes if node.online and (not role or node.role == role)]
-        found = [node for node in there if not name or node.name == name]
+        found = [node for node in there if (node.name == name if name else node.tier != "kernel")]
         if name and not found:
             kind = role or "node"
             raise UsageError(

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
-from controller.api import PROGRESS, RunStarted
+from controller.api import PROGRESS, RunStarted, StartRun
 from controller.bus.mqtt import Bus
 from controller.record import Result
 from controller.scenario import override_policy, parse
@@ -16,6 +16,8 @@ from controller.service.floodwatch import FloodWatch
 from controller.service.parts import Parts
 from controller.service.runner import open_run
 from nodes.errors import NetreserveError, UsageError
+
+TIERS = ("container", "kernel")
 
 
 class Conductor:
@@ -31,14 +33,16 @@ class Conductor:
         """Whether nodes may be given their default settings."""
         return self.current is None and not self._beginning.locked() and not self._watch.going
 
-    async def start(self, text: str, file: str, policy: str, seed: int | None) -> RunStarted:
+    async def start(self, asked: StartRun) -> RunStarted:
         """Begins a scenario's run. Raises ScenarioError for a bad scenario, UsageError while another run goes on,
         LackingError when too few nodes are there."""
-        scenario = parse(text, file, tier="container")
-        scenario = override_policy(scenario, policy) if policy else scenario
+        if asked.tier not in TIERS:
+            raise UsageError(f"the testbed runs tier {' or '.join(TIERS)}, not '{asked.tier}'")
+        scenario = parse(asked.scenario, asked.file, tier=asked.tier)
+        scenario = override_policy(scenario, asked.policy) if asked.policy else scenario
         self._refuse_second()
         async with self._beginning:
-            run = await open_run(self._parts, self._watch, scenario, seed)
+            run = await open_run(self._parts, self._watch, scenario, asked.seed)
             self._carry_out(run, run.run)
         return RunStarted(run=run.recording.run, folder=run.recording.row.folder, expected_ns=run.expected_ns)
 

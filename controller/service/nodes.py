@@ -43,6 +43,11 @@ class Node:
         return self.samples[-1] if self.samples else None
 
     @property
+    def tier(self) -> str:
+        """What an initiator is: `container`, or `kernel` for one with a guest."""
+        return (self.status.tier if self.status else "") or "container"
+
+    @property
     def address(self) -> str:
         return self.status.address if self.status else ""
 
@@ -95,9 +100,10 @@ class Nodes:
     def __contains__(self, name: object) -> bool:
         return name in self._known
 
-    def online(self, role: Role) -> list[Node]:
-        """The nodes of `role` that are there, in the order of their numbers."""
-        return [node for node in self if node.role == role and node.online]
+    def online(self, role: Role, tier: str = "") -> list[Node]:
+        """The nodes of `role` that are there, in the order of their numbers; with `tier` initiators of that one alone."""
+        there = [node for node in self if node.role == role and node.online]
+        return [node for node in there if not tier or role == "target" or node.tier == tier]
 
     async def change(self, names: Iterable[str], change: Change, deadline_s: float) -> dict[str, Reported]:
         """Changes what the named nodes are, live: the same run goes on. Raises as `apply` does, and InconclusiveError for

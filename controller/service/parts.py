@@ -18,6 +18,8 @@ class Timing(Struct, frozen=True, kw_only=True):
 
     ack_deadline_s: float = 20.0
     """A target that must restart nbdkit and 16 initiators that reconnect fit in it (own)."""
+    boot_deadline_s: float = 120.0
+    """As `ack_deadline_s`, for guests: one boots in 3 to 8 s without KVM, several at once share the processors (own)."""
     flood_deadline_s: float = 15.0
     """From asking Locust to start or stop until it says that it did: its workers spawn one by one, and it caches its
     state for 2 s (locust.web.DEFAULT_CACHE_TIME)."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from controller.record import Phase, Result
+from controller.service.guestlines import LINE_KINDS, log_name, log_text
 from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder, new_run_id
 from nodes.errors import NetreserveError
@@ -155,12 +156,16 @@ class Recorder:
         message = msgspec.structs.replace(message, run=recording.run)
         if isinstance(message, Sample):
             recording.samples.append(message)
-        else:
+        elif message.kind not in LINE_KINDS:
             recording.events.append(message)
         self._pending.append(message)
 
     def _write(self, folder: RunFolder, pending: list[Sample | Event]) -> None:
         samples = [message for message in pending if isinstance(message, Sample)]
-        events = [message for message in pending if isinstance(message, Event)]
+        said = [message for message in pending if isinstance(message, Event)]
+        events = [event for event in said if event.kind not in LINE_KINDS]
         folder.append(samples, events)
+        for event in said:
+            if event.kind in LINE_KINDS:
+                folder.append_text(log_name(event), log_text(event))
         self.database.insert(samples, events)

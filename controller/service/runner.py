@@ -38,13 +38,14 @@ async def open_run(parts: Parts, watch: FloodWatch, scenario: Scenario, seed: in
     when Locust or Docker do not answer; UsageError for what cannot be carried out here."""
     if seed is not None:
         scenario = msgspec.structs.replace(scenario, seed=seed)
-    names = {role: _enough(parts, role, count) for role, count in _counts(scenario).items()}
+    names = {role: _enough(parts, role, count, scenario.tier) for role, count in _counts(scenario).items()}
     work = plan(scenario, initiators=names["initiator"], targets=names["target"])
     await _check(parts, watch, work)
     recording = await parts.recorder.open(
         scenario=scenario.name,
         kind="scenario",
         policy=scenario.policy.name,
+        tier=scenario.tier,
         nodes=frozenset(node.name for node in work.nodes),
     )
     recording.folder.write("scenario.yaml", dump(scenario))
@@ -101,12 +102,18 @@ class ScenarioRun(Activity):
 
     async def _set_up(self) -> None:
         """Every node is what the plan says, read back. Limits grow before a node does, and shrink after it did."""
-        deadline_s = self.parts.timing.ack_deadline_s
+        deadline_s = self._deadline_s
         await self._limit_memory(growing=True)
         await self.parts.nodes.apply(self._wanted("target"), deadline_s)
         await self.parts.nodes.apply(self._wanted("initiator") | self._bystanders(), deadline_s)
         await self._limit_memory(growing=False)
         await self._read_limits(deadline_s)
+        self.notes += [f"{node.name}: {how}" for node in self.nodes if (how := _accelerator(node))]
+
+    @property
+    def _deadline_s(self) -> float:
+        timing = self.parts.timing
+        return timing.boot_deadline_s if self._plan.scenario.tier == "kernel" else timing.ack_deadline_s
 
     def _wanted(self, role: Role) -> dict[str, Wanted]:
         addresses = {node.name: f"{node.address}:{BLOCK_PORT}" for node in self.nodes if node.role == "target"}
@@ -242,7 +249,7 @@ class ScenarioRun(Activity):
         for change in self._plan.changes:
             await self._until(change.at_ns)
             began_ns = time.time_ns()
-            await self.parts.nodes.change([change.node], change.apply, self.parts.timing.ack_deadline_s)
+            await self.parts.nodes.change([change.node], change.apply, self._deadline_s)
             t_ns = began_ns if change.begins else time.time_ns()  # its widest window: nobody knows when in between
             self.parts.recorder.take(change.event(t_ns, self.recording.run))
 
@@ -268,12 +275,14 @@ def _counts(scenario: Scenario) -> dict[Role, int]:
     return {"initiator": scenario.nodes.initiator.count, "target": scenario.nodes.target.count}
 
 
-def _enough(parts: Parts, role: Role, count: int) -> list[str]:
-    names = [node.name for node in parts.nodes.online(role)]
+def _enough(parts: Parts, role: Role, count: int, tier: str) -> list[str]:
+    names = [node.name for node in parts.nodes.online(role, tier)]
     if len(names) < count:
+        guests = tier == "kernel" and role == "initiator"
+        option = f"--kernel {count}" if guests else f"--scale {role}={count}"
         raise LackingError(
-            f"the scenario needs {count} {role}{'s' if count > 1 else ''}, {len(names)} online:"
-            f" start more with `netreserve up --scale {role}={count}`"
+            f"the scenario needs {count} {'kernel ' if guests else ''}{role}{'s' if count > 1 else ''},"
+            f" {len(names)} online: start more with `netreserve up {option}`"
         )
     return names
 
@@ -290,6 +299,11 @@ async def _check(parts: Parts, watch: FloodWatch, work: Plan) -> None:
         missing = [node.name for node in work.nodes if node.name not in containers]
         if missing:
             raise LackingError(f"Docker knows no container for {', '.join(missing)}: there are {', '.join(containers)}")
+
+
+def _accelerator(node: Node) -> str:
+    """What carries a guest, as its node reports it."""
+    return node.reported.means.get("accelerator", "") if node.reported else ""
 
 
 def _grows(container: Container | None, node: PlannedNode) -> bool:

@@ -1,5 +1,6 @@
 """What nodes are when nobody runs a scenario: live machines under the policy `none`, so that a person can start a flood
-by hand right after `docker compose up`."""
+by hand right after `docker compose up`. A guest stays as its run left it, with the target that it swaps to: it may hang, and
+be rescued later."""
 
 from __future__ import annotations
 
@@ -60,12 +61,18 @@ class Standing:
         return {
             node.name: Wanted(run=_new_run(), spec=spec)
             for node in self._parts.nodes.online("target")
-            if not _stands(node)
+            if not _stands(node) and not self._held(node)
         }
+
+    def _held(self, target: Node) -> bool:
+        """Whether a guest still swaps to `target`, since the run that set both up."""
+        run = target.desired.run if target.desired else ""
+        guests = [node.desired for node in self._parts.nodes.online("initiator", "kernel") if node.desired]
+        return any(isinstance(guest.spec, InitiatorSpec) and guest.spec.target and guest.run == run for guest in guests)
 
     def _initiators(self) -> dict[str, Wanted]:
         slots = self._slots()
-        initiators = self._parts.nodes.online("initiator")
+        initiators = self._parts.nodes.online("initiator", "container")
         needy = [node for node in initiators if not self._housed(node)]
         taken = {
             (spec.target, spec.swap_offset_bytes)

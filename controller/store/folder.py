@@ -58,6 +58,13 @@ class RunFolder:
         self._samples.flush()
         self._events.flush()
 
+    def append_text(self, name: str, text: str) -> None:
+        """Adds to a file that grows as the run goes; `name` may have folders in it."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as stream:
+            stream.write(text)
+
     def write(self, name: str, content: str | bytes) -> Path:
         """A whole file, there in full or not at all; `name` may have folders in it."""
         path = self.path / name

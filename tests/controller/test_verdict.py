@@ -102,6 +102,22 @@ CASES: dict[str, Case] = {
         stalls(),
         phases(heal=24),
     ),
+    "deadlocked: a real kernel's per-CPU lists move a little": Case(
+        "deadlocked",
+        trace(
+            WARMUP, stretch(3.2, 900), stretch(16.8, 0), stretch(12, 0), stretch(12, 0, free_pages=414, tier="kernel")
+        ),
+        stalls(),
+        phases(heal=24),
+    ),
+    "inconclusive: no progress, but a real kernel's memory moves": Case(
+        "inconclusive",
+        trace(
+            WARMUP, stretch(3.2, 900), stretch(16.8, 0), stretch(12, 0), stretch(12, 0, free_pages=415, tier="kernel")
+        ),
+        stalls(),
+        phases(heal=24),
+    ),
     "deadlocked: what moved before the watchdog rang is no sign of life": Case(
         "deadlocked",
         trace(WARMUP, stretch(3.2, 900), stretch(16.8, 0), stretch(1.5, 0, swap_out_pages=9), stretch(22.5, 0)),
@@ -165,6 +181,16 @@ CASES: dict[str, Case] = {
         "inconclusive", stuck_from(3.2, 24, state="dead"), phases=phases(heal=24)
     ),
     "oom: dead of it": Case("oom", stuck_from(3.2, 15, state="dead"), [event(9, "oom", kind="modelled")]),
+    "panicked: the guest's kernel gave up": Case(
+        "panicked",
+        stuck_from(3.2, 15, state="dead", tier="kernel"),
+        [event(9, "panic", line="Kernel panic - not syncing: Fatal exception in interrupt")],
+    ),
+    "panicked: for want of memory": Case(
+        "panicked",
+        stuck_from(3.2, 15, state="dead", tier="kernel"),
+        [event(9, "oom", kind="modelled"), event(9, "panic", line="Kernel panic - not syncing: System is deadlocked")],
+    ),
     # ---- it proves nothing
     "inconclusive: nothing swapped before the flood": Case(
         "inconclusive", trace(stretch(5, 1000), stretch(20, 950, swap_out_pages=900, verified_pages=9), FINE)

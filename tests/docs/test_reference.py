@@ -120,6 +120,7 @@ def test_every_file_of_a_run_is_documented() -> None:
     assert record.__doc__
     named = set(re.findall(r"\b\w+\.(?:yaml|jsonl?|csv|html|png|xml)\b", record.__doc__))
     named |= {"nodes/<name>.log", "traces/<name>.jsonl.gz"}
+    named |= {f"nodes/<name>.{kind}" for kind in ("console.log", "telemetry.log", "autopsy.txt")}
     assert set(table("run-folder", "The run folder")) == named
 
 

@@ -23,8 +23,8 @@ class ScriptedNode:
     """An initiator that makes progress (or, `frozen`, none), or a target that serves. It obeys at once unless
     `answers` is replaced: that gets the honest Reported and returns the one to send, or None to stay silent."""
 
-    def __init__(self, broker: Broker, role: Role, name: str, address: str) -> None:
-        self._broker, self.role, self.name, self.address = broker, role, name, address
+    def __init__(self, broker: Broker, role: Role, name: str, address: str, tier: str = "") -> None:
+        self._broker, self.role, self.name, self.address, self.tier = broker, role, name, address, tier
         self.desired: list[Desired] = []
         self.answers: Callable[[Reported], Reported | None] = lambda reported: reported
         self.answer_delay_s = 0.0
@@ -130,13 +130,16 @@ class ScriptedNode:
             verified_pages=1 + self.progress_pages,
             progress_pages=self.progress_pages,
             progress_age_ns=time.monotonic_ns() - self._progress_ns,
+            tier=self.tier or "container",
             rx_packets=self.progress_pages + self.junk_packets,
             in_flight=16,
             junk_packets=self.junk_packets,
         )
 
     def _status(self, state: Any) -> Status:
-        return Status(node=self.name, role=self.role, state=state, address=self.address, t_ns=time.time_ns())
+        return Status(
+            node=self.name, role=self.role, state=state, address=self.address, tier=self.tier, t_ns=time.time_ns()
+        )
 
     def _topic(self, leaf: str) -> str:
         return topic(self.role, self.name, leaf)

@@ -15,7 +15,7 @@ from nodes.errors import LackingError
 TEXT = """\
 name: small
 nodes:
-  initiator: {count: 1}
+  initiator: {count: 1, memory: 80 MiB}
   target: {size: 64 GiB}
 policy: none
 floods:
@@ -72,18 +72,18 @@ def test_a_container_refuses_what_the_simulator_takes(before: str, after: str, m
 
 KERNEL_CHANGES = [
     (
-        "{count: 1}",
-        "{memory: 32 MiB}",
-        "nodes.initiator.memory: memory 32 MiB is none for a guest: 64 MiB to 512 MiB are possible",
+        "memory: 80 MiB",
+        "memory: 32 MiB",
+        "nodes.initiator.memory: memory 32 MiB is none for a guest: 72 MiB to 512 MiB are possible",
     ),
     (
-        "{count: 1}",
-        "{nic: ideal}",
+        "count: 1",
+        "nic: ideal",
         "nodes.initiator.nic: no card is ideal: name one that QEMU has and the kernel drives, e.g. 'e1000e'",
     ),
     (
-        "{count: 1}",
-        "{queue_depth: 64}",
+        "count: 1",
+        "queue_depth: 64",
         "nodes.initiator.queue_depth: the kernel's block driver has 128 requests in flight",
     ),
     (
