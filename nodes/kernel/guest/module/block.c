@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The block device: its sockets, whose SOCK_MEMALLOC is set and cleared, and its requests. */
+#include <linux/blk-mq.h>
+#include <linux/blkdev.h>
+#include <linux/file.h>
+#include <linux/net.h>
+#include <linux/part_stat.h>
+#include <net/inet_hashtables.h>
+#include <net/tcp.h>
+
+#include "netreserve.h"
+
+/* NVMe has a connection for each queue. The last one carries data: the first is the admin queue's. */
+static struct sock *socks[NR_SOCKETS_MAX];
+static int sock_count;
+static struct file *block_file;
+static struct block_device *block;
+
+static void take(struct sock *sk)
+{
+	sock_hold(sk);
+	socks[sock_count] = sk;
+	smp_store_release(&sock_count, sock_count + 1);
+}
+
+int nr_take_socket(int fd)
+{
+	int error;
+	struct socket *socket = sockfd_lookup(fd, &error);
+
+	if (!socket)
+		return error;
+	error = sock_count < NR_SOCKETS_MAX ? 0 : -ENOSPC;
+	if (!error)
+		take(socket->sk);
+	sockfd_put(socket);
+	return error;
+}
+
+/* Block devices that open their own sockets show them to nobody: look for them among all connections. */
+int nr_take_connections(const struct nr_peer *peer)
+{
+	struct inet_hashinfo *table = init_net.ipv4.tcp_death_row.hashinfo;
+	const struct hlist_nulls_node *node;
+	struct sock *sk;
+	unsigned int i;
+
+	rcu_read_lock();
+	for (i = 0; i <= table->ehash_mask; i++)
+		sk_nulls_for_each_rcu(sk, node, &table->ehash[i].chain) {
+			if (sk->sk_state != TCP_ESTABLISHED || sk->sk_family != AF_INET || sock_count >= NR_SOCKETS_MAX)
+				continue;
+			if (sk->sk_daddr == peer->address && sk->sk_dport == peer->port)
+				take(sk);
+		}
+	rcu_read_unlock();
+	return sock_count ? sock_count : -ENOTCONN;
+}
+
+int nr_take_block(int fd)
+{
+	struct file *file = fget(fd);
+
+	if (!file)
+		return -EBADF;
+	if (!S_ISBLK(file_inode(file)->i_mode)) {
+		fput(file);
+		return -ENOTBLK;
+	}
+	if (block_file)
+		fput(block_file);
+	block_file = file;
+	WRITE_ONCE(block, I_BDEV(file->f_mapping->host));
+	return 0;
+}
+
+struct sock *nr_block_sock(void)
+{
+	int count = smp_load_acquire(&sock_count);
+
+	return count ? socks[count - 1] : NULL;
+}
+
+__be32 nr_target(void)
+{
+	struct sock *sk = nr_block_sock();
+
+	return sk ? sk->sk_daddr : 0;
+}
+
+/* sk_set_memalloc patches code (a static key) and may sleep: never from the timer. */
+int nr_set_memalloc(bool on)
+{
+	int i, count = smp_load_acquire(&sock_count);
+
+	if (!count)
+		return -ENOTCONN;
+	for (i = 0; i < count; i++) {
+		if (on && !sock_flag(socks[i], SOCK_MEMALLOC))
+			sk_set_memalloc(socks[i]);
+		else if (!on && sock_flag(socks[i], SOCK_MEMALLOC))
+			sk_clear_memalloc(socks[i]);
+	}
+	return 0;
+}
+
+int nr_memalloc(void)
+{
+	int i, count = smp_load_acquire(&sock_count);
+
+	for (i = 0; i < count; i++)
+		if (!sock_flag(socks[i], SOCK_MEMALLOC))
+			return 0;
+	return count ? 1 : -1;
+}
+
+static bool count_one(struct request *request, void *counter)
+{
+	++*(int *)counter;
+	return true;
+}
+
+void nr_requests(struct nr_requests *requests)
+{
+	struct block_device *device = READ_ONCE(block);
+	struct request_queue *queue;
+
+	memset(requests, 0, sizeof(*requests));
+	if (!device)
+		return;
+	queue = bdev_get_queue(device);
+	if (queue && queue->tag_set)
+		blk_mq_tagset_busy_iter(queue->tag_set, count_one, &requests->in_flight);
+	requests->reads = part_stat_read(device, ios[STAT_READ]);
+	requests->writes = part_stat_read(device, ios[STAT_WRITE]);
+}

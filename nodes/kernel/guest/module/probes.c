@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Which allocation of the receive path fails, seen by return probes; and the head reserve.
+ *
+ * The head reserve is netreserve's own extension and in no kernel. While the block socket is flagged, the data of a
+ * received packet may come from the reserve, but its descriptor, the sk_buff head, is allocated with plain GFP_ATOMIC
+ * (napi_skb_cache_get, __build_skb in net/core/skbuff.c). Here the head gets the same right.
+ */
+#include <linux/kprobes.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/preempt.h>
+#include <linux/version.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+#include <net/hotdata.h>
+#endif
+
+#include "netreserve.h"
+
+static bool probes = true;
+module_param(probes, bool, 0444);
+MODULE_PARM_DESC(probes, "count failures by path, allow head_reserve (default: yes)");
+
+atomic_long_t nr_count[NR_COUNTS];
+bool nr_head_reserve;
+static bool planted[NR_COUNTS];
+static struct kmem_cache *head_cache;
+
+static void add(enum nr_count which)
+{
+	atomic_long_inc(&nr_count[which]);
+}
+
+/* kmem_cache_alloc*(cache, flags, ...): others' caches are let pass, without a look at what they return. */
+static int head_asked(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	if ((void *)regs->di != head_cache)
+		return 1;
+	if (READ_ONCE(nr_head_reserve) && in_serving_softirq() && nr_memalloc() == 1) {
+		regs->si |= __GFP_MEMALLOC;
+		add(NR_HEAD_FIXED);
+	}
+	return 0;
+}
+
+static int head_came(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	if (!regs_return_value(regs))
+		add(NR_FAIL_HEAD);
+	return 0;
+}
+
+static int data_came(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	if (!regs_return_value(regs))
+		add(NR_FAIL_DATA);
+	return 0;
+}
+
+static int refill_came(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	if (!(regs_return_value(regs) & 0xff)) /* a bool */
+		add(NR_FAIL_DATA);
+	return 0;
+}
+
+static int filter_came(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	if ((int)regs_return_value(regs) == -ENOMEM) /* of all reasons, only this is the want of a flag */
+		add(NR_FILTER_DROP);
+	return 0;
+}
+
+static int datagram_came(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	if (!(int)regs_return_value(regs))
+		add(NR_UDP_QUEUED);
+	return 0;
+}
+
+/* Every function by the names it has had, newest first: 6.10 put `_noprof` behind those that allocate. */
+static struct {
+	struct kretprobe probe;
+	const char *names[3];
+	enum nr_count count;
+} watched[] = {
+	{{.handler = head_came, .entry_handler = head_asked}, {"kmem_cache_alloc_bulk_noprof", "kmem_cache_alloc_bulk"}, NR_FAIL_HEAD},
+	{{.handler = head_came, .entry_handler = head_asked}, {"kmem_cache_alloc_noprof", "kmem_cache_alloc"}, NR_FAIL_HEAD},
+	{{.handler = head_came, .entry_handler = head_asked}, {"kmem_cache_alloc_node_noprof", "kmem_cache_alloc_node"}, NR_FAIL_HEAD},
+	{{.handler = data_came}, {"__page_frag_alloc_align", "page_frag_alloc_align"}, NR_FAIL_DATA},
+	{{.handler = refill_came}, {"skb_page_frag_refill"}, NR_FAIL_DATA},
+	{{.handler = filter_came}, {"sk_filter_trim_cap"}, NR_FILTER_DROP},
+	{{.handler = datagram_came}, {"__udp_enqueue_schedule_skb"}, NR_UDP_QUEUED},
+};
+
+/*
+ * warn_alloc(flags, nodemask, "page allocation failure: order:%u", order) is called for every failure, whether it warns
+ * or not. Only single pages count: whoever asks for more tries again with one.
+ */
+static int page_failed(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (!(u32)regs->cx) {
+		add(NR_FAIL_PAGE);
+		nr_note_free();
+	}
+	return 0;
+}
+
+static struct kprobe page_probe = {.symbol_name = "warn_alloc", .pre_handler = page_failed};
+
+static struct kmem_cache *find_head_cache(void)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+	return net_hotdata.skbuff_cache;
+#else
+	struct kmem_cache **cache = (void *)nr_symbol("skbuff_head_cache");
+
+	return cache ? *cache : NULL;
+#endif
+}
+
+void nr_plant(void)
+{
+	int i, j;
+
+	head_cache = find_head_cache();
+	if (!probes || !head_cache)
+		return;
+	for (i = 0; i < ARRAY_SIZE(watched); i++)
+		for (j = 0; j < ARRAY_SIZE(watched[i].names) && watched[i].names[j]; j++) {
+			if (!nr_symbol(watched[i].names[j]))
+				continue;
+			watched[i].probe.kp.symbol_name = watched[i].names[j];
+			watched[i].probe.maxactive = 32;
+			if (register_kretprobe(&watched[i].probe))
+				pr_warn("netreserve: no probe on %s\n", watched[i].names[j]);
+			else
+				planted[watched[i].count] = true;
+			break;
+		}
+	planted[NR_HEAD_FIXED] = planted[NR_FAIL_HEAD];
+	planted[NR_FAIL_PAGE] = !register_kprobe(&page_probe);
+}
+
+bool nr_planted(enum nr_count count)
+{
+	return planted[count];
+}

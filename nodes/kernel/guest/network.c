@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "init.h"
+
+static int any_socket(void)
+{
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		fail("socket");
+	return fd;
+}
+
+static void set_address(struct ifreq *request, struct in_addr address, unsigned long what)
+{
+	struct sockaddr_in *to = (struct sockaddr_in *)&request->ifr_addr;
+
+	memset(to, 0, sizeof *to);
+	to->sin_family = AF_INET;
+	to->sin_addr = address;
+	if (ioctl(any_socket(), what, request))
+		fail("address of %s", request->ifr_name);
+}
+
+/* False: there is no such interface (yet). */
+bool bring_up(const char *interface, const char *address_and_prefix)
+{
+	struct ifreq request = {0};
+	struct in_addr address, mask;
+	char text[32];
+	int prefix = 24;
+
+	if (!if_nametoindex(interface))
+		return false;
+	snprintf(text, sizeof text, "%s", address_and_prefix);
+	if (strchr(text, '/')) {
+		prefix = atoi(strchr(text, '/') + 1);
+		*strchr(text, '/') = 0;
+	}
+	if (!inet_aton(text, &address) || prefix < 1 || prefix > 32) {
+		errno = 0;
+		fail("address %s is none: 198.18.1.5/24 would be one", address_and_prefix);
+	}
+	mask.s_addr = htonl(~0U << (32 - prefix));
+	snprintf(request.ifr_name, sizeof request.ifr_name, "%s", interface);
+	set_address(&request, address, SIOCSIFADDR);
+	set_address(&request, mask, SIOCSIFNETMASK);
+	if (ioctl(any_socket(), SIOCGIFFLAGS, &request))
+		fail("flags of %s", interface);
+	request.ifr_flags |= IFF_UP;
+	if (ioctl(any_socket(), SIOCSIFFLAGS, &request))
+		fail("link %s up", interface);
+	return true;
+}
+
+/* `address/mac,...`: entries that never expire. */
+void add_neighbours(const char *interface, const char *list)
+{
+	while (*list) {
+		struct arpreq entry = {.arp_flags = ATF_COM | ATF_PERM};
+		struct sockaddr_in *to = (struct sockaddr_in *)&entry.arp_pa;
+		unsigned char *mac = (unsigned char *)entry.arp_ha.sa_data;
+		char address[16];
+		int used = 0;
+
+		if (sscanf(list, "%15[0-9.]/%hhx:%hhx:%hhx:%hhx:%hhx:%hhx%n", address, mac, mac + 1, mac + 2, mac + 3,
+			   mac + 4, mac + 5, &used) != 7 || !inet_aton(address, &to->sin_addr)) {
+			errno = 0;
+			fail("neighbours %s: 198.18.1.2/52:54:00:00:00:01,... is needed", list);
+		}
+		to->sin_family = AF_INET;
+		entry.arp_ha.sa_family = ARPHRD_ETHER;
+		snprintf(entry.arp_dev, sizeof entry.arp_dev, "%s", interface);
+		if (ioctl(any_socket(), SIOCSARP, &entry))
+			fail("neighbour %s", address);
+		list += used;
+		list += *list == ',';
+	}
+}
+
+void split_target(const char *host_and_port, char *host, size_t bytes, int *port)
+{
+	const char *colon = strrchr(host_and_port, ':');
+
+	if (!colon || (size_t)(colon - host_and_port) >= bytes) {
+		errno = 0;
+		fail("target %s: host:port is needed", host_and_port);
+	}
+	memcpy(host, host_and_port, colon - host_and_port);
+	host[colon - host_and_port] = 0;
+	*port = atoi(colon + 1);
+}
+
+/* -1: not within `wait_ms`, errno says why. */
+static int try_once(const struct sockaddr_in *to, int wait_ms)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error = 0, one = 1;
+	socklen_t bytes = sizeof error;
+	struct pollfd wait = {fd, POLLOUT, 0};
+
+	if (fd < 0)
+		fail("socket");
+	if (!connect(fd, (const struct sockaddr *)to, sizeof *to) || errno == EINPROGRESS) {
+		if (poll(&wait, 1, wait_ms) == 1)
+			getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &bytes);
+		else
+			error = ETIMEDOUT;
+	} else {
+		error = errno;
+	}
+	if (!error) {
+		fcntl(fd, F_SETFL, 0);
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+		return fd;
+	}
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/* A link takes seconds to come up in some drivers, so a target that is silent is asked again. */
+int connect_to(const char *host_and_port, double patience_s)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET};
+	double until = now_s() + patience_s;
+	char host[32];
+	int port, fd;
+
+	split_target(host_and_port, host, sizeof host, &port);
+	if (!inet_aton(host, &to.sin_addr)) {
+		errno = 0;
+		fail("target %s: an IPv4 address is needed", host_and_port);
+	}
+	to.sin_port = htons(port);
+	do {
+		fd = try_once(&to, 200);
+		if (fd >= 0)
+			return fd;
+		if (errno == ECONNREFUSED)
+			sleep_s(0.05);
+	} while (now_s() < until);
+	fail("target %s", host_and_port);
+}

@@ -1,0 +1,100 @@
+"""The ELF file inside a bzImage, which QEMU starts at once through its PVH note, without the kernel unpacking itself.
+
+Sources: Documentation/arch/x86/boot.rst (setup_sects, payload_offset, payload_length), arch/x86/platform/pvh/head.S.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import struct
+import subprocess
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from nodes.errors import LackingError, UsageError
+
+_SETUP_SECTS, _MAGIC, _PAYLOAD = 0x1F1, 0x202, 0x248
+_SECTOR_BYTES = 512
+
+
+def _xz(data: bytes) -> bytes:
+    return lzma.LZMADecompressor().decompress(data)  # the payload's size follows the stream
+
+
+def _gzip(data: bytes) -> bytes:
+    return zlib.decompressobj(wbits=31).decompress(data)
+
+
+def _program(*command: str) -> Callable[[bytes], bytes]:
+    def run(data: bytes) -> bytes:
+        try:
+            return subprocess.run(command, input=data, capture_output=True, check=False).stdout
+        except FileNotFoundError:
+            raise LackingError(
+                f"this kernel is compressed with {command[0]}: install the program {command[0]}"
+            ) from None
+
+    return run
+
+
+_FORMATS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"\xfd7zXZ\0": _xz,
+    b"\x1f\x8b": _gzip,
+    b"BZh": lambda data: bz2.BZ2Decompressor().decompress(data),
+    b"\x28\xb5\x2f\xfd": _program("zstd", "-dc"),
+    b"\x02\x21\x4c\x18": _program("lz4", "-dc"),
+}
+"""First bytes of a compressed stream -> how it is unpacked (lib/decompress.c)."""
+
+
+def unpack(data: bytes, name: str) -> bytes:
+    """`data` without its compression, as its first bytes tell; data that is not compressed comes back as it is."""
+    for magic, decompress in _FORMATS.items():
+        if data.startswith(magic):
+            unpacked = decompress(data)
+            if not unpacked:
+                raise UsageError(f"{name} is damaged: it cannot be unpacked")
+            return unpacked
+    return data
+
+
+def extract(bzimage: Path) -> bytes:
+    """The kernel's ELF file. UsageError: `bzimage` is no kernel image, or one without a PVH entry."""
+    image = bzimage.read_bytes()
+    if image.startswith(b"\x7fELF"):
+        return _with_pvh(image, bzimage)
+    if len(image) < _PAYLOAD + 8 or image[_MAGIC : _MAGIC + 4] != b"HdrS":
+        raise UsageError(f"{bzimage} is no x86 kernel image (bzImage, as in /boot/vmlinuz-*)")
+    offset, length = struct.unpack_from("<II", image, _PAYLOAD)
+    start = ((image[_SETUP_SECTS] or 4) + 1) * _SECTOR_BYTES + offset
+    return _with_pvh(unpack(image[start : start + length], str(bzimage)), bzimage)
+
+
+def _with_pvh(elf: bytes, source: Path) -> bytes:
+    if not elf.startswith(b"\x7fELF"):
+        raise UsageError(f"{source} holds no ELF kernel in a form that is known (xz, gzip, bzip2, zstd, lz4)")
+    if not has_pvh_note(elf):
+        raise UsageError(f"the kernel in {source} has no PVH entry: CONFIG_PVH=y is needed")
+    return elf
+
+
+def has_pvh_note(elf: bytes) -> bool:
+    """Whether an ELF file names its PVH entry: note 18 of owner `Xen` (xen/interface/elfnote.h, PHYS32_ENTRY)."""
+    offset, size, count = struct.unpack_from("<Q", elf, 32)[0], *struct.unpack_from("<HH", elf, 54)
+    for index in range(count):
+        kind, _, start, _, _, length = struct.unpack_from("<IIQQQQ", elf, offset + index * size)
+        if kind == 4 and _notes_hold_pvh(elf[start : start + length]):
+            return True
+    return False
+
+
+def _notes_hold_pvh(notes: bytes) -> bool:
+    at = 0
+    while at + 12 <= len(notes):
+        name_bytes, value_bytes, kind = struct.unpack_from("<III", notes, at)
+        if kind == 18 and notes[at + 12 : at + 12 + name_bytes] == b"Xen\0":
+            return True
+        at += 12 + (name_bytes + 3 & ~3) + (value_bytes + 3 & ~3)
+    return False

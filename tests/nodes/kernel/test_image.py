@@ -1,0 +1,88 @@
+"""Making a kernel's folder: what is compiled is compiled for real, what is wrong is told before anything is written."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import kernelfiles
+import pytest
+from requirements import require_programs
+
+from nodes.kernel import image
+from nodes.kernel.modules import said
+
+
+def add(tmp_path: Path, *words: str, release: str = kernelfiles.RELEASE, kernel: bytes = b"") -> int:
+    bzimage = tmp_path / "vmlinuz"
+    bzimage.write_bytes(kernel or kernelfiles.bzimage(kernelfiles.elf()))
+    modules = kernelfiles.tree(tmp_path, release)
+    return image.main(
+        ["--into", str(tmp_path / "vm"), "add", "own", "--bzimage", str(bzimage), "--modules", str(modules), *words]
+    )
+
+
+def test_init_compiles_without_a_warning_and_stands_alone(tmp_path: Path) -> None:
+    require_programs("gcc")
+    image.build_init(tmp_path / "init")
+    kind = subprocess.run(["readelf", "-l", str(tmp_path / "init")], capture_output=True, text=True, check=True).stdout
+    assert "INTERP" not in kind
+    warned = subprocess.run(
+        ["gcc", "-fsyntax-only", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", *map(str, image.SOURCES.glob("*.c"))],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert warned.returncode == 0, warned.stderr
+
+
+def test_without_headers_it_says_what_is_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    require_programs("gcc", "strip")
+    assert add(tmp_path) == 3
+    assert "--headers" in capsys.readouterr().err
+    assert not (tmp_path / "vm").exists()
+
+
+def test_folder_that_is_no_headers_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    require_programs("gcc", "strip")
+    assert add(tmp_path, "--headers", str(tmp_path)) == 3
+    assert "holds no kernel headers" in capsys.readouterr().err
+
+
+def test_nothing_is_left_of_a_kernel_that_could_not_be_made(tmp_path: Path) -> None:
+    require_programs("gcc")
+    assert add(tmp_path, "--headers", str(tmp_path), kernel=b"no kernel") == 2
+    assert not list((tmp_path / "vm").iterdir())
+
+
+def test_modules_of_another_kernel_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    modules = kernelfiles.tree(tmp_path)
+    renamed = modules.rename(modules.with_name("5.0"))
+    (tmp_path / "vmlinuz").write_bytes(kernelfiles.bzimage(kernelfiles.elf()))
+    words = ["add", "own", "--bzimage", str(tmp_path / "vmlinuz"), "--modules", str(renamed), "--headers", "/"]
+    assert image.main(["--into", str(tmp_path / "vm"), *words]) == 3
+    assert f"its modules are for kernel {kernelfiles.RELEASE}, not for 5.0" in capsys.readouterr().err
+
+
+def test_kernel_of_that_name_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "vm" / "own").mkdir(parents=True)
+    assert add(tmp_path) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "add",
+        "own",
+        "--bzimage",
+        str(tmp_path / "none"),
+        "--modules",
+        str(kernelfiles.tree(tmp_path)),
+        "--headers",
+        "/",
+    ]
+    assert image.main(["--into", str(tmp_path / "vm"), *words]) == 3
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_vermagic_is_read_as_modinfo_reads_it(tmp_path: Path) -> None:
+    assert said(kernelfiles.module("a,b"), "depends") == "a,b"
+    assert said(b"no module", "vermagic") == ""

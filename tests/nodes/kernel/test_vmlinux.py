@@ -1,0 +1,54 @@
+"""Getting the ELF kernel out of what a distribution ships."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import shutil
+import subprocess
+from pathlib import Path
+
+import kernelfiles
+import pytest
+
+from nodes.errors import UsageError
+from nodes.kernel.vmlinux import extract, has_pvh_note
+
+
+@pytest.mark.parametrize("compress", [lzma.compress, gzip.compress, bytes], ids=["xz", "gzip", "plain"])
+def test_elf_comes_out_as_it_went_in(tmp_path: Path, compress: object) -> None:
+    path = tmp_path / "vmlinuz"
+    path.write_bytes(kernelfiles.bzimage(compress(kernelfiles.elf())))  # type: ignore[operator]
+    assert extract(path) == kernelfiles.elf()
+
+
+@pytest.mark.skipif(shutil.which("zstd") is None, reason="needs the program zstd")
+def test_zstd(tmp_path: Path) -> None:
+    packed = subprocess.run(["zstd", "-c"], input=kernelfiles.elf(), capture_output=True, check=True).stdout
+    (tmp_path / "vmlinuz").write_bytes(kernelfiles.bzimage(packed))
+    assert extract(tmp_path / "vmlinuz") == kernelfiles.elf()
+
+
+def test_elf_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "vmlinux").write_bytes(kernelfiles.elf())
+    assert extract(tmp_path / "vmlinux") == kernelfiles.elf()
+
+
+def test_kernel_without_pvh_entry_is_told(tmp_path: Path) -> None:
+    assert not has_pvh_note(kernelfiles.elf(pvh=False))
+    (tmp_path / "vmlinuz").write_bytes(kernelfiles.bzimage(kernelfiles.elf(pvh=False)))
+    with pytest.raises(UsageError, match="CONFIG_PVH=y"):
+        extract(tmp_path / "vmlinuz")
+
+
+@pytest.mark.parametrize("content", [b"", b"a text", bytes(4096)])
+def test_what_is_no_kernel_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "notes.txt").write_bytes(content)
+    with pytest.raises(UsageError, match=r"notes.txt is no x86 kernel image"):
+        extract(tmp_path / "notes.txt")
+
+
+def test_payload_of_unknown_form_is_told(tmp_path: Path) -> None:
+    (tmp_path / "vmlinuz").write_bytes(kernelfiles.bzimage(b"\x5d\x00\x00 and more"))
+    with pytest.raises(UsageError, match="no ELF kernel in a form that is known"):
+        extract(tmp_path / "vmlinuz")
