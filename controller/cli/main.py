@@ -12,6 +12,7 @@ import typer
 from controller.cli import (
     agree,
     allocators,
+    autopsy,
     compare,
     debate,
     doctor,
@@ -63,6 +64,7 @@ for verb in (
     debate.debate,
     agree.agree,
     allocators.allocators,
+    autopsy.autopsy,
     doctor.doctor,
     epoll.epoll2006,
     serve.serve,

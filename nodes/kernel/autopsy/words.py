@@ -18,9 +18,13 @@ def headline(autopsy: Autopsy) -> str:
 
 
 def told(autopsy: Autopsy) -> Iterator[str]:
-    """The headline, then all that was found with its evidence, what a cycle lacks, and what is unknown."""
+    """The headline, then all that was found, each with its evidence below it, what a cycle lacks, and what is unknown."""
     yield headline(autopsy)
     for title, sentences in (("seen", autopsy.found), ("not seen", autopsy.missing), ("unknown", autopsy.unknown)):
         if sentences:
             yield f"{title}:"
-            yield from (f"  {sentence}" for sentence in sentences)
+        for sentence in sentences:
+            text, bracket, evidence = sentence.partition(" [")
+            yield f"  {text}"
+            if bracket:
+                yield f"      [{evidence}"
