@@ -61,7 +61,7 @@ async def _serve() -> None:
 
 
 def _arm(settings: Settings) -> tuple[str, Arm]:
-    """The node's name, and the arm of its role: the other role's libraries need not be there."""
+    """The node's name, and the arm of its role and tier: the others' libraries need not be there."""
     from nodes.network.interfaces import data_subnet, interface_in, own_name
 
     interface = interface_in(data_subnet())
@@ -70,6 +70,10 @@ def _arm(settings: Settings) -> tuple[str, Arm]:
         from nodes.target.arm import TargetArm
 
         return node, TargetArm(node, interface)
+    if settings.tier == "kernel":
+        from nodes.kernel.arm import KernelArm
+
+        return node, KernelArm(node, interface)
     from nodes.container.arm import InitiatorArm
 
     return node, InitiatorArm(node, interface)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import msgspec
 from msgspec import Struct
@@ -13,6 +13,7 @@ from nodes.errors import LackingError, UsageError
 from nodes.messages import Role
 from nodes.registry import did_you_mean
 
+Tier = Literal["container", "kernel"]
 BROKER_PORT = 1883
 """MQTT's registered port."""
 
@@ -25,10 +26,13 @@ class Credentials(Struct, frozen=True):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """The environment of an agent: NETRESERVE_ROLE, _BROKER, _CREDENTIALS, and _NODE, which replaces the name that would
-    be looked up. (NETRESERVE_DATA_SUBNET is read by `nodes.network.interfaces`.)"""
+    """The environment of an agent: NETRESERVE_ROLE, _TIER, _BROKER, _CREDENTIALS, and _NODE, which replaces the name that
+    would be looked up. (NETRESERVE_DATA_SUBNET is read by `nodes.network.interfaces`, NETRESERVE_KERNELS_DIR by
+    `nodes.kernel.kernels`.)"""
 
     role: Role
+    tier: Tier
+    """Of an initiator: a modelled machine among real packets, or a real kernel."""
     host: str
     port: int
     credentials: Path | None
@@ -41,6 +45,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
     credentials = env.get("NETRESERVE_CREDENTIALS")
     return Settings(
         role=_role(env.get("NETRESERVE_ROLE", "")),
+        tier=_tier(env.get("NETRESERVE_TIER", "container")),
         host=host,
         port=port,
         credentials=Path(credentials) if credentials else None,
@@ -63,6 +68,13 @@ def _role(text: str) -> Role:
         if text == role:
             return role  # type: ignore[no-any-return]
     raise UsageError(f"NETRESERVE_ROLE is '{text}' ({did_you_mean(text, list(get_args(Role)))})")
+
+
+def _tier(text: str) -> Tier:
+    for tier in get_args(Tier):
+        if text == tier:
+            return tier  # type: ignore[no-any-return]
+    raise UsageError(f"NETRESERVE_TIER is '{text}' ({did_you_mean(text, list(get_args(Tier)))})")
 
 
 def _address(text: str) -> tuple[str, int]:

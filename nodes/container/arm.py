@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
+from nodes import cgroup
 from nodes.config import OPEN_LINK, InitiatorSpec, Shape
-from nodes.container import cgroup, nbddisk
+from nodes.container import nbddisk
 from nodes.container.life import Life, host_and_port
 from nodes.container.pump import Pump
 from nodes.errors import HarnessError, LackingError, NetreserveError, UsageError

@@ -24,15 +24,25 @@ class Feed:
         self.newest = Telemetry()
         self.heard_ns = 0
         """When the newest line came; 0: none yet."""
+        self.when_moved = Telemetry()
+        """The line in which the application's last page showed."""
         self.torn = 0
         """Lines that were none."""
-        self._pages = -1
+        self._pages = 0
         self._moved_ns = 0
         self._deepest_pages = 0
 
+    def begin(self, now_ns: int) -> None:
+        """The application starts: progress ages from now on."""
+        self._moved_ns, self.when_moved = now_ns, self.newest
+
     def age_ns(self, now_ns: int) -> int:
-        """Since the application last touched a page, as far as telemetry tells (its period is the error)."""
-        return max(0, now_ns - self._moved_ns) if self._moved_ns else 0
+        """Since the application last touched a page, as far as telemetry tells (its period is the error). A short silence
+        does not count: then the host did not let the guest run."""
+        if not self._moved_ns:
+            return 0
+        until_ns = now_ns if self.silent_ns(now_ns) > SILENT_AFTER_NS else self.heard_ns
+        return max(0, until_ns - self._moved_ns)
 
     def silent_ns(self, now_ns: int) -> int:
         """Since the newest line."""
@@ -83,6 +93,8 @@ class Feed:
             return
         pages = told.progress + told.populated
         if pages != self._pages:
-            self._pages, self._moved_ns = pages, t_ns
+            self._pages = pages
+            if self._moved_ns:
+                self._moved_ns, self.when_moved = t_ns, told
         self._deepest_pages = max(self._deepest_pages, told.min - min(told.lowest or told.free, told.free))
         self.newest, self.heard_ns = told, t_ns

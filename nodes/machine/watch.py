@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from typing import Protocol
 
-from nodes.machine.events import Stats, Wait
+from nodes.machine.events import Wait
 from nodes.units import SECOND_NS
 
 STALLED_AFTER_NS = SECOND_NS
@@ -15,14 +16,21 @@ REPEAT_NS = 2 * SECOND_NS
 Edges = Callable[[], Iterable[Wait]]
 
 
+class Aged(Protocol):
+    """What tells how old the last progress is: a machine's `Stats`, a real kernel's `Sample`."""
+
+    @property
+    def progress_age_ns(self) -> int: ...
+
+
 class StallWatch:
-    """Fed with each `Stats`; answers the events of that moment as (kind, detail)."""
+    """Fed with each measurement; answers the events of that moment as (kind, detail)."""
 
     def __init__(self) -> None:
         self._said_ns: int | None = None
         self._longest_ns = 0
 
-    def observe(self, stats: Stats, now_ns: int, waits: Edges, cycle: Edges) -> Iterator[tuple[str, dict[str, object]]]:
+    def observe(self, stats: Aged, now_ns: int, waits: Edges, cycle: Edges) -> Iterator[tuple[str, dict[str, object]]]:
         """`stall` once progress is older than STALLED_AFTER_NS and every REPEAT_NS while it stays so; `recovered` with the
         time it took when it is young again."""
         age_ns = stats.progress_age_ns

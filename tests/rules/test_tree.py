@@ -22,6 +22,8 @@ TESTED_BY = {
     "controller/record.py": "controller/store/test_store.py",
     "controller/service/parts.py": "controller/service/test_runner.py",
     # seen whole, through the only thing that uses them
+    "nodes/kernel/life.py": "nodes/kernel/test_arm.py",
+    "nodes/kernel/watch.py": "nodes/kernel/test_arm.py",
     "nodes/kernel/qmp.py": "nodes/kernel/test_qemu.py",
     "nodes/network/relay.py": "nodes/network/test_link.py",
     "nodes/network/shaper.py": "nodes/network/test_shaping.py",

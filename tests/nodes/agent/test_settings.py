@@ -31,6 +31,7 @@ def test_what_has_a_default_may_be_missing() -> None:
     [
         ({"NETRESERVE_ROLE": "targett"}, "did you mean 'target'"),
         ({"NETRESERVE_ROLE": ""}, "initiator, target"),
+        ({"NETRESERVE_TIER": "kernal"}, "did you mean 'kernel'"),
         ({"NETRESERVE_BROKER": "broker:"}, "host:port"),
         ({"NETRESERVE_BROKER": ":1883"}, "host:port"),
         ({"NETRESERVE_BROKER": "broker:99999"}, "host:port"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodes.container.cgroup import rss_bytes
+from nodes.cgroup import rss_bytes
 from nodes.container.pages import Pages, pattern
 from nodes.units import PAGE_BYTES
 

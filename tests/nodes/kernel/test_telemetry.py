@@ -30,13 +30,22 @@ def test_the_deepest_draw_counts_from_sample_to_sample() -> None:
 def test_progress_ages_from_the_last_page_touched_the_first_pass_included() -> None:
     feed = Feed()
     feed.channel.feed(b"T t=1 populated=5\n")
-    moved_ns = feed.heard_ns
-    feed.channel.feed(b"T t=2 populated=5\n")
-    assert feed.age_ns(moved_ns + SECOND_NS) == SECOND_NS
-    assert feed.state(moved_ns + STUCK_AFTER_NS) == "running"
-    assert feed.state(moved_ns + STUCK_AFTER_NS + 1) == "stuck"
+    assert feed.age_ns(feed.heard_ns + SECOND_NS) == 0, "nothing is expected of a guest that boots"
+    feed.begin(feed.heard_ns - SECOND_NS)
+    assert feed.age_ns(feed.heard_ns) == SECOND_NS
+    assert feed.state(feed.heard_ns) == "running"
+    feed.begin(feed.heard_ns - STUCK_AFTER_NS - 1)
+    assert feed.state(feed.heard_ns) == "stuck"
     feed.channel.feed(b"T t=3 populated=5 progress=1\n")
-    assert feed.age_ns(feed.heard_ns) == 0
+    assert feed.age_ns(feed.heard_ns) == 0 and feed.when_moved.progress == 1
+
+
+def test_a_short_silence_is_the_hosts_and_does_not_age_progress() -> None:
+    feed = Feed()
+    feed.channel.feed(b"T t=1 populated=5\n")
+    feed.begin(feed.heard_ns)
+    assert feed.age_ns(feed.heard_ns + SILENT_AFTER_NS) == 0
+    assert feed.age_ns(feed.heard_ns + SILENT_AFTER_NS + 1) > SILENT_AFTER_NS
 
 
 def test_a_dead_application_is_dead_however_young_its_progress() -> None:

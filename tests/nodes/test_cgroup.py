@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nodes.container.cgroup import limit_bytes, oom_kills, rss_bytes
+from nodes.cgroup import limit_bytes, oom_kills, rss_bytes
 
 V1_NONE = "9223372036854771712\n"
 

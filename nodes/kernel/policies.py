@@ -1,0 +1,65 @@
+"""The reserve policies as a real kernel has them: three switches of the module, and settings made at boot."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from nodes.config import PolicySpec
+from nodes.errors import LackingError, UsageError
+from nodes.kernel.protocol import ControlName, Telemetry
+
+
+class Switches(Struct, frozen=True, kw_only=True):
+    """What the module can change while the guest runs, in `ControlName`'s words."""
+
+    memalloc: bool = False
+    head_reserve: bool = False
+    iface: bool = False
+
+    def commands(self) -> list[tuple[ControlName, int]]:
+        """All of them, as commands; the flag comes last, so that nothing acts on half a policy."""
+        return [("iface", int(self.iface)), ("head_reserve", int(self.head_reserve)), ("memalloc", int(self.memalloc))]
+
+
+AT_BOOT = ("netmem", "local")
+"""Policies that are sysctls or a disk beside a flag that is off: set up with the guest, not afterwards."""
+_SWITCHES = {
+    "none": Switches(),
+    "netmem": Switches(),
+    "local": Switches(),
+    "mainline": Switches(memalloc=True),
+    "memalloc": Switches(memalloc=True),
+    "iface": Switches(memalloc=True, iface=True),
+}
+_ALLOCATOR = "slab"
+"""The kernel's own."""
+
+
+def switches_of(policy: PolicySpec) -> Switches:
+    """What `policy` means in a kernel. Raises LackingError for what no kernel has, UsageError for head_reserve without a
+    flagged socket."""
+    switches = _SWITCHES.get(policy.name)
+    if switches is None or policy.allocator != _ALLOCATOR:
+        what = f"policy '{policy.name}'" if switches is None else f"allocator '{policy.allocator}'"
+        raise LackingError(f"{what} is not in any kernel: use the container tier")
+    if policy.head_reserve and not switches.memalloc:
+        raise UsageError(f"policy '{policy.name}' cannot have head_reserve: it opens the reserve to no socket")
+    return replace(switches, head_reserve=policy.head_reserve)
+
+
+def check_live(before: PolicySpec, after: PolicySpec) -> None:
+    """Raises UsageError when a running guest cannot go from one to the other, LackingError as `switches_of`."""
+    switches_of(after)
+    for name in AT_BOOT:
+        if before.name != after.name and name in (before.name, after.name):
+            raise UsageError(f"policy '{name}' is set up when a guest boots: start a new run")
+
+
+def in_force(asked: PolicySpec, told: Telemetry) -> PolicySpec:
+    """`asked` where the guest's switches are its, else the policy whose switches they are."""
+    now = Switches(memalloc=told.memalloc == 1, head_reserve=bool(told.head_reserve), iface=bool(told.iface))
+    if now == switches_of(asked):
+        return asked
+    name = "iface" if now.iface and now.memalloc else "memalloc" if now.memalloc else "none"
+    return PolicySpec(name=name, head_reserve=now.head_reserve)

@@ -1,0 +1,100 @@
+"""Watches a living guest: standstill with its autopsy, kills for want of memory, silence; and hands on its words."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from nodes.errors import HarnessError
+from nodes.kernel.autopsy import Autopsy, examine
+from nodes.kernel.life import Life, Tell
+from nodes.kernel.telemetry import SILENT_AFTER_NS
+from nodes.machine.watch import StallWatch
+from nodes.messages import Sample
+from nodes.units import SECOND_NS
+
+AUTOPSY_AFTER_NS = 3 * SECOND_NS
+"""A guest that stands still for so long is asked what its tasks wait for (own: a slow one has moved by then) ..."""
+AUTOPSY_EVERY_NS = 10 * SECOND_NS
+"""... and again, since a cycle closes step by step; each answer costs the guest some 100 ms of printing."""
+KEYS = "wm"
+"""Blocked tasks and memory (Documentation/admin-guide/sysrq.rst)."""
+NOTHING = Autopsy()
+
+
+class Watch:
+    """Of one guest, called ten times a second with its newest sample."""
+
+    def __init__(self, life: Life, tell: Tell) -> None:
+        self._life, self._tell = life, tell
+        self._stalls = StallWatch()
+        self._autopsy = NOTHING
+        self._examining: asyncio.Task[None] | None = None
+        self._examined_ns = 0
+        self._kills = 0
+        self._silent = False
+
+    def look(self, sample: Sample) -> None:
+        """Tells what is to be told of this moment."""
+        self._hand_on()
+        self._count_kills()
+        self._listen(sample)
+        if self._life.ended:
+            return
+        self._consider(sample)
+        for kind, detail in self._stalls.observe(
+            sample, time.monotonic_ns(), lambda: self._autopsy.waits, lambda: self._autopsy.cycle
+        ):
+            if kind == "recovered":
+                self._autopsy, self._examined_ns = NOTHING, 0
+            self._tell(kind, detail)
+
+    async def close(self) -> None:
+        """Ends what is under way and hands on the last words."""
+        if self._examining is not None:
+            self._examining.cancel()
+            await asyncio.wait([self._examining])
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        for kind, channel in (("console", self._life.console.channel), ("telemetry", self._life.feed.channel)):
+            while lines := channel.take():
+                self._tell(kind, {"lines": [list(line) for line in lines]})
+
+    def _count_kills(self) -> None:
+        kills = self._life.feed.newest.oom
+        if kills > self._kills:
+            self._tell("oom", {"kind": "modelled", "kills": kills})
+            self._kills = kills
+
+    def _listen(self, sample: Sample) -> None:
+        """A guest whose timer is silent is told once: its figures are old."""
+        silent_ns = self._life.feed.silent_ns(sample.t_ns)
+        if (silent_ns > SILENT_AFTER_NS) != self._silent and not self._life.ended:
+            self._silent = not self._silent
+            what = f"no telemetry for {silent_ns / SECOND_NS:.1f} s" if self._silent else "telemetry is back"
+            self._tell("harness", {"what": what})
+
+    def _consider(self, sample: Sample) -> None:
+        now_ns = time.monotonic_ns()
+        due = not self._examined_ns or now_ns - self._examined_ns >= AUTOPSY_EVERY_NS
+        at_it = self._examining is not None and not self._examining.done()
+        if sample.progress_age_ns >= AUTOPSY_AFTER_NS and due and not at_it and sample.state != "dead":
+            self._examined_ns = now_ns
+            self._examining = asyncio.create_task(self._examine())
+
+    async def _examine(self) -> None:
+        try:
+            lines = await self._life.examine(KEYS)
+        except HarnessError as error:
+            self._tell("harness", {"what": f"no autopsy: {error}"})
+            return
+        self._autopsy = self._explain(lines)
+        self._tell("autopsy", msgspec.to_builtins(self._autopsy))
+
+    def _explain(self, lines: Sequence[str]) -> Autopsy:
+        feed = self._life.feed
+        return examine(lines, feed.newest, feed.when_moved)

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import netspaces
+import pytest
+import tinykernels
+from msgspec.structs import replace
+
+from nodes.config import OPEN_LINK, GuestSpec, InitiatorSpec, MachineConfig, PolicySpec
+from nodes.kernel import control, life, watch
+from nodes.kernel.accelerator import choose
+from nodes.kernel.arm import KernelArm
+from nodes.messages import Desired, Event, Reported
+from nodes.network.interfaces import Interface, interfaces
+
+EMULATED = choose(lambda: "no KVM is wanted")
+SPEC = InitiatorSpec(
+    machine=MachineConfig(memory_pages=18_432, cpus=1),
+    policy=PolicySpec(name="none"),
+    target=f"{netspaces.RIGHT}:10809",
+)
+DEADLINE_S = 30.0
+
+
+class Node:
+    """An arm at work in the present namespace."""
+
+    def __init__(self) -> None:
+        self.arm = KernelArm("initiator-1", Interface("left", netspaces.LEFT))
+        self.arm._accelerator = EMULATED
+        self.events: list[Event] = []
+        self.seq = 0
+
+    async def apply(self, spec: Any = SPEC, run: str = "run-1", **shape: Any) -> Reported:
+        self.seq += 1
+        return await self.arm.apply(Desired(seq=self.seq, run=run, spec=spec, shape=replace(OPEN_LINK, **shape)))
+
+    def kinds(self) -> set[str]:
+        return {event.kind for event in self.events}
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not condition():
+                await asyncio.sleep(0.02)
+
+
+def at_work(kernels: Path, story: Callable[[Node], Awaitable[Any]]) -> Any:
+    """What `story` returns, told in a namespace with a neighbour; nothing may be left of the guest."""
+
+    async def tell() -> Any:
+        node = Node()
+        running = asyncio.create_task(node.arm.run(node.events.append))
+        try:
+            return await story(node)
+        finally:
+            await node.arm.close()
+            running.cancel()
+
+    def work() -> Any:
+        found = asyncio.run(tell())
+        assert [interface.name for interface in interfaces()] == ["lo", "left"], "the address is back"
+        links = subprocess.run(("ip", "-br", "link"), capture_output=True, text=True, check=True).stdout
+        assert "tap0" not in links and "br0" not in links
+        return found
+
+    with pytest.MonkeyPatch.context() as patch, netspaces.pair() as (left, _):
+        patch.setenv("NETRESERVE_KERNELS_DIR", str(kernels))
+        return netspaces.run_in(left, work)
+
+
+@pytest.fixture
+def kernels(tmp_path: Path) -> Path:
+    return tinykernels.write(tmp_path / "vm")
+
+
+@pytest.mark.qemu
+def test_a_guest_boots_is_read_back_cut_and_ended(kernels: Path) -> None:
+    async def story(node: Node) -> Any:
+        status = node.arm.status()
+        booted = await node.apply()
+        sample = node.arm.sample()
+        pulled = await node.apply(cut=True)
+        again = await node.apply(run="run-2")
+        await node.until(lambda: {"console", "telemetry"} <= node.kinds())
+        return status, booted, sample, pulled, again, node.events
+
+    status, booted, sample, pulled, again, events = at_work(kernels, story)
+    assert (status.state, status.tier, status.address) == ("online", "kernel", netspaces.LEFT)
+    assert booted.error == "" and booted.spec == SPEC and booted.shape == OPEN_LINK
+    assert booted.means == {"accelerator": "tcg", "kernel": "0.0.1-tiny"}
+    assert booted.measured["boot_ns"] > 0
+    assert (sample.tier, sample.policy, sample.progress_pages, sample.state) == ("kernel", "none", 3, "running")
+    assert pulled.shape.cut and pulled.means["cut"] == "bridge port disabled"
+    assert again.error == "" and not again.shape.cut
+    assert [line for event in events if event.kind == "console" for _, line in event.detail["lines"]]
+    assert any("emulated" in event.detail["what"] for event in events if event.kind == "harness")
+
+
+@pytest.mark.qemu
+def test_a_change_that_the_guest_does_not_acknowledge_is_an_error_and_not_in_force(
+    kernels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "ACK_S", 0.05)
+
+    async def story(node: Node) -> Any:
+        await node.apply()
+        flagged = await node.apply(replace(SPEC, policy=PolicySpec(name="memalloc")))
+        rebuilt = await node.apply(replace(SPEC, swap_offset_bytes=4096))
+        return flagged, rebuilt
+
+    flagged, rebuilt = at_work(kernels, story)
+    assert "did not carry out 'memalloc 1'" in flagged.error and flagged.spec.policy.name == "none"
+    assert "start a new run" in rebuilt.error and rebuilt.spec == SPEC
+
+
+@pytest.mark.qemu
+def test_a_guest_that_stands_still_is_examined_and_its_silence_told(
+    kernels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "AUTOPSY_AFTER_NS", 1)
+
+    async def story(node: Node) -> Any:
+        await node.apply()
+        await node.until(lambda: {"stall", "autopsy"} <= node.kinds())
+        return node.events, node.arm.sample().state
+
+    events, state = at_work(kernels, story)
+    assert state == "stuck"
+    assert any("no telemetry" in event.detail["what"] for event in events if event.kind == "harness")
+    assert next(event for event in events if event.kind == "stall").detail["cycle"] == []
+
+
+@pytest.mark.qemu
+def test_a_guest_that_never_gets_ready_is_told_with_its_last_words(
+    kernels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life, "READY_S", 0.2)
+    image = (kernels / "tiny" / "vmlinux").read_bytes()
+    (kernels / "tiny" / "vmlinux").write_bytes(image.replace(b"netreserve: ready", b"I'm not quite ok."))
+
+    async def story(node: Node) -> Any:
+        return await node.apply(), node.arm.sample().state
+
+    reported, state = at_work(kernels, story)
+    assert "did not start: it was not ready after" in reported.error and reported.spec is None and state == "idle"
+
+
+@pytest.mark.qemu
+def test_a_qemu_that_ends_without_its_guests_doing_voids_the_run(kernels: Path) -> None:
+    async def story(node: Node) -> Any:
+        await node.apply()
+        assert node.arm._life is not None
+        await node.arm._life.qemu.stop()
+        await node.until(lambda: any("void" in event.detail for event in node.events))
+        return node.arm.sample().state
+
+    assert at_work(kernels, story) == "dead"
+
+
+@pytest.mark.qemu
+def test_wishes_that_cannot_be_met_are_refused_before_anything_moves(kernels: Path) -> None:
+    machine = SPEC.machine
+
+    async def story(node: Node) -> list[str]:
+        wishes = (
+            replace(SPEC, policy=PolicySpec(name="nta", allocator="nta")),
+            replace(SPEC, guest=GuestSpec(kernel="trixy")),
+            replace(SPEC, machine=replace(machine, nic="igb")),
+            replace(SPEC, machine=replace(machine, memory_pages=16_384)),
+        )
+        errors = []
+        for number, wish in enumerate(wishes):
+            reported = await node.apply(wish, run=f"run-{number}")
+            assert reported.spec is None and interfaces()[-1].address == netspaces.LEFT
+            errors.append(reported.error)
+        return errors
+
+    policy, kernel, nic, memory = at_work(kernels, story)
+    assert "use the container tier" in policy
+    assert "trixy" in kernel and "tiny" in kernel
+    assert "igb" in nic and "e1000e" in nic
+    assert "72 MiB" in memory
+
+
+@pytest.mark.qemu
+def test_without_a_storage_target_there_is_no_guest(kernels: Path) -> None:
+    idle = replace(SPEC, target="")
+
+    async def story(node: Node) -> Any:
+        return await node.apply(idle), await node.apply(idle), node.arm.sample().state
+
+    first, second, state = at_work(kernels, story)
+    assert first.spec == second.spec == idle and first.error == "" and state == "idle"
+
+
+def test_a_machine_without_kernels_is_unable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETRESERVE_KERNELS_DIR", str(tmp_path))
+    monkeypatch.setattr("nodes.kernel.qemu.probe", lambda: None)
+    status = KernelArm("initiator-1", Interface("left", netspaces.LEFT)).status()
+    assert status.state == "unable" and "no kernel" in status.reason
