@@ -74,7 +74,7 @@ class _Machine:
     @property
     def cap_pages(self) -> int:
         """What packets may take of the reserve in all; 0 when one of their parts may take nothing."""
-        if self.nic.reserve_always:
+        if self.nic.ideal:
             return ALL_RESERVE
         parts = [self.policy.on_head_shortage(), self.policy.on_copy_shortage()]
         if self.nic.refill != "fixed":

@@ -43,11 +43,13 @@ class Card:
 
     def set_rights(self, policy: Policy) -> None:
         """Takes over how deep the driver may dip into the pool. Due again when the watermarks change."""
-        always = self.nic.reserve_always and not policy.oracle
+        nic, oracle = self.nic, policy.oracle
+        ideal = nic.ideal and not oracle
         self.floor_pages = policy.rx_floor(self.pool.marks)
-        self.ring_reserve = ALL_RESERVE if always else policy.on_ring_shortage(self.nic)
-        self.copy_reserve = ALL_RESERVE if always else policy.on_copy_shortage()
-        self.head_reserve = ALL_RESERVE if always else policy.on_head_shortage()
+        always = nic.data == "always" and not oracle
+        self.ring_reserve = ALL_RESERVE if always else policy.on_ring_shortage(nic)
+        self.copy_reserve = ALL_RESERVE if ideal else policy.on_copy_shortage()
+        self.head_reserve = ALL_RESERVE if ideal else policy.on_head_shortage()
         self.debt_max = policy.debt_max_packets
         if not self.debt_max:
             self.debt = 0

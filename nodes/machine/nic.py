@@ -16,6 +16,11 @@ RING_SLOTS = 256
 """QEMU's virtio ring, and the Intel drivers' default (physics.md section 12)."""
 INTEL_WATCHDOG_NS = 2 * SECOND_NS
 """e1000 and e1000e force an rx interrupt this often, which refills an empty ring (physics.md section 4)."""
+RTL8139_RING_SLOTS = 64
+"""CP_RX_RING_SIZE: QEMU's card is an 8139C+, which 8139cp drives (drivers/net/ethernet/realtek/8139cp.c, cp_rx_poll)."""
+VMXNET3_RING_SLOTS = 1024
+"""VMXNET3_DEF_RX_RING_SIZE. Its second ring, of 512 whole pages, holds only the rest of frames longer than MTU 1500
+(drivers/net/vmxnet3/vmxnet3_int.h; vmxnet3_adjust_rx_ring_size) and is left out."""
 WORKER_RETRY_NS = 500 * MS_NS
 """virtio_net's refill_work runs again after HZ/2 while the ring is empty (physics.md section 4)."""
 
@@ -25,11 +30,14 @@ class NicModel:
     """A card. Sizes are those of one ring buffer at MTU 1500."""
 
     name: str
-    refill: Literal["reserve", "atomic", "worker", "swap", "fixed"]
-    """Who fills an empty descriptor: the driver in softirq with the reserve where the policy opens it (`reserve`) or never
-    (`atomic`, 3/8 min); as `atomic`, but on failure a worker with GFP_KERNEL and NAPI switched off (`worker`); as `atomic`,
-    but before the packet is passed up, which else is dropped and its buffer kept (`swap`); or nobody, since ring memory is
-    fixed and every packet is copied out (`fixed`)."""
+    refill: Literal["softirq", "worker", "swap", "fixed"]
+    """Who fills an empty descriptor: the driver in softirq (`softirq`); the same, but on failure a worker with GFP_KERNEL
+    and NAPI switched off (`worker`); the driver, before the packet is passed up, which else is dropped and its buffer kept
+    (`swap`); or nobody, since ring memory is fixed and every packet is copied out (`fixed`)."""
+    data: Literal["atomic", "memalloc", "always"]
+    """How deep the driver's own allocation of data may dip: 3/8 min (`atomic`: netdev_alloc_frag, alloc_page); to 0 where
+    the policy opens the reserve (`memalloc`: netdev_alloc_skb and napi_alloc_skb add __GFP_MEMALLOC once a socket is
+    flagged); or to 0 at all times (`always`: dev_alloc_page; and the ideal card)."""
     data_bytes: int = 2048
     """Two buffers a page, virtio's 1536 B and e1000e's 1.9 KiB alike (physics.md section 12)."""
     ring_slots: int = RING_SLOTS
@@ -39,21 +47,30 @@ class NicModel:
     """Frames up to this size are copied into a small skb and the ring buffer is used again."""
     heads_in_ring: bool = False
     """True: the ring holds whole skbs, head and data allocated at refill; else the head is allocated on reception."""
-    reserve_always: bool = False
-    """Refill may go to 0 whatever the policy (dev_alloc_page: igb, ixgbe; and the ideal card)."""
+    ideal: bool = False
+    """No real card: heads may go to 0 at all times, too, and what came from the reserve is refused only by policies."""
     watchdog_ns: int = 0
     """Period of the forced rx interrupt; 0: nothing rings the bell of an empty ring."""
 
 
 NICS: Registry[NicModel] = Registry("nic")
 for _model in (
-    NicModel(name="virtio-net", refill="worker", refill_batch=33, copybreak_bytes=128),
-    NicModel(name="e1000", refill="atomic", copybreak_bytes=256, watchdog_ns=INTEL_WATCHDOG_NS),
-    NicModel(name="e1000e", refill="reserve", copybreak_bytes=256, heads_in_ring=True, watchdog_ns=INTEL_WATCHDOG_NS),
-    NicModel(name="rtl8139", refill="fixed"),
-    NicModel(name="vmxnet3", refill="swap", heads_in_ring=True),
+    NicModel(name="virtio-net", refill="worker", data="atomic", refill_batch=33, copybreak_bytes=128),
+    NicModel(name="e1000", refill="softirq", data="atomic", copybreak_bytes=256, watchdog_ns=INTEL_WATCHDOG_NS),
     NicModel(
-        name="ideal", refill="reserve", heads_in_ring=True, refill_batch=1, reserve_always=True, watchdog_ns=MS_NS
+        name="e1000e",
+        refill="softirq",
+        data="memalloc",
+        copybreak_bytes=256,
+        heads_in_ring=True,
+        watchdog_ns=INTEL_WATCHDOG_NS,
+    ),
+    NicModel(name="igb", refill="softirq", data="always", watchdog_ns=INTEL_WATCHDOG_NS),
+    NicModel(name="rtl8139", refill="swap", data="memalloc", heads_in_ring=True, ring_slots=RTL8139_RING_SLOTS),
+    NicModel(name="r8169", refill="fixed", data="memalloc"),
+    NicModel(name="vmxnet3", refill="swap", data="memalloc", heads_in_ring=True, ring_slots=VMXNET3_RING_SLOTS),
+    NicModel(
+        name="ideal", refill="softirq", data="always", heads_in_ring=True, refill_batch=1, ideal=True, watchdog_ns=MS_NS
     ),
 ):
     NICS.register(_model.name, _model)

@@ -49,7 +49,11 @@ class Receiver(Card):
         self._capped, self._oracle = capped, policy.oracle
         self._short_floor = self.pool.marks.low_pages
         self._has_short_way = not policy.own_pools
-        self._marked_to_block, self._marked_to_junk = policy.on_demux(policy.memalloc_socket), policy.on_demux(False)
+        # sk_filter_trim_cap refuses marked packets to sockets without the flag even where nobody has it (net/core/filter.c):
+        # this shows on drivers that take from the reserve unasked, and there the paging socket loses its replies as well.
+        refused = self.nic.data == "always" and not self.nic.ideal
+        self._marked_to_block = policy.memalloc_socket if refused else policy.on_demux(policy.memalloc_socket)
+        self._marked_to_junk = policy.on_demux(False) and not refused
         self._marked_icmp = policy.on_icmp()
         self._in_debt_to_block = policy.on_debt(policy.memalloc_socket)
         self._block_always = self._ready and self._marked_to_block and self._has_short_way and not capped
@@ -199,6 +203,12 @@ class Receiver(Card):
         socket.held_bytes += self.true_bytes
         self.network.rx_bytes += self.true_bytes
         self.junk_packets += 1
+
+    def missing(self) -> str:
+        """As of Card; `mark`, when every buffer came from the reserve and so none may carry a reply to its socket."""
+        found = super().missing()
+        all_marked = self.marked_slots and self.marked_slots == len(self.ring) and not self.pool.free > self.floor_pages
+        return "mark" if not found and all_marked and not self._marked_to_block else found
 
     # ---- the ways a packet is lost
 

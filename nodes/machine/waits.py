@@ -146,7 +146,7 @@ def _memory(who: str, missing: str, receiver: Receiver) -> list[Wait]:
     """What the one who fills the ring, or takes a copy or a head, waits for: pages, or room in a pool of its own."""
     marks, free = receiver.pool.marks, receiver.pool.free
     floor = marks.kernel_floor if missing == "queue" else receiver.floor_pages
-    if receiver.nic.reserve_always:
+    if receiver.nic.data == "always" and (receiver.nic.ideal or missing == "buffer"):
         floor = 0
     if missing == "head" and (receiver.fixed_slots or receiver.swaps):
         floor += 1  # the copy's data comes first and takes a page
@@ -204,6 +204,11 @@ _MISSING = {
     "copy": (
         "packet copies", COPY, "the card's driver needs fresh memory before it can pass the reply up",
         "physics.md section 4, drivers that copy or swap",
+    ),
+    "mark": (
+        "unmarked receive buffers", REFILL,
+        "all buffers came from the reserve, and its socket is not flagged: the reply is dropped on arrival",
+        "physics.md section 3, Drop",
     ),
     "head": (
         "packet heads", HEAD, "a buffer is there, but no sk_buff head to go with it",

@@ -30,7 +30,7 @@ def runs() -> Iterator[tuple[str, Scenario]]:
         for allocator in policy.allocators:
             yield f"{name} {allocator}", vary(classic, {"policy": name, "policy.allocator": allocator})
     yield "trouble", vary(classic, TROUBLE)
-    for nic in ("virtio-net", "rtl8139", "vmxnet3"):
+    for nic in ("virtio-net", "r8169", "vmxnet3"):
         yield nic, vary(classic, {"nodes.initiator.nic": nic, "policy": "mainline"})
 
 

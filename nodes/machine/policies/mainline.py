@@ -26,7 +26,7 @@ class MainlinePolicy(Policy):
         return MainlinePolicy(head_reserve=True)
 
     def on_ring_shortage(self, nic: NicModel) -> int:
-        return ALL_RESERVE if nic.refill == "reserve" else NO_RESERVE
+        return ALL_RESERVE if nic.data == "memalloc" else NO_RESERVE
 
     def on_copy_shortage(self) -> int:
         # Copies go into a napi_alloc_skb, whose data takes MEMALLOC once a flagged socket exists, on every card.

@@ -75,7 +75,7 @@ def test_srog_takes_a_page_a_packet() -> None:
 
 
 def test_a_card_with_fixed_ring_memory_copies_whole_packets() -> None:
-    derivation = sum_of("memalloc", nic="rtl8139")
+    derivation = sum_of("memalloc", nic="r8169")
     assert derivation.lines[0].pages == 0 and derivation.lines[3].pages == 32 + 4
 
 

@@ -170,7 +170,7 @@ def test_who_hangs_is_what_the_record_says() -> None:
     want of heads; memalloc of 2006 saves all. Without a policy even the ideal card hangs: it takes the whole reserve, for
     strangers."""
     lines = ["nic         policy    end    pages/s warmup, flood, heal  early drops  cycle"]
-    for nic in ("virtio-net", "e1000", "e1000e", "rtl8139", "vmxnet3", "ideal"):
+    for nic in ("virtio-net", "e1000", "e1000e", "igb", "rtl8139", "r8169", "vmxnet3", "ideal"):
         lines += [outcome(nic, policy) for policy in ("none", "mainline", "memalloc")]
     table = "\n".join(lines) + "\n"
     if os.environ.get("NETRESERVE_UPDATE_GOLDEN"):

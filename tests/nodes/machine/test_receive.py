@@ -136,7 +136,7 @@ def test_the_virtio_worker_switches_reception_off_until_a_page_above_min_is_free
 
 
 def test_mainline_finds_no_head_where_it_would_find_data() -> None:
-    patient = machine("rtl8139", "mainline")
+    patient = machine("r8169", "mainline")
     junk = patient.open_socket(PLENTY)
     drain_to(patient, patient.pool.marks.atomic_floor)
     while patient.receive(junk, JUNK_BYTES, 1, 0) is Verdict.ACCEPT:

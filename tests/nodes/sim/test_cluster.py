@@ -93,7 +93,7 @@ def test_initiators_that_share_a_port_and_a_disk_get_equal_shares() -> None:
         "nodes.initiator.memory": "2 MiB",
         "nodes.initiator.working_set": "3 MiB",
         "nodes.initiator.min_free": "256 KiB",
-        "nodes.initiator.nic": "rtl8139",
+        "nodes.initiator.nic": "r8169",
     })  # fmt: skip
     cluster = cluster_of(scenario)
     cluster.loop.run_until(4 * SECOND_NS)

@@ -104,7 +104,7 @@ def test_recording_changes_nothing() -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_every_card_is_recorded_under_every_policy(policy: str) -> None:
-    config = MachineConfig(memory_pages=16384, nic="rtl8139", storage_nic="e1000e")
+    config = MachineConfig(memory_pages=16384, nic="r8169", storage_nic="e1000e")
     machine = Machine(config, spec_of(policy), 0)
     before = machine.allocator.stats()
     recording = record(machine, Clock())

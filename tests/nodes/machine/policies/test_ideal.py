@@ -18,7 +18,7 @@ from nodes.machine.policies import spec_of
 @settings(max_examples=15, deadline=None)
 @given(flows=st.lists(st.tuples(st.sampled_from(["junk", "read", "none", "icmp"]), st.integers(1, 80)), max_size=20))
 def test_strangers_never_cost_the_reserve_and_block_packets_always_pass(nic: str, flows: list[tuple[str, int]]) -> None:
-    patient = Machine(MachineConfig(memory_pages=600, min_free_pages=100, nic=nic), spec_of("ideal"), 0)
+    patient = Machine(MachineConfig(memory_pages=1200, min_free_pages=100, nic=nic), spec_of("ideal"), 0)
     guard_floors(patient)
     junk = patient.open_socket(1 << 24)
     for now_ns, (what, packets) in enumerate(flows):
