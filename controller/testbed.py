@@ -16,10 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nodes.errors import HarnessError, LackingError, NetreserveError
+from nodes.kernel import kvm
 
 COMPOSE_FILE = Path("compose/compose.yaml")
 PORTS = {"NETRESERVE_BROKER_PORT": 1883, "NETRESERVE_LOCUST_PORT": 8089}
 """Ports published on 127.0.0.1: the setting that moves each, and its default (MQTT's registered port; Locust's own)."""
+GUESTS = "kernel-initiator"
+"""The service of tier kernel, in a profile of its own: who does not ask for it does not build its image."""
+PROFILE = "kernel"
 ENGINE_TIMEOUT_S = 20
 """An engine that does not say its version for so long will not start containers either (own)."""
 TAIL_LINES = 30
@@ -136,7 +140,7 @@ class Testbed:
 
     def containers(self) -> tuple[Container, ...]:
         """The project's containers, running or not."""
-        done = _docker("compose", "ps", "--all", "--format", "json", cwd=self.root)
+        done = _docker("compose", "ps", "--all", "--format", "json", cwd=self.root, env=_environment(guests=True))
         if done.returncode:
             _check_docker()  # the usual reason, in its own words
             raise _failure("ps", done.stderr.splitlines())
@@ -159,12 +163,12 @@ class Testbed:
             present = [c.service for c in self.containers() if c.state == "running"]
             counts = {service: max(n, present.count(service)) for service, n in counts.items()}
         scale = [word for service, n in counts.items() for word in ("--scale", f"{service}={n}")]
-        self._compose("up", "-d", "--wait", *(["--build"] if build else []), *scale)
+        self._compose("up", "-d", "--wait", *(["--build"] if build else []), *scale, guests=counts.get(GUESTS, 0) > 0)
 
     def down(self, *, volumes: bool = False) -> None:
         """Removes containers and networks; with `volumes` also what the testbed stored, credentials included."""
         _check_docker()
-        self._compose("down", "--remove-orphans", *(["-v"] if volumes else []))
+        self._compose("down", "--remove-orphans", *(["-v"] if volumes else []), guests=True)
 
     def _check_ports(self) -> None:
         values = settings(self.root)
@@ -177,7 +181,7 @@ class Testbed:
                     f"port {port} on 127.0.0.1 is taken by another program: stop it, or set {name} to a free port"
                 )
 
-    def _compose(self, verb: str, *words: str) -> None:
+    def _compose(self, verb: str, *words: str, guests: bool) -> None:
         lines: list[str] = []
         with subprocess.Popen(
             ["docker", "compose", verb, *words],
@@ -185,6 +189,7 @@ class Testbed:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            env=_environment(guests=guests, starts=verb == "up"),
         ) as process:
             assert process.stdout is not None
             for line in process.stdout:
@@ -199,9 +204,24 @@ def _check_docker() -> None:
     compose_version()
 
 
-def _docker(*words: str, cwd: Path | None = None, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
+def _environment(*, guests: bool, starts: bool = False) -> dict[str, str]:
+    """What docker compose sees; with `guests` the profile of tier kernel too, and when it `starts` them /dev/kvm, where that
+    is as fast as it should be."""
+    values = dict(os.environ)
+    if guests:
+        profiles = [name for name in values.get("COMPOSE_PROFILES", "").split(",") if name and name != PROFILE]
+        values["COMPOSE_PROFILES"] = ",".join([*profiles, PROFILE])
+    if guests and starts and "NETRESERVE_KVM_DEVICE" not in settings() and kvm.speed() == "hardware":
+        values["NETRESERVE_KVM_DEVICE"] = "/dev/kvm"
+    return values
+
+
+def _docker(
+    *words: str, cwd: Path | None = None, timeout: float | None = None, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = ["docker", *words]
     try:
-        return subprocess.run(["docker", *words], cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False)
+        return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False)
     except FileNotFoundError:
         raise LackingError(
             "the program 'docker' is not installed: install Docker Engine with its compose plugin"

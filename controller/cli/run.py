@@ -20,7 +20,7 @@ from controller.cli.up import bring_up, heard
 from controller.cli.views import view_for
 from controller.scenario import Scenario, load, override_policy
 from controller.scenario.limits import require_in_kernel
-from controller.testbed import Testbed, find_root
+from controller.testbed import GUESTS, Testbed, find_root
 from nodes.errors import UsageError
 
 INTERRUPTED = 130
@@ -40,8 +40,8 @@ def run(
 ) -> None:
     """Run a scenario and judge it.
 
-    In tier sim (the default) it is simulated here and now. In tier container the testbed is started when it is not up,
-    unless NETRESERVE_BROKER names another one.
+    In tier sim (the default) it is simulated here and now. In tiers container and kernel the testbed is started when it is
+    not up, unless NETRESERVE_BROKER names another one.
 
     The exit code is the result's: 0 expectations met, 1 not met, 5 inconclusive, 6 harness fault, 130 interrupted.
 
@@ -84,7 +84,8 @@ def _in_containers(
 
 def _prepare(scenario: Scenario) -> None:
     """Enough healthy containers, or LackingError. What runs already stays, with what it has beyond the need."""
-    counts = {"initiator": scenario.nodes.initiator.count, "target": scenario.nodes.target.count}
+    service = GUESTS if scenario.tier == "kernel" else "initiator"
+    counts = {service: scenario.nodes.initiator.count, "target": scenario.nodes.target.count}
     testbed = Testbed(find_root())
     testbed.check()
     if not testbed.ready(counts):

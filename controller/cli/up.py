@@ -12,11 +12,11 @@ from rich.console import Console
 
 from controller.cli.console import Json, debugging, print_json
 from controller.cli.ps import container_rows, print_containers
-from controller.testbed import Heard, Testbed, find_root
+from controller.testbed import GUESTS, Heard, Testbed, find_root
 from nodes.errors import UsageError
 from nodes.registry import did_you_mean
 
-SCALABLE = ["initiator", "target", "locust-worker"]
+SCALABLE = ["initiator", "target", "locust-worker", GUESTS]
 COUNT_MAX = 64
 """More than any machine this was tried on can carry; a bound against a slip of the finger (own)."""
 
@@ -25,6 +25,9 @@ def up(
     scale: Annotated[
         list[str] | None, typer.Option("--scale", metavar="SERVICE=N", help="How many of a service; may be repeated.")
     ] = None,
+    kernel: Annotated[
+        int, typer.Option("--kernel", metavar="N", help="How many guests with a real kernel (tier kernel).", min=0)
+    ] = 0,
     build: Annotated[bool, typer.Option("--build", help="Build the images anew.")] = False,
     json: Json = False,
 ) -> None:
@@ -33,6 +36,8 @@ def up(
     Example: netreserve up --scale initiator=4
     """
     counts = dict(map(parse_scale, scale or []))
+    if kernel:
+        counts |= [parse_scale(f"{GUESTS}={kernel}")]
     testbed = bring_up(counts, build=build)
     containers = testbed.containers()
     if json:

@@ -155,6 +155,29 @@ def test_both_forms_of_compose_ps_are_read(root: Path, docker: object, form: str
     )
 
 
+def test_guests_are_asked_for_by_their_profile_and_always_taken_down(
+    root: Path, docker: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert callable(docker)
+    docker(
+        "case $2 in version) echo 2.26;; up|down) echo $2 $COMPOSE_PROFILES $NETRESERVE_KVM_DEVICE >> $PWD/asked;; "
+        "*) echo 26.1;; esac"
+    )
+    monkeypatch.setattr(testbed, "port_taken", lambda port: False)
+    monkeypatch.setattr(Testbed, "containers", lambda self: ())
+    monkeypatch.delenv("COMPOSE_PROFILES", raising=False)
+    ours = Testbed(root)
+    ours.up({"initiator": 2})
+    monkeypatch.setattr(testbed.kvm, "speed", lambda: "hardware")
+    ours.up({testbed.GUESTS: 1})
+    monkeypatch.setattr(testbed.kvm, "speed", lambda: "there is no /dev/kvm")
+    monkeypatch.setenv("COMPOSE_PROFILES", "mine")
+    ours.up({testbed.GUESTS: 1})
+    ours.down()
+    asked = [line.split() for line in (root / "asked").read_text().splitlines() if line.startswith(("up", "down"))]
+    assert asked == [["up"], ["up", "kernel", "/dev/kvm"], ["up", "mine,kernel"], ["down", "mine,kernel"]]
+
+
 @pytest.mark.docker
 def test_a_real_project_comes_up_once_and_goes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     port = _free()
