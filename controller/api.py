@@ -13,6 +13,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from controller.record import Result
+from controller.rescue import REMEDIES, WAIT_NS, Remedy
 from nodes.config import PolicySpec, Shape
 from nodes.messages import Reported, Status
 from traffic.profiles import Flood
@@ -63,11 +64,20 @@ class StopFlood(Struct, frozen=True, kw_only=True, tag=True):
     """Stop whatever Locust is doing."""
 
 
+class StartRescue(Struct, frozen=True, kw_only=True, tag=True):
+    """Try `remedies`, one after the other, on `node` (empty: on every initiator) if it stands still now, and wait `wait_ns`
+    for each. An ad-hoc run that goes on ends; the rescue is a run of its own. Answered as StartRun."""
+
+    remedies: tuple[Remedy, ...] = REMEDIES
+    node: str = ""
+    wait_ns: int = WAIT_NS
+
+
 class Show(Struct, frozen=True, kw_only=True, tag=True):
     """Ask for the State."""
 
 
-Command = StartRun | StopRun | SetPolicy | SetShape | StartFlood | StopFlood | Show
+Command = StartRun | StopRun | SetPolicy | SetShape | StartFlood | StopFlood | StartRescue | Show
 
 
 class Request(Struct, frozen=True, kw_only=True):

@@ -66,9 +66,12 @@ def conclude(
 
 def _exit_code(result: Result, events: Sequence[Event]) -> int:
     """A rescue by hand judges nothing: what is asked of it is that everybody comes back."""
-    if any(event.kind == "harness" and event.detail.get("void") == INTERRUPTED for event in events):
+    voids = [event.detail for event in events if event.kind == "harness" and event.detail.get("void")]
+    if any(detail["void"] == INTERRUPTED for detail in voids):
         return EXIT_INTERRUPTED
     if by_hand(result):
+        if any(detail.get("harness") for detail in voids):
+            return expect.EXIT_HARNESS
         return expect.EXIT_MET if all_revived(result.nodes) else expect.EXIT_NOT_MET
     return expect.exit_code(result)
 

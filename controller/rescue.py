@@ -39,8 +39,7 @@ class SwitchTo(Struct, frozen=True, kw_only=True, tag="policy"):
     policy: PolicySpec
 
     def __str__(self) -> str:
-        extra = " with head_reserve" if self.policy.head_reserve else ""
-        return f"policy {self.policy.name}{extra}"
+        return f"policy {self.policy.name}{'+head_reserve' if self.policy.head_reserve else ''}"
 
     def applied(self, spec: InitiatorSpec) -> InitiatorSpec:
         """What an initiator is to be now."""

@@ -8,7 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import NamedTuple
 
-from controller.api import Progress, RunStarted, StartRun, StopRun
+from controller.api import Progress, RunStarted, StartRescue, StartRun, StopRun
 from controller.bus.client import Client
 from controller.cli.session import accepted
 from controller.cli.views import View
@@ -25,7 +25,7 @@ class Ended(NamedTuple):
     interrupted: bool
 
 
-async def follow(client: Client, command: StartRun, view: View) -> Ended:
+async def follow(client: Client, command: StartRun | StartRescue, view: View) -> Ended:
     """Starts a run and stays until its result. SIGINT or SIGTERM once ends the run early and waits for its record; a
     second one raises KeyboardInterrupt. Raises what the controller refuses with."""
     heard: asyncio.Queue[Progress | Exception] = asyncio.Queue()

@@ -21,12 +21,14 @@ from controller.api import (
     SetShape,
     Show,
     StartFlood,
+    StartRescue,
     StartRun,
     State,
     StopFlood,
     StopRun,
 )
 from controller.bus.mqtt import Bus
+from controller.rescue import SwitchTo
 from controller.service.conductor import Conductor
 from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Change, Node, replaced
@@ -34,7 +36,7 @@ from controller.service.parts import Parts
 from controller.service.standing import Standing
 from nodes.config import InitiatorSpec, Shape, Sink, Spec
 from nodes.errors import InconclusiveError, LackingError, NetreserveError, UsageError
-from nodes.machine.policies import POLICIES
+from nodes.machine.policies import POLICIES, policy_of
 from nodes.messages import ROOT
 from nodes.registry import did_you_mean
 from nodes.units import SECOND_NS, format_bytes
@@ -81,6 +83,8 @@ class Commands:
                 await self._set_shape(command)
             case StartFlood():
                 await self._start_flood(command)
+            case StartRescue():
+                return await self._rescue(command)
             case StopFlood():
                 await self._conductor.by_hand()
                 await self._watch.stop()
@@ -136,6 +140,14 @@ class Commands:
         addresses = tuple(node.address for node in nodes)
         await self._watch.start(command.flood, addresses, math.ceil(command.duration_ns / SECOND_NS), min(ports))
         await self._watch.confirmed()
+
+    async def _rescue(self, command: StartRescue) -> RunStarted:
+        if not 0 < command.wait_ns <= DURATION_NS_MAX:
+            raise UsageError(f"wait is {command.wait_ns} ns: more than 0 and at most 1 hour are possible")
+        for remedy in command.remedies:
+            if isinstance(remedy, SwitchTo):
+                policy_of(remedy.policy)
+        return await self._conductor.rescue(self._named(command.node, "initiator"), command.remedies, command.wait_ns)
 
     async def _change(self, nodes: list[Node], change: Change) -> None:
         """A live change; one that is not in force voids the present run."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from controller.api import PROGRESS, RunStarted, StartRun
 from controller.bus.mqtt import Bus
 from controller.record import Result
+from controller.rescue import RESCUE, Remedy
 from controller.scenario import override_policy, parse
 from controller.service.activity import Activity
 from controller.service.adhoc import TICK_S, AdHoc, open_adhoc
 from controller.service.floodwatch import FloodWatch
+from controller.service.nodes import Node
 from controller.service.parts import Parts
+from controller.service.rescuerun import open_rescue, patients_of
 from controller.service.runner import open_run
 from nodes.errors import NetreserveError, UsageError
 
@@ -50,11 +53,16 @@ class Conductor:
         """Whether a person may change something now. Raises UsageError while a scenario's run goes on: its record would
         say what it never was."""
         async with self._beginning:  # what is about to begin counts
-            row = self.current.recording.row if self.current else None
-        if row is not None and row.kind != "adhoc":
+            self._refuse_by_hand()
+
+    def _refuse_by_hand(self) -> None:
+        row = self.current.recording.row if self.current else None
+        if row is not None and (row.kind != "adhoc" or row.scenario == RESCUE):
+            what = "rescue" if row.kind == "adhoc" else "scenario"
+            verb = "rescue" if row.kind == "adhoc" else "run"
             raise UsageError(
-                f"scenario run {row.run} is going on: it would be recorded under settings it did not have;"
-                " wait, or end it with Ctrl-C in its `netreserve run`"
+                f"{what} run {row.run} is going on: it would be recorded under settings it did not have;"
+                f" wait, or end it with Ctrl-C in its `netreserve {verb}`"
             )
 
     async def adhoc(self) -> AdHoc | None:
@@ -65,6 +73,25 @@ class Conductor:
             run = await open_adhoc(self._parts, self._watch)
             self._carry_out(run, run.run)
             return run
+
+    async def rescue(self, nodes: Sequence[Node], remedies: Sequence[Remedy], wait_ns: int) -> RunStarted:
+        """Begins a rescue of those of `nodes` that stand still; an ad-hoc run ends for it, as far as it got. Raises
+        UsageError while another run goes on, LackingError when nobody stands still."""
+        async with self._beginning:
+            self._refuse_by_hand()
+            patients_of(nodes)
+            await self._end_adhoc()
+            run = await open_rescue(self._parts, self._watch, nodes, remedies, wait_ns)
+            self._carry_out(run, run.run)
+        return RunStarted(run=run.recording.run, folder=run.recording.row.folder, expected_ns=run.expected_ns)
+
+    async def _end_adhoc(self) -> None:
+        if self.current is None:
+            return
+        self.current.notes.append("it ended early, for a rescue")
+        if not self.current.ended.done():
+            self.current.ended.set_result(None)
+        await self.finished()
 
     def stop(self) -> None:
         """Ends the present run. Raises UsageError when there is none."""

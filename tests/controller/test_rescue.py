@@ -50,7 +50,7 @@ def test_remedies_are_named_for_a_person() -> None:
         "flood stopped",
     ]
     headed = SwitchTo(policy=PolicySpec(name="memalloc", head_reserve=True))
-    assert str(headed) == "policy memalloc with head_reserve"
+    assert str(headed) == "policy memalloc+head_reserve"
 
 
 def test_only_a_live_machine_without_progress_stands_still() -> None:

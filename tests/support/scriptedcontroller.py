@@ -31,6 +31,7 @@ from controller.api import (
     SetPolicy,
     SetShape,
     StartFlood,
+    StartRescue,
     StartRun,
     State,
     StopFlood,
@@ -141,7 +142,7 @@ class ScriptedController:
         if self.refusal is not None:
             return self.refusal
         match command:
-            case StartRun():
+            case StartRun() | StartRescue():
                 expected_ns = self.script[-1].expected_ns
                 return RunStarted(run=RUN, folder=f"tiny/{RUN}", expected_ns=expected_ns)
             case StopRun() if not self.deaf:

@@ -44,6 +44,10 @@ class ScriptedNode:
         return self.desired[-1].run if self.desired else ""
 
     @property
+    def progress_age_ns(self) -> int:
+        return time.monotonic_ns() - self._progress_ns
+
+    @property
     def policy(self) -> str:
         spec = self.desired[-1].spec if self.desired else None
         return spec.policy.name if isinstance(spec, InitiatorSpec) else ""
@@ -129,7 +133,7 @@ class ScriptedNode:
             swap_in_pages=self.progress_pages,
             verified_pages=1 + self.progress_pages,
             progress_pages=self.progress_pages,
-            progress_age_ns=time.monotonic_ns() - self._progress_ns,
+            progress_age_ns=self.progress_age_ns,
             tier=self.tier or "container",
             rx_packets=self.progress_pages + self.junk_packets,
             in_flight=16,
