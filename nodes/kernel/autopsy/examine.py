@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from nodes.kernel.autopsy import reception, tasks
 from nodes.kernel.autopsy.meminfo import zones
-from nodes.kernel.autopsy.printk import Message, messages
+from nodes.kernel.autopsy.printk import Message, messages, newest_us
 from nodes.kernel.autopsy.reception import Facts, Short, shortage
 from nodes.kernel.autopsy.stacks import lacking_caches, stacks
 from nodes.kernel.protocol import Telemetry
@@ -29,6 +29,8 @@ _UNSEEN = {
     KSWAPD: "what kswapd waits for: it is not among the blocked tasks (sysrq w), or its stack has no known shape",
     TRANSMIT: "who sends on the block socket, and what it waits for (sysrq t shows it)",
 }
+SEEN = "(seen: "
+"""Begins the evidence of a sentence."""
 _NOBODY = "a blocked task that waits for memory or storage"
 
 
@@ -59,7 +61,7 @@ def examine(lines: Sequence[str], figures: Telemetry | None = None, before: Tele
     seen = stacks(log)
     blocked = tasks.blocked(seen)
     failures = tuple(stack for stack in seen if stack.kind == "failure")
-    facts = Facts(zones(log), failures, frozenset(lacking_caches(log)), figures, before)
+    facts = Facts(zones(log), failures, lacking_caches(log), newest_us(log), figures, before)
     edges = _edges(blocked, [*tasks.edges(blocked), *tasks.receiver(blocked, seen)], facts)
     closed = _cycle(edges)
     ending, ends = _ending(log)
@@ -111,7 +113,7 @@ def _cycle(edges: tuple[Wait, ...]) -> tuple[Wait, ...]:
 def _sentence(edge: Wait) -> str:
     counts = f" ({edge.have} of {edge.need} there)" if edge.resource == "free pages" else ""
     need = f"{edge.waiter} waits for {edge.resource}{counts}, which {edge.who_frees} must provide"
-    return f"{need}: {edge.why} [{edge.source}]"
+    return _seen(f"{need}: {edge.why}", edge.source)
 
 
 def _missing(edges: tuple[Wait, ...]) -> Iterator[str]:
@@ -126,24 +128,32 @@ def _missing(edges: tuple[Wait, ...]) -> Iterator[str]:
 
 
 def _ending(log: Sequence[Message]) -> tuple[Ending, list[str]]:
-    panics = [found[0] for message in log if (found := _PANIC.search(message.text))]
-    kills = [found[0] for message in log if (found := _OOM.search(message.text))]
-    said = [f"the OOM killer killed [{kill}]" for kill in kills[-1:]] + [
-        f"the kernel panicked [{panic}]" for panic in panics[:1]
-    ]
+    kills, panics = _matches(_OOM, log), _matches(_PANIC, log)
+    said = [_seen("the OOM killer killed", line) for line in kills[-1:]]
+    said += [_seen("the kernel panicked", line) for line in panics[:1]]
     return "panic" if panics else "oom" if kills else "", said
 
 
 def _remarks(log: Sequence[Message], facts: Facts) -> Iterator[str]:
     """What is no edge, and helps to understand one."""
-    if stuck := [found[0] for message in log if (found := _STUCK.search(message.text))]:
-        yield f"the block device has requests that were never answered [{stuck[-1]}]"
+    if stuck := _matches(_STUCK, log):
+        yield _seen("the block device has requests that were never answered", stuck[-1])
     now = facts.now
     if now is None:
         return
     if now.in_flight > 0:
-        yield f"{now.in_flight} requests of the block device are not answered [telemetry, in_flight]"
+        yield _seen(f"{now.in_flight} requests of the block device are not answered", "telemetry, in_flight")
     if (held := now.udp_pages + now.tcp_pages) > 0:
-        yield f"packets in sockets hold {held} pages, {held * PAGE_BYTES >> 10} KiB [telemetry, udp_pages and tcp_pages]"
+        text = f"packets in sockets hold {held} pages, {held * PAGE_BYTES >> 10} KiB"
+        yield _seen(text, "telemetry, udp_pages and tcp_pages")
     if now.memalloc == 0 and (refused := facts.grown("block_drop")):
-        yield f"{refused} packets of the block connection were refused, as its socket is not flagged [telemetry, block_drop]"
+        text = f"{refused} packets of the block connection were refused, as its socket is not flagged"
+        yield _seen(text, "telemetry, block_drop")
+
+
+def _matches(pattern: re.Pattern[str], log: Sequence[Message]) -> list[str]:
+    return [found[0] for message in log if (found := pattern.search(message.text))]
+
+
+def _seen(text: str, evidence: str) -> str:
+    return f"{text} {SEEN}{evidence})"

@@ -6,13 +6,16 @@ from collections.abc import Iterable
 
 from nodes.kernel.protocol import Telemetry, parse_telemetry
 
+_MARK = "T t="
+"""A run folder has the time before it."""
+
 
 def at_stall(lines: Iterable[str]) -> tuple[Telemetry | None, Telemetry | None]:
     """The newest figures, and the oldest that show no less progress than these (None when they are alone). Lines that are
     torn, or no telemetry, are left out."""
     newest = stopped = None
     for line in lines:
-        if (one := parse_telemetry(line.strip())) is None:
+        if (one := parse_telemetry(line[max(0, line.find(_MARK)) :])) is None:
             continue
         if newest is None or _progress(one) != _progress(newest):
             stopped = one

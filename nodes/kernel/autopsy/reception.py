@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from nodes.kernel.autopsy.meminfo import Zone
-from nodes.kernel.autopsy.shapes import has, top
-from nodes.kernel.autopsy.stacks import Stack
+from nodes.kernel.autopsy.shapes import has
+from nodes.kernel.autopsy.stacks import Stack, same
 from nodes.kernel.protocol import Telemetry
 from nodes.machine.events import Wait
 from nodes.machine.waits import COPY, HEAD, KSWAPD, REFILL, REPLY, TRANSMIT
@@ -22,9 +22,34 @@ SILENT_MS = 5000
 """So long without any packet is taken for a ring that nothing fills: drivers' watchdogs ring after 2 s (physics.md
 section 4)."""
 _HEADS = ("napi_skb_cache_get", "__build_skb", "build_skb", "napi_build_skb", "slab_build_skb", "build_skb_around")
+_HEADS_OR_DATA = ("__alloc_skb", "alloc_skb")
+_CACHES = ("kmem_cache_alloc", "kmem_cache_alloc_node", "kmem_cache_alloc_bulk")
+_DATA = ("kmalloc_reserve", "__kmalloc_reserve")
 _COPIES = ("napi_alloc_skb", "__napi_alloc_skb")
 _POLLS = ("__napi_poll", "net_rx_action", "napi_poll", "process_backlog")
+RECENT_US = 125_000_000
+"""A reply that does not get in is sent again at least every 120 s (TCP_RTO_MAX, include/net/tcp.h), and fails again: older
+failures may be over."""
 _HEAD_CACHE = "skbuff_head_cache"
+_ALLOCATORS = tuple(
+    map(
+        same,
+        (
+            "dump_stack",
+            "warn_alloc",
+            "alloc_pages",
+            "alloc_frozen_pages",
+            "allocate_slab",
+            "new_slab",
+            "slab_alloc",
+            "kmem_cache_alloc",
+            "kmalloc",
+            "page_frag_alloc",
+            "page_frag_cache_refill",
+        ),
+    )
+)
+"""How functions of the page and slab allocators begin, without underscores."""
 _WHAT = {
     HEAD: (
         "packet heads",
@@ -49,7 +74,10 @@ class Facts(Struct, frozen=True):
 
     zones: tuple[Zone, ...] = ()
     failures: tuple[Stack, ...] = ()
-    caches: frozenset[str] = frozenset()
+    caches: dict[str, int | None] = {}
+    """Slab caches that could not grow, and when."""
+    newest_us: int | None = None
+    """Of the log's lines."""
     now: Telemetry | None = None
     before: Telemetry | None = None
     """An older line: when progress stopped. Without it counters are taken since boot."""
@@ -121,16 +149,18 @@ def _failing(facts: Facts) -> Iterator[tuple[str, str]]:
     filler = COPY if 2 * lost >= data else REFILL
     if not heads and not data and silent and (pages := facts.grown("fail_page")):
         yield REFILL, f"{pages} failed page allocations {since}, and {silent}"
-    told = sorted(((count, who) for who, count in ((HEAD, heads), (filler, data)) if count), key=_ring_first)
+    told = sorted(((count, who) for who, count in ((HEAD, heads), (filler, data)) if count), key=_weight, reverse=True)
     for count, who in told:
         yield who, f"{count} failures {since}" + (f", and {silent}" if silent else "")
     if not told:
         yield from _logged(facts)
 
 
-def _ring_first(one: tuple[int, str]) -> tuple[bool, int]:
+def _weight(one: tuple[int, str]) -> int:
+    """By which the first cause is chosen. A packet that lacks a head has landed, so a buffer was there: heads count double
+    (own)."""
     count, who = one
-    return who != REFILL, -count
+    return 2 * count if who == HEAD else count
 
 
 def _silent(facts: Facts) -> str:
@@ -143,19 +173,34 @@ def _silent(facts: Facts) -> str:
 
 
 def _logged(facts: Facts) -> Iterator[tuple[str, str]]:
-    """Failures on reception that the log itself shows, the last of each kind."""
-    found: dict[str, str] = {}
-    if _HEAD_CACHE in facts.caches:
-        found[HEAD] = f"SLUB could not extend {_HEAD_CACHE}"
+    """Failures on reception that the log itself shows, the last of each kind; the newest kind first."""
+    found: dict[str, tuple[int, str]] = {}
+    if _HEAD_CACHE in facts.caches and _recent(at_us := facts.caches[_HEAD_CACHE], facts):
+        found[HEAD] = (at_us or 0, f"SLUB could not extend {_HEAD_CACHE}")
     for stack in facts.failures:
-        if not (poll := has(stack, *_POLLS)):
-            continue
-        who = HEAD if has(stack, *_HEADS) else COPY if has(stack, *_COPIES) else REFILL
-        found[who] = f"page allocation failure ({stack.mode}) at {top(_below_allocator(stack), 2)} <- {poll}"
-    yield from found.items()
+        if (where := _in_driver(stack)) and _recent(stack.at_us, facts):
+            who = HEAD if _lacks_head(stack) else COPY if has(stack, *_COPIES) else REFILL
+            found[who] = (stack.at_us or 0, f"page allocation failure ({stack.mode}) at {where}")
+    for who, (_, shown) in sorted(found.items(), key=lambda one: -one[1][0]):
+        yield who, shown
 
 
-def _below_allocator(stack: Stack) -> Stack:
-    """The stack from the first frame that belongs to the network on."""
-    start = next((i for i, frame in enumerate(stack.frames) if "[" in frame or "skb" in frame or "frag" in frame), 0)
-    return Stack(stack.kind, stack.name, frames=stack.frames[start:])
+def _recent(at_us: int | None, facts: Facts) -> bool:
+    return at_us is None or facts.newest_us is None or facts.newest_us - at_us <= RECENT_US
+
+
+def _lacks_head(stack: Stack) -> bool:
+    if has(stack, *_HEADS):
+        return True
+    return bool(has(stack, *_HEADS_OR_DATA) and has(stack, *_CACHES)) and not has(stack, *_DATA)
+
+
+def _in_driver(stack: Stack) -> str:
+    """The frames from the page allocator down to the network's poll; empty when there are none: then somebody else
+    allocates, or a probe hides who."""
+    poll = has(stack, *_POLLS)
+    if not poll:
+        return ""
+    above = stack.frames[: stack.frames.index(poll)]
+    below = [frame for frame in above if not same(frame).lstrip("_").startswith(_ALLOCATORS)]
+    return f"{' <- '.join(below[:3])} <- {poll}" if below else ""

@@ -52,6 +52,8 @@ class Stack(Struct, frozen=True):
     order: int = 0
     mode: str = ""
     """Of a failed allocation: 2^order pages, and the GFP flags."""
+    at_us: int | None = None
+    """When its first line was written, since boot."""
     frames: tuple[str, ...] = ()
     """Functions without offsets, with ` [module]` where they are a module's."""
 
@@ -71,8 +73,8 @@ class Stack(Struct, frozen=True):
 class _Open:
     """A stack whose lines still come."""
 
-    def __init__(self, kind: Kind, head: re.Match[str]) -> None:
-        self.kind, self.head = kind, head.groupdict()
+    def __init__(self, kind: Kind, head: re.Match[str], at_us: int | None) -> None:
+        self.kind, self.head, self.at_us = kind, head.groupdict(), at_us
         self.frames: list[str] = []
         self.work = ""
         self.closed = False
@@ -81,7 +83,7 @@ class _Open:
         head = self.head
         return Stack(
             self.kind, head["name"].strip(), int(head.get("pid") or 0), head.get("state") or "", self.work,
-            int(head.get("order") or 0), head.get("mode") or "", tuple(self.frames),
+            int(head.get("order") or 0), head.get("mode") or "", self.at_us, tuple(self.frames),
         )  # fmt: skip
 
 
@@ -101,19 +103,19 @@ def stacks(log: Iterable[Message]) -> list[Stack]:
         if _BLOCKED in message.text:
             found = [one for one in found if one.kind == "failure"]
         if head := _TASK.match(message.text) or _OLD_TASK.match(message.text):
-            nested[:] = [_Open("task", head)]
+            nested[:] = [_Open("task", head, message.at_us)]
             found.append(nested[-1])
         elif head := _FAILURE.match(message.text):
-            nested.append(_Open("failure", head))
+            nested.append(_Open("failure", head, message.at_us))
             found.append(nested[-1])
         elif nested:
             _take(message.text, nested)
     return _newest(one.stack() for one in found)
 
 
-def lacking_caches(log: Iterable[Message]) -> set[str]:
-    """Names of slab caches that could not grow (`SLUB: Unable to allocate memory`)."""
-    return {found["cache"] for message in log if (found := _SLUB.match(message.text))}
+def lacking_caches(log: Iterable[Message]) -> dict[str, int | None]:
+    """Slab caches that could not grow (`SLUB: Unable to allocate memory`), and when they last could not (us since boot)."""
+    return {found["cache"]: message.at_us for message in log if (found := _SLUB.match(message.text))}
 
 
 def _take(text: str, nested: list[_Open]) -> None:

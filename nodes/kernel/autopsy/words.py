@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodes.kernel.autopsy.examine import Autopsy
+from nodes.kernel.autopsy.examine import SEEN, Autopsy
 
 _ENDINGS = {"oom": "ended by the OOM killer", "panic": "ended by a panic"}
 
@@ -24,7 +24,7 @@ def told(autopsy: Autopsy) -> Iterator[str]:
         if sentences:
             yield f"{title}:"
         for sentence in sentences:
-            text, bracket, evidence = sentence.partition(" [")
-            yield f"  {text}"
-            if bracket:
-                yield f"      [{evidence}"
+            text, mark, evidence = sentence.partition(SEEN)
+            yield f"  {text.rstrip()}"
+            if mark:
+                yield f"      {mark}{evidence}"

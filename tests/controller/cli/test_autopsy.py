@@ -24,7 +24,7 @@ def test_a_named_cycle_is_told_with_its_frames(capsys: pytest.CaptureFixture[str
     assert code == 0
     assert out.splitlines()[0] == "deadlock: kswapd -> storage reply -> refill worker -> kswapd"
     assert "kswapd waits for writes answered, which storage reply must provide: kswapd0: all spare bios" in out
-    assert "[mempool_alloc_noprof <- bio_alloc_bioset <- __swap_writepage; physics.md section 1 step 3]" in out
+    assert "(seen: mempool_alloc_noprof <- bio_alloc_bioset <- __swap_writepage; physics.md section 1 step 3)" in out
 
 
 def test_telemetry_tells_what_the_log_cannot(capsys: pytest.CaptureFixture[str]) -> None:

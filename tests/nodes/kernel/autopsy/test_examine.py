@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import cache
 from pathlib import Path
 
@@ -48,9 +49,12 @@ def nodes(found: Autopsy) -> list[str]:
     [
         ("heads-rtl8139-6.12", HEAD, "packet heads"),
         ("copies-rtl8139-off-6.12", COPY, "packet copies"),
+        ("copies-pcnet-off-6.12", COPY, "packet copies"),
         ("copies-vmxnet3-off-6.12", COPY, "packet copies"),
         ("ring-e1000e-off-6.12", REFILL, "receive buffers"),
-        ("ring-e1000-off-6.12", REFILL, "receive buffers"),
+        ("ring-e1000e-off-6.1", REFILL, "receive buffers"),
+        ("heads-e1000-off-6.12", HEAD, "packet heads"),
+        ("heads-e1000-6.1", HEAD, "packet heads"),
         ("refill-worker-virtio-6.1", WORKER, "rx queue enabled"),
         ("refill-worker-virtio-6.12", WORKER, "rx queue enabled"),
     ],
@@ -72,6 +76,32 @@ def test_a_relay_is_named_when_the_block_device_is_seen_to_read_from_it() -> Non
     assert not found.cycle and "relay" in found.missing[0]
 
 
+@pytest.mark.parametrize(("name", "ending"), [("oom-6.12", "oom"), ("oom-panic-6.12", "panic")])
+def test_an_ending_that_is_no_wait_is_told(name: str, ending: str) -> None:
+    found = autopsy(name)
+    assert found.ending == ending and not found.cycle and not found.missing
+    assert "Out of memory" in found.found[0]
+
+
+def test_a_hang_that_somebody_ended_by_a_panic_keeps_its_cycle() -> None:
+    found = autopsy("panic-in-hang-rtl8139-off-6.1")
+    assert found.ending == "panic" and nodes(found) == [KSWAPD, REPLY, COPY]
+    assert found.found[0] == "the kernel panicked (seen: Kernel panic - not syncing: sysrq triggered crash)"
+
+
+def test_a_failure_that_is_long_over_is_no_edge() -> None:
+    lines = console("ring-e1000e-off-6.12")
+    dumped = next(i for i, line in enumerate(lines) if "Show Blocked" in line)
+    failed = next(i for i in range(dumped) if "page allocation failure" in lines[i])
+    before, after = lines[failed:dumped], [line for line in lines[dumped:] if "page allocation failure" not in line]
+
+    def later(seconds: int) -> list[str]:
+        return [re.sub(r"^\[ *(\d+)\.", lambda stamp: f"[{int(stamp[1]) + seconds:5}.", line) for line in after]
+
+    assert nodes(examine([*before, *later(60)])) == [KSWAPD, REPLY, REFILL]
+    assert not examine([*before, *later(600)]).cycle
+
+
 @pytest.mark.parametrize("name", ["healthy-rtl8139-6.12", "slow-target-6.12"])
 def test_waiting_is_no_deadlock(name: str) -> None:
     found = autopsy(name)
@@ -89,7 +119,7 @@ def test_without_telemetry_the_log_must_show_the_failed_allocation() -> None:
     assert not examine(console("heads-rtl8139-6.12")).cycle
     found = examine(console("ring-e1000e-off-6.12"))
     assert nodes(found) == [KSWAPD, REPLY, REFILL]
-    assert "page allocation failure (GFP_ATOMIC) at __page_frag_alloc_align" in found.cycle[1].why
+    assert "page allocation failure (GFP_ATOMIC) at e1000_clean_rx_irq [e1000e]" in found.cycle[1].why
 
 
 def test_failures_are_no_edge_while_memory_is_not_short() -> None:

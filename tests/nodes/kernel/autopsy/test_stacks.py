@@ -34,7 +34,7 @@ def of(lines: list[str]) -> list[Stack]:
 
 
 def test_a_task_has_its_sure_frames() -> None:
-    assert of(KSWAPD) == [Stack("task", "kswapd0", 43, "D", frames=FRAMES)]
+    assert of(KSWAPD) == [Stack("task", "kswapd0", 43, "D", at_us=26_939_754, frames=FRAMES)]
 
 
 def test_a_failure_has_the_frames_of_the_interrupt_only() -> None:
@@ -87,4 +87,4 @@ def test_a_cache_that_cannot_grow_is_seen() -> None:
     lines = [
         "[ 1.000000]   cache: skbuff_head_cache, object size: 232, buffer size: 256, default order: 0, min order: 0"
     ]
-    assert lacking_caches(messages(lines)) == {"skbuff_head_cache"}
+    assert lacking_caches(messages(lines)) == {"skbuff_head_cache": 1_000_000}
