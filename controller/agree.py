@@ -10,12 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from controller.record import NodeVerdict, Result, VerdictName
+from controller.endings import Ending, drops_text, ending, figures_text
+from controller.matched import Measured, measured
+from controller.record import Result, VerdictName
 from controller.scenario import Scenario
 from controller.scenario.vary import vary
 from controller.simulate import judged, simulate
-from nodes.units import SECOND_NS, format_ns
+from nodes.messages import Sample
 
+KERNEL = "kernel"
 KINDS: dict[VerdictName, str] = {
     "healthy": "survives",
     "slow": "survives",
@@ -28,7 +31,7 @@ KINDS: dict[VerdictName, str] = {
 """What a verdict comes down to."""
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class Row(Ending, frozen=True, kw_only=True):
     """What one tier said. `error`: why it could not run it (one line); there is no verdict then."""
 
     scenario: str
@@ -38,14 +41,15 @@ class Row(Struct, frozen=True, kw_only=True):
     tier: str
     verdict: VerdictName | None = None
     sentence: str = ""
-    flood_ratio: float = 0.0
-    """Progress in the flood as a share of warmup's."""
-    hang_s: float | None = None
-    """From the flood's start to the last progress of a machine that did not come back."""
-    recovery_s: float | None = None
     cycle: tuple[str, ...] = ()
     """Who waits, in order."""
     error: str = ""
+    measured: Measured | None = None
+    """Of a kernel's run: what the other tiers are matched to."""
+    matched: str = ""
+    """The kernel's run that this one was matched to; empty: the scenario ran as it stands."""
+    changes: tuple[str, ...] = ()
+    """How the matched scenario differs from the scenario."""
 
 
 class Pair(Struct, frozen=True, kw_only=True):
@@ -75,31 +79,19 @@ def _kinds(rows: Iterable[Row]) -> set[str]:
     return {KINDS[row.verdict] for row in rows if row.verdict}
 
 
-def row_of(result: Result, *, policy: str, digest: str) -> Row:
+def row_of(result: Result, samples: Sequence[Sample] = (), *, policy: str, digest: str) -> Row:
     """The row of a finished run: of its worst initiator."""
-    node = next((node for node in result.nodes if node.verdict == result.verdict), None)
-    common = Row(
+    found = ending(result, samples)
+    return Row(
+        **structs.asdict(found),
         scenario=result.scenario,
         digest=digest,
         policy=policy,
         tier=result.tier,
         verdict=result.verdict,
         sentence=result.sentence,
-    )
-    return common if node is None else _with_figures(common, node, result)
-
-
-def _with_figures(row: Row, node: NodeVerdict, result: Result) -> Row:
-    flood = next((phase for phase in result.phases if phase.name == "flood"), None)
-    hang_s = None
-    if node.stalled_since_ns is not None and flood is not None:
-        hang_s = (node.stalled_since_ns - flood.start_ns) / SECOND_NS
-    return structs.replace(
-        row,
-        flood_ratio=node.flood_pages_per_s / node.warmup_pages_per_s if node.warmup_pages_per_s else 0.0,
-        hang_s=hang_s,
-        recovery_s=None if node.recovery_ns is None else node.recovery_ns / SECOND_NS,
-        cycle=tuple(edge.waiter for edge in node.cycle),
+        cycle=tuple(edge.waiter for edge in found.edges),
+        measured=measured(result, samples) if result.tier == KERNEL else None,
     )
 
 
@@ -118,28 +110,32 @@ BURSTS = ("20 ms", "50 ms")
 
 def explained(pair: Pair, scenario: Scenario) -> str:
     """Why the simulator differs from the others in `pair`, where bursts explain it: with the packets of so much time at
-    once it says the same. Empty when they do not."""
+    once it says the same. `scenario` is what the simulator ran. Empty when they do not."""
     others = _kinds(row for row in pair.rows if row.tier != "sim")
     if len(others) != 1 or not scenario.floods:
         return ""
     for burst in BURSTS:
         changes = {f"floods.{index}.burst": burst for index in range(len(scenario.floods))}
-        verdict = judged(simulate(vary(scenario, {"policy": pair.policy, **changes}), brief=True)).verdict
+        verdict = judged(simulate(vary(scenario, {"tier": "sim", **changes}), brief=True)).verdict
         if KINDS[verdict] in others:
             return f"bursts would explain it: sim too is {verdict} when the junk of {burst} comes at once"
     return ""
+
+
+def matched_lines(found: Iterable[Pair]) -> Iterator[str]:
+    """How each pair's modelled twins differ from what the kernel ran, a line a pair; none for pairs without a kernel."""
+    for pair in found:
+        row = next((row for row in pair.rows if row.matched), None)
+        if row is not None:
+            yield f"{pair.scenario} under {pair.policy}: {'; '.join(row.changes)}"
 
 
 def cells(row: Row) -> tuple[str, str]:
     """Verdict and figures of a row, in words."""
     if row.error:
         return "cannot", row.error
-    figures = [f"{100 * row.flood_ratio:.0f} % of its rate"] if row.flood_ratio else []
-    if row.hang_s is not None:
-        figures.append(f"stands since {row.hang_s:.1f} s")
-    if row.recovery_s is not None:
-        figures.append(f"back after {format_ns(round(row.recovery_s * SECOND_NS))}")
-    return row.verdict or "", ", ".join(figures)
+    lost = drops_text(row.drops)
+    return row.verdict or "", ", ".join(filter(None, [figures_text(row), f"lost: {lost}" if lost else ""]))
 
 
 def markdown(found: Sequence[Pair], tiers: Sequence[str], why: Mapping[tuple[str, str], str]) -> Iterator[str]:
@@ -150,3 +146,6 @@ def markdown(found: Sequence[Pair], tiers: Sequence[str], why: Mapping[tuple[str
         by_tier = {row.tier: row for row in pair.rows}
         said = [": ".join(filter(None, cells(by_tier[tier]))) if tier in by_tier else "not run" for tier in tiers]
         yield f"| {pair.scenario} | {pair.policy} | {' | '.join(said)} | {pair.agreement_because(why)} |"
+    for number, line in enumerate(matched_lines(found)):
+        yield from () if number else ("", "Matched to the kernel's run:", "")
+        yield f"* {line}"

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
+from msgspec import structs
 from rich.markup import escape
 from rich.table import Table
 
-from controller import tiers
-from controller.agree import Pair, Row, cells, explained, markdown, pairs, row_of
+from controller import child, explanations, marked, tiers
+from controller.agree import KERNEL, Pair, Row, cells, explained, markdown, matched_lines, pairs, row_of
 from controller.cli.console import Json, console, print_json, say
+from controller.cli.options import listed
 from controller.cli.runs import Runs
 from controller.cli.session import runs_folder
-from controller.record import Result
-from controller.scenario import Scenario, load, override_policy
-from nodes.errors import UsageError
+from controller.matched import changes_of, twin, unmatched
+from controller.recorded import read_run
+from controller.scenario import Scenario, dump, load, override_policy
+from controller.testbed import find_root
+from nodes.errors import LackingError, NetreserveError, UsageError
 
 FILE_NAME = "agreement.jsonl"
-DIFFERENT, INTERRUPTED = 1, 130
+TWINS = "agreement"
+"""Folder among the runs: what was matched to a kernel's run, as files."""
+DIFFERENT = 1
+NOTHING_TO_MATCH = "the kernel's run measured nothing to match"
 
 
 def agree(
@@ -33,6 +39,7 @@ def agree(
     tier: Annotated[str, typer.Option(help="Tiers to compare, with commas.")] = "sim,container",
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again what was run before.")] = False,
     page: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table there, as Markdown.")] = None,
+    why: Annotated[Path | None, typer.Option(metavar="FILE", help="Words on why tiers differ, TOML.")] = None,
     runs: Runs = None,
     json: Json = False,
 ) -> None:
@@ -41,40 +48,140 @@ def agree(
     What was run before is not run again, simulations apart (the rows are kept in agreement.jsonl beside the runs), unless
     the scenario's file has changed or --fresh is given.
 
+    With tier kernel its run comes first, and the others get the settings that its guest really had: the memory that was
+    free, the min watermark, the application's rate, the flood as it was sent.
+
     Where the simulator differs, it is tried whether bursts would explain it: with the junk of 20 or 50 ms at once.
 
     The exit code is 0 when all agree, 1 when some differ, explained or not.
 
     Example: netreserve agree scenarios/classic.yaml --policy none,memalloc
     """
-    wanted = [name.strip() for name in tier.split(",")]
+    wanted = listed("--tier", tier)
     for name in wanted:
         tiers.require(name)
-    policies = [name.strip() for name in policy.split(",")]
+    policies = listed("--policy", policy)
+    told = _words(why)
+    comparison = _Comparison(wanted, runs, fresh)
     for file in scenarios:
         for name in policies:
             override_policy(load(file), name)
-    kept = runs_folder(runs) / FILE_NAME
-    rows = [] if fresh else list(_read(kept))
-    found = []
+    found: list[Row] = []
     for file in scenarios:
         for name in policies:
-            found += [_row(file, name, which, rows, kept, runs) for which in wanted]
+            found += comparison.rows_of(file, name)
     table = list(pairs(found, wanted))
-    why = _explanations(table, {load(file).name: load(file) for file in scenarios})
-    _print(table, wanted, why, json=json)
+    because = comparison.explanations(table) | told
+    _print(table, wanted, because, json=json)
     if page is not None:
-        page.write_text("\n".join(markdown(table, wanted, why)) + "\n")
+        marked.write(page, KERNEL if KERNEL in wanted else "table", "\n".join(markdown(table, wanted, because)))
     raise typer.Exit(DIFFERENT if any(pair.agreement == "differs" for pair in table) else 0)
 
 
-def _explanations(table: Sequence[Pair], scenarios: Mapping[str, Scenario]) -> dict[tuple[str, str], str]:
-    """By scenario and policy: why the tiers differ, where the simulator can tell."""
-    found = {}
-    for pair in table:
-        if pair.agreement == "differs" and (why := explained(pair, scenarios[pair.scenario])):
-            found[pair.scenario, pair.policy] = why
-    return found
+@dataclass
+class _Comparison:
+    """Runs what is asked, and keeps what it hears."""
+
+    wanted: Sequence[str]
+    runs: Path | None
+    fresh: bool
+    ran: dict[tuple[str, str], Scenario] = field(default_factory=dict)
+    """Scenario and policy -> what the simulator was given."""
+
+    def __post_init__(self) -> None:
+        self.kept = runs_folder(self.runs) / FILE_NAME
+        self.before = [] if self.fresh else list(_read(self.kept))
+
+    def rows_of(self, file: Path, policy: str) -> Iterator[Row]:
+        """A row for each tier. The kernel's comes first: the others are matched to it."""
+        kernel: Row | None = None
+        for tier in sorted(self.wanted, key=lambda tier: tier != KERNEL):
+            row = self._row(file, policy, tier, kernel)
+            kernel = row if tier == KERNEL else kernel
+            yield row
+
+    def explanations(self, table: Sequence[Pair]) -> dict[tuple[str, str], str]:
+        """By scenario and policy: why the tiers differ, where the simulator can tell."""
+        found = {}
+        for pair in table:
+            place = (pair.scenario, pair.policy)
+            if pair.agreement == "differs" and place in self.ran and (why := explained(pair, self.ran[place])):
+                found[place] = why
+        return found
+
+    def _row(self, file: Path, policy: str, tier: str, kernel: Row | None) -> Row:
+        blank = Row(scenario=load(file).name, digest=_digest(file), policy=policy, tier=tier, matched=_run_of(kernel))
+        if kernel is not None and not blank.matched:
+            return structs.replace(blank, error=NOTHING_TO_MATCH)
+        try:
+            blank, path = self._prepared(blank, file, kernel)
+        except NetreserveError as error:
+            return structs.replace(blank, error=str(error).splitlines()[0])
+        for row in reversed(self.before) if tier != "sim" else ():  # simulated in a second or two, by code that changes
+            if _key(row) == _key(blank):
+                return row
+        say(f"{blank.scenario} under {policy}, {tier} tier ...")
+        row = self._carried_out(blank, path)
+        if not row.error:  # what a machine lacks today it may have tomorrow
+            self.kept.parent.mkdir(parents=True, exist_ok=True)
+            with self.kept.open("ab") as stream:
+                stream.write(msgspec.json.encode(row) + b"\n")
+        return row
+
+    def _prepared(self, blank: Row, file: Path, kernel: Row | None) -> tuple[Row, Path]:
+        """The row with how its scenario was matched, and the file to run."""
+        if kernel is None or kernel.measured is None:
+            if blank.tier == "sim":
+                self.ran[blank.scenario, blank.policy] = override_policy(load(file, "sim"), blank.policy)
+            return blank, file
+        scenario = override_policy(load(file), blank.policy)
+        matched = twin(scenario, kernel.measured, blank.tier)
+        changes = (*map(str, changes_of(scenario, kernel.measured)), *unmatched(scenario))
+        if blank.tier == "sim":
+            self.ran[blank.scenario, blank.policy] = matched
+        path = self.kept.parent / TWINS / f"{blank.scenario}-{blank.policy}-{blank.tier}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dump(matched))
+        return structs.replace(blank, changes=changes), path
+
+    def _carried_out(self, blank: Row, path: Path) -> Row:
+        words = [str(path), "--tier", blank.tier]
+        words += [] if blank.matched else ["--policy", blank.policy]
+        words += ["--runs", str(self.runs)] if self.runs is not None else []
+        ended = child.run(words)
+        if ended.result is None or ended.folder is None:
+            return structs.replace(blank, error=ended.error)
+        try:
+            samples = read_run(ended.folder).samples
+        except NetreserveError:  # a verdict stands without them
+            samples = []
+        row = row_of(ended.result, samples, policy=blank.policy, digest=blank.digest)
+        return structs.replace(row, scenario=blank.scenario, matched=blank.matched, changes=blank.changes)
+
+
+def _run_of(kernel: Row | None) -> str:
+    """The kernel's run that others can be matched to; empty: there is none."""
+    usable = kernel is not None and kernel.measured is not None and kernel.measured.usable
+    return kernel.measured.run if usable and kernel and kernel.measured else ""
+
+
+def _key(row: Row) -> tuple[str, ...]:
+    return row.scenario, row.digest, row.policy, row.tier, row.matched
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+
+
+def _words(file: Path | None) -> dict[tuple[str, str], str]:
+    """Those of `file`; without it those of the checkout, where there are any."""
+    if file is not None:
+        return explanations.read(file)
+    try:
+        own = find_root() / explanations.FILE
+    except LackingError:
+        return {}
+    return explanations.read(own) if own.exists() else {}
 
 
 def _read(file: Path) -> Iterator[Row]:
@@ -85,40 +192,6 @@ def _read(file: Path) -> Iterator[Row]:
             yield msgspec.json.decode(line, type=Row)
         except msgspec.DecodeError as error:
             raise UsageError(f"{file}:{number}: {error}: remove the line, or the file to begin anew") from None
-
-
-def _row(file: Path, policy: str, tier: str, rows: Sequence[Row], kept: Path, runs: Path | None) -> Row:
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-    name = load(file).name
-    key = (name, digest, policy, tier)
-    for row in reversed(rows) if tier != "sim" else ():  # simulated in a second or two, and its code may have changed
-        if (row.scenario, row.digest, row.policy, row.tier) == key:
-            return row
-    say(f"{name} under {policy}, {tier} tier ...")
-    row = _run(file, name, policy, tier, digest, runs)
-    if not row.error:  # what a machine lacks today it may have tomorrow
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with kept.open("ab") as stream:
-            stream.write(msgspec.json.encode(row) + b"\n")
-    return row
-
-
-def _run(file: Path, name: str, policy: str, tier: str, digest: str, runs: Path | None) -> Row:
-    """A run in a process of its own, as a person would start it: an interrupted or failed one leaves nothing behind here."""
-    words = ["run", str(file), "--tier", tier, "--policy", policy, "--json"]
-    words += ["--runs", str(runs)] if runs is not None else []
-    starter = "from controller.cli.main import main; main()"
-    done = subprocess.run([sys.executable, "-c", starter, *words], capture_output=True, text=True, check=False)
-    last = done.stdout.splitlines()[-1] if done.stdout.strip() else ""
-    try:
-        answer = msgspec.json.decode(last.encode(), type=dict)
-        return row_of(msgspec.convert(answer["result"], Result), policy=policy, digest=digest)
-    except (msgspec.DecodeError, msgspec.ValidationError, KeyError):
-        said = done.stderr.strip().splitlines()
-        error = said[-1].removeprefix("netreserve: ") if said else f"exit code {done.returncode}"
-        if done.returncode == INTERRUPTED:
-            raise KeyboardInterrupt from None
-        return Row(scenario=name, digest=digest, policy=policy, tier=tier, error=error)
 
 
 def _print(table: Sequence[Pair], wanted: Sequence[str], why: Mapping[tuple[str, str], str], *, json: bool) -> None:
@@ -133,3 +206,5 @@ def _print(table: Sequence[Pair], wanted: Sequence[str], why: Mapping[tuple[str,
         said = ["\n".join(filter(None, cells(by_tier[tier]))) if tier in by_tier else "-" for tier in wanted]
         shown.add_row(*map(escape, (pair.scenario, pair.policy, *said, pair.agreement_because(why))))
     console().print(shown)
+    for line in matched_lines(table):
+        console().print(escape(f"matched to the kernel's run, {line}"), soft_wrap=True)

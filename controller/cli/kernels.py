@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from controller import tiers
+from controller import marked, tiers
 from controller.cli.console import Json, say
 from controller.cli.kernelviews import MatrixView, told, view_for
 from controller.cli.options import RunUnlessNamed, listed
@@ -170,7 +170,7 @@ def _conclude(folder: TrialFolder, asked: Sequence[Asked], page: Path | None, *,
     matrices = [(each, each.cells(folder.trials)) for each in asked]
     written = matrixpage.draw(folder.path, matrices)
     if page is not None:
-        page.write_text(matrixpage.markdown(matrices))
+        marked.write(page, "matrix", matrixpage.markdown(matrices))
         written.append(page)
     told(folder.path, matrices, written, json=json)
 

@@ -14,6 +14,7 @@ from controller.kernels.model import Key, Trial
 from controller.record import Result
 from controller.recorded import read_run
 from controller.scenario import Scenario
+from controller.scenario.limits import require_in_kernel
 from controller.scenario.vary import vary
 from nodes.errors import NetreserveError
 from nodes.messages import Event, Sample
@@ -38,7 +39,7 @@ def scenario_of(scenario: Scenario, key: Key) -> Scenario:
 def refused(scenario: Scenario, key: Key) -> Trial | None:
     """The trial that a look at the scenario already tells to be impossible; None where a run must tell."""
     try:
-        scenario_of(scenario, key)
+        require_in_kernel(scenario_of(scenario, key))
     except NetreserveError as error:
         return Trial(key=key, verdict="cannot", sentence=str(error).splitlines()[0], ended_ns=time.time_ns())
     return None

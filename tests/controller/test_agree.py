@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from controller.agree import Row, cells, markdown, pairs, row_of
+from controller.agree import Row, cells, markdown, matched_lines, pairs, row_of
 from controller.record import CycleEdge, NodeVerdict, Phase, Result
+from nodes.messages import Sample
 from nodes.units import SECOND_NS
 
 
@@ -52,9 +53,10 @@ def test_a_row_has_the_figures_of_the_worst_initiator() -> None:
     )  # fmt: skip
     flood = Phase(name="flood", start_ns=10 * SECOND_NS, end_ns=20 * SECOND_NS)
     result = Result(run="r", scenario="s", tier="sim", verdict="deadlocked", nodes=(well, hung), phases=(flood,))
-    found = row_of(result, policy="none", digest="d")
-    assert (found.flood_ratio, found.hang_s, found.cycle) == (0.2, 2.0, ("kswapd",))
-    assert cells(found) == ("deadlocked", "20 % of its rate, stands since 2.0 s")
+    samples = [Sample(t_ns=1, node="initiator-2", run="r", early_drops=1200)]
+    found = row_of(result, samples, policy="none", digest="d")
+    assert (found.flood_ratio, found.hang_s, found.cycle, found.measured) == (0.2, 2.0, ("kswapd",), None)
+    assert cells(found) == ("deadlocked", "20 % of its rate, stands since 2.0 s, lost: 1,200 early drop")
 
 
 def test_the_page_tells_what_could_not_be_run_and_why_they_differ() -> None:
@@ -62,3 +64,19 @@ def test_the_page_tells_what_could_not_be_run_and_why_they_differ() -> None:
     table = list(pairs([row("sim", "healthy"), lacking], ("sim", "container")))
     text = list(markdown(table, ("sim", "container"), {("s", "none"): "because"}))
     assert text[2] == "| s | none | healthy | cannot: no links.storage | -: because |"
+
+
+def test_what_was_matched_to_a_kernel_is_told_once_a_pair() -> None:
+    changes = ("memory 65 MiB (free)", "min_free 4 MiB (read back)")
+    rows = [
+        row("kernel", "healthy"),
+        *(
+            Row(scenario="s", digest="d", policy="none", tier=t, matched="r", changes=changes)
+            for t in ("sim", "container")
+        ),
+        row("kernel", "healthy", "memalloc"),
+    ]
+    table = list(pairs(rows, ("sim", "container", "kernel")))
+    line = "s under none: memory 65 MiB (free); min_free 4 MiB (read back)"
+    assert list(matched_lines(table)) == [line]
+    assert list(markdown(table, ("sim",), {}))[-2:] == ["", f"* {line}"]

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from scriptedchild import calls, starter
 from smallscenario import SMALL
 
+from controller import child
 from controller.cli.main import carry_out
 
 Capture = pytest.CaptureFixture[str]
@@ -42,3 +44,81 @@ def test_unknown_tiers_and_policies_are_bad_usage(words: list[str], capsys: Capt
     assert carry_out([*words[:-1], "simm"]) == 2
     assert carry_out([*words, "--policy", "memaloc"]) == 2
     assert capsys.readouterr().err.count("did you mean") == 2
+
+
+GUEST = """
+name: guest
+nodes:
+  initiator: {memory: 128 MiB, min_free: 4 MiB, working_set: 160 MiB, touch_rate: 0 pages/s, nic: e1000e}
+  target: {size: 512 MiB}
+policy: none
+floods: [{kind: udp, rate: 16 kpps, reader: stalled}]
+expect: [{verdict: healthy}]
+tier: kernel
+"""
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> list[str]:
+    file = tmp_path / "guest.yaml"
+    file.write_text(GUEST)
+    return [
+        "agree",
+        str(file),
+        "--runs",
+        str(tmp_path / "runs"),
+        "--policy",
+        "memalloc",
+        "--tier",
+        "sim,container,kernel",
+    ]
+
+
+def test_the_kernels_run_comes_first_and_the_others_are_matched_to_it(
+    three: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(
+        child, "STARTER", starter(tmp_path / "child", {"*": "healthy", "kernel/e1000e/memalloc": "slow"})
+    )
+    page, why = tmp_path / "page.md", tmp_path / "why.toml"
+    page.write_text("# Words\n<!-- kernel: begin -->\n<!-- kernel: end -->\nmore words\n")
+    why.write_text('[guest]\nmemalloc = "TCG is slow"\n')
+    assert carry_out([*three, "--page", str(page), "--why", str(why)]) == 0
+    assert calls(tmp_path / "child") == [
+        "kernel/e1000e/memalloc/0",
+        "sim/e1000e/mainline/0",
+        "container/e1000e/mainline/0",
+    ]
+    matched = (tmp_path / "runs" / "agreement" / "guest-memalloc-sim.yaml").read_text()
+    assert "memory: 60 MiB" in matched and "touch_rate: 100 pages/s" in matched
+    text = page.read_text()
+    assert text.startswith("# Words\n") and text.endswith("more words\n")
+    assert "| scenario | policy | sim | container | kernel | agreement |" in text
+    assert "same kind: TCG is slow" in text and "lost: 450 early drop" in text
+    assert (
+        "matched to the kernel's run, guest under memalloc: nodes.initiator.memory 61440 KiB" in capsys.readouterr().out
+    )
+
+
+def test_a_kernels_run_and_what_was_matched_to_it_are_kept(
+    three: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "STARTER", starter(tmp_path / "child", {"*": "healthy"}))
+    assert carry_out(three) == carry_out(three) == 0
+    assert [call.partition("/")[0] for call in calls(tmp_path / "child")] == ["kernel", "sim", "container", "sim"]
+    assert carry_out([*three, "--fresh"]) == 0
+    assert len(calls(tmp_path / "child")) == 7
+
+
+def test_without_a_kernels_figures_there_is_nothing_to_match(
+    three: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    script = {"*": "healthy", "kernel/e1000e/memalloc": "exit 3: no kernel in the image"}
+    monkeypatch.setattr(child, "STARTER", starter(tmp_path / "child", script))
+    assert carry_out([*three, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["error"] for row in rows] == [
+        *["the kernel's run measured nothing to match"] * 2,
+        "no kernel in the image",
+    ]
+    assert len(calls(tmp_path / "child")) == 1
