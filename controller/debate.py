@@ -52,8 +52,9 @@ class Cell(Struct, frozen=True, kw_only=True):
 
 
 def gallery(folder: Path) -> list[Scenario]:
-    """The scenarios of `folder` that take seconds, by name."""
-    found = [load(file) for file in sorted(folder.glob("*.yaml")) if not file.stem.endswith(REAL_SIZE)]
+    """The scenarios of `folder` that take seconds, by name; those that are for real kernels say nothing of a model."""
+    files = [file for file in sorted(folder.glob("*.yaml")) if not file.stem.endswith(REAL_SIZE)]
+    found = [scenario for scenario in map(load, files) if scenario.tier != "kernel"]
     if not found:
         raise UsageError(f"no scenarios in {folder}: a folder with *.yaml is needed")
     return found
