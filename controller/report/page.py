@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from controller.record import NodeVerdict, Result
-from controller.report import charts, cycle, figures, timeline
+from controller.report import autopsies, charts, cycle, figures, timeline
 from controller.report.words import GLOSSARY, LOOKS, Look
 from nodes.messages import Event, Sample
 from nodes.units import SECOND_NS, format_ns
@@ -37,6 +37,9 @@ class Chapter:
     facts: list[str]
     spec: charts.Spec | None
     description: str
+    autopsy: autopsies.Examined | None
+    files: list[tuple[str, str]]
+    """A guest's own, in the run folder: path and what it is."""
 
 
 def write(folder: Path, result: Result, samples: Sequence[Sample], events: Sequence[Event]) -> Path:
@@ -50,7 +53,7 @@ def write(folder: Path, result: Result, samples: Sequence[Sample], events: Seque
 def render(folder: Path, result: Result, samples: Sequence[Sample], events: Sequence[Event]) -> str:
     """The page's text."""
     nodes = figures.by_need(result)
-    chapters = [_chapter(node, result, samples, events) for node in nodes[:DRAWN_MAX]]
+    chapters = [_chapter(folder, node, result, samples, events) for node in nodes[:DRAWN_MAX]]
     template = environment().get_template("report.html")
     return template.render(
         result=result,
@@ -87,13 +90,17 @@ def environment() -> Environment:
     return environment
 
 
-def _chapter(node: NodeVerdict, result: Result, samples: Sequence[Sample], events: Sequence[Event]) -> Chapter:
+def _chapter(
+    folder: Path, node: NodeVerdict, result: Result, samples: Sequence[Sample], events: Sequence[Event]
+) -> Chapter:
     counted = figures.totals(node.node, samples)
     drawn = timeline.build(node.node, result, samples, events, width_px=charts.WIDTH)
     description = figures.describe(node, counted, drawn.span_s)
     spec = charts.spec(drawn, result.tier) | {"description": description} if drawn.rows else None
     facts = figures.why_no_cycle(node, counted)
-    return Chapter(node, LOOKS[node.verdict], cycle.draw(node.cycle), facts, spec, description)
+    autopsy = autopsies.last(node.node, events, timeline.start_ns(result, samples))
+    own = autopsies.files(node.node, folder)
+    return Chapter(node, LOOKS[node.verdict], cycle.draw(node.cycle), facts, spec, description, autopsy, own)
 
 
 def _policies(result: Result, events: Sequence[Event]) -> str:

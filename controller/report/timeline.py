@@ -43,6 +43,7 @@ _LABELS = {
     "stall": "stall",
     "recovered": "recovered",
     "oom": "out of memory",
+    "panic": "panic",
     "corrupt": "corrupt pages",
     "io_error": "I/O error",
     "reconnect": "swap link",
