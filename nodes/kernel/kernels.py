@@ -29,8 +29,16 @@ DRIVERS: dict[str, tuple[str, ...]] = {
     "i82559er": ("e100",),
 }
 """NIC model -> the modules that may drive it; 8139cp leaves the older chip revisions to 8139too."""
-OPTIONS = {"nbd": "nbds_max=1 max_part=4"}
-"""What a module is told when it is loaded: one device, whose parts several guests may share."""
+DAY_S = 86_400
+OPTIONS = {
+    "nbd": "nbds_max=1 max_part=4",
+    "nvme_core": f"io_timeout={DAY_S} admin_timeout={DAY_S} multipath=0",
+    "null_blk": "nr_devices=0",
+}
+"""What a module is told when it is loaded. nbd: one device, whose parts several guests may share. nvme_core: as long as
+NBD waits here, for ever; after its own 30 s it would connect anew, and flag the new socket (`sk_set_memalloc` in
+drivers/nvme/host/tcp.c), which is another policy; without multipath the disk's own requests can be counted. null_blk:
+init makes the one disk."""
 TRANSPORTS = {"nbd": ("nbd",), "nvme": ("nvme_tcp",)}
 SERVER = ("nvmet_tcp", "null_blk")
 OWN = "netreserve"

@@ -14,6 +14,7 @@ from nodes.config import InitiatorSpec
 from nodes.errors import HarnessError, LackingError, UsageError
 from nodes.kernel import initramfs, kernels, policies
 from nodes.kernel.accelerator import Accelerator
+from nodes.kernel.boot import until_ready
 from nodes.kernel.commandline import Guest, check_memory, device_of
 from nodes.kernel.console import Console
 from nodes.kernel.control import Control
@@ -22,14 +23,13 @@ from nodes.kernel.policies import switches_of
 from nodes.kernel.protocol import ControlName, command_line
 from nodes.kernel.qemu import Qemu
 from nodes.kernel.settings import KIB_PER_PAGE, settings_of, target_host
+from nodes.kernel.storageguest import StorageGuest
 from nodes.kernel.telemetry import Feed
 from nodes.kernel.wiring import TAP, Wiring
 from nodes.messages import Sample
 from nodes.units import PAGE_BYTES, SECOND_NS
 
 Tell = Callable[[str, dict[str, object]], None]
-READY_S = 20.0
-"""From power-on to `READY`, at hardware speed: 3 to 8 s when emulated (lab.md section 5), several at once take longer."""
 FIGURES_S = 3.0
 """From `READY` to telemetry that shows what was asked."""
 _POLL_S = 0.02
@@ -57,6 +57,7 @@ class Life:
         self._archive = initramfs.compose(
             self._kernel, spec.machine.nic, transport=spec.guest.transport, disk=spec.policy.name == "local"
         )
+        self._storage = _storage_guest(spec, self._kernel, accelerator)
         self._spec, self._wiring, self._accelerator = spec, wiring, accelerator
         self._tell, self._on_loss = tell, on_loss
         self.feed = Feed()
@@ -64,7 +65,7 @@ class Life:
         self.qemu = Qemu()
         self._control = Control(self.feed, accelerator.patience)
         self._panic = ""
-        self._watcher: asyncio.Task[None] | None = None
+        self._watchers: list[asyncio.Task[None]] = []
         self.boot_ns = 0
         """From power-on to READY."""
 
@@ -82,17 +83,21 @@ class Life:
         """Boots the guest and waits until it swaps. Raises HarnessError with the guest's own words when it does not come so
         far; `close` is due then too."""
         wired = await self._wiring.open(target_host(self._spec.target))
+        if self._storage is not None:
+            wired = replace(wired, storage_mac=await self._storage.start(self._wiring, wired))
         guest = self._guest(command_line(settings_of(self._spec, wired)), wired.mac)
         started_s = asyncio.get_running_loop().time()
         await self.qemu.start(guest, self._accelerator)
         await self.console.open(self.qemu.console)
         await self.feed.channel.open(self.qemu.telemetry)
         await self._control.channel.open(self.qemu.control)
-        await self._ready()
+        await until_ready(f"the guest ({self.release})", self.console, self.qemu, self._accelerator.patience)
         self.feed.begin(time.time_ns())
         self.boot_ns = round((asyncio.get_running_loop().time() - started_s) * SECOND_NS)
         await self._figures()
-        self._watcher = asyncio.create_task(self._watch())
+        self._watchers.append(asyncio.create_task(self._watch()))
+        if self._storage is not None:
+            self._watchers.append(asyncio.create_task(self._watch_storage(self._storage)))
 
     async def change(self, spec: InitiatorSpec) -> None:
         """Puts what differs in force, live: the policy's switches and min_free_pages. Raises UsageError for what needs a new
@@ -138,13 +143,15 @@ class Life:
 
     async def close(self, reason: str) -> None:
         """Ends the guest, whatever it does, and gives the container its address back."""
-        if self._watcher is not None:
-            self._watcher.cancel()
+        for watcher in self._watchers:
+            watcher.cancel()
         if self.qemu.pid:
             self.console.mark(f"the guest is ended: {reason}")
         for channel in (self.console.channel, self.feed.channel, self._control.channel):
             channel.close()
         await self.qemu.close()
+        if self._storage is not None:
+            await self._storage.close()
         await self._wiring.close()
 
     async def _switch(self, name: ControlName, value: int) -> None:
@@ -173,31 +180,6 @@ class Life:
             disk=disk if local else None,
         )
 
-    async def _ready(self) -> None:
-        limit_s = READY_S * self._accelerator.patience
-        ready = asyncio.create_task(self.console.ready())
-        ended = asyncio.create_task(self.qemu.ended())
-        await asyncio.wait((ready, ended), timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
-        if not ready.done() and ended.done():
-            await self.console.channel.drained()
-            await asyncio.sleep(0)
-        try:
-            if ready.done() and not ready.result():
-                return
-            why = (
-                ready.result()
-                if ready.done()
-                else "it ended"
-                if ended.done()
-                else f"it was not ready after {limit_s:g} s"
-            )
-        finally:
-            ready.cancel()
-            ended.cancel()
-        raise HarnessError(
-            f"the guest ({self.release}) did not start: {why}; its last words: {self.console.last_words}"
-        )
-
     async def _figures(self) -> None:
         """Waits until telemetry shows what was asked; what it then shows is reported, whatever it is."""
         deadline_s = asyncio.get_running_loop().time() + FIGURES_S * self._accelerator.patience
@@ -213,6 +195,12 @@ class Life:
         await self.console.channel.drained()
         if not self._panic:
             self._on_loss(f"QEMU ended (exit {code}); the guest's last words: {self.console.last_words}")
+
+    async def _watch_storage(self, storage: StorageGuest) -> None:
+        """A storage target that is gone is no hang of this guest's own making."""
+        code = await storage.qemu.ended()
+        await storage.console.channel.drained()
+        self._on_loss(f"the storage guest ended (exit {code}); its last words: {storage.console.last_words}")
 
     def _panicked(self, line: str) -> None:
         if not self._panic:
@@ -232,6 +220,12 @@ class Life:
 def probe() -> None:
     """Raises LackingError when there is no kernel to boot."""
     kernels.find()
+
+
+def _storage_guest(spec: InitiatorSpec, kernel: Kernel, accelerator: Accelerator) -> StorageGuest | None:
+    if spec.guest.transport != "nvme" or spec.policy.name == "local":
+        return None
+    return StorageGuest(kernel, spec.machine.working_set_pages * PAGE_BYTES, accelerator)
 
 
 def _sparse(path: Path, size_bytes: int) -> None:

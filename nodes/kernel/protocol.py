@@ -37,6 +37,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """`198.18.1.5/24`, of eth0."""
     neighbours: str = ""
     """`address/mac,...`: permanent ARP entries, so that no expiry adds a second cause to a hang."""
+    storage_address: str = ""
+    """A second address of eth0, in a small network that is shared with the storage target alone (transport `nvme`)."""
     target: str = ""
     """`host:port` of the storage target; empty: `disk` or no swap at all."""
     transport: Transport = "nbd"
@@ -70,7 +72,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     module: bool = True
     """Whether the policy module is loaded: only a benchmark of its cost goes without."""
     server: bool = False
-    """This guest is a storage target (nvmet), not an initiator; `swap_bytes` is its disk's size."""
+    """This guest is a storage target (nvmet) at `target`, not an initiator; `swap_bytes` is its disk's size."""
 
 
 def sinks_text(sinks: tuple[Sink, ...]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nodes.config import BLOCK_PORT, InitiatorSpec
 from nodes.errors import UsageError
+from nodes.kernel import storageguest
 from nodes.kernel.policies import switches_of
 from nodes.kernel.protocol import Settings, sinks_text
 from nodes.kernel.wiring import Wired
@@ -28,13 +29,17 @@ def settings_of(spec: InitiatorSpec, wired: Wired) -> Settings:
     """For a guest on the cable `wired`. Raises what `switches_of` raises, and UsageError for a target that is none."""
     machine, switches, local = spec.machine, switches_of(spec.policy), spec.policy.name == "local"
     network_pages, rmem_bytes = _caps(spec)
+    peers = [(wired.peer_address, wired.peer_mac), (storageguest.TARGET, wired.storage_mac)]
+    target = f"{wired.peer_address}:{_host_and_port(spec.target)[1]}"
+    shares_disk = not (local or wired.storage_mac)
     return Settings(
         address=wired.address,
-        neighbours=f"{wired.peer_address}/{wired.peer_mac}" if wired.peer_mac else "",
-        target="" if local else f"{wired.peer_address}:{_host_and_port(spec.target)[1]}",
+        neighbours=",".join(f"{address}/{mac}" for address, mac in peers if mac),
+        storage_address=storageguest.INITIATOR_ADDRESS if wired.storage_mac else "",
+        target="" if local else storageguest.SERVICE if wired.storage_mac else target,
         transport=spec.guest.transport,
         disk=local,
-        swap_offset=0 if local else spec.swap_offset_bytes,
+        swap_offset=spec.swap_offset_bytes if shares_disk else 0,
         swap_bytes=machine.working_set_pages * PAGE_BYTES,
         working_set_pages=machine.working_set_pages,
         touch_pages_per_s=machine.touch_pages_per_s,

@@ -20,7 +20,7 @@ from msgspec import Struct
 from nodes.errors import HarnessError, LackingError
 from nodes.network.interfaces import Interface
 
-BRIDGE, TAP = "br0", "tap0"
+BRIDGE, TAP, STORAGE_TAP = "br0", "tap0", "tap1"
 ARP_S = 3.0
 """A peer of the same network answers ARP within a millisecond; the kernel asks three times, once a second."""
 DISABLED, FORWARDING = 0, 3
@@ -38,6 +38,8 @@ class Wired(Struct, frozen=True, kw_only=True):
     mac: str
     peer_address: str = ""
     peer_mac: str = ""
+    storage_mac: str = ""
+    """Of the storage guest on the same bridge, if there is one."""
 
 
 class Counted(Struct, frozen=True, kw_only=True):
@@ -88,6 +90,24 @@ class Wiring:
             f"fdb replace {mac} dev {TAP} master static",
         )
         return Wired(address=address, mac=mac, peer_address=peer_address, peer_mac=peer_mac)
+
+    async def add_storage(self, mac: str) -> str:
+        """The cable of a second guest on the same bridge: answers the MAC that it is to have. `mac` is the first guest's."""
+        own = _other(_other(mac))
+        self._restore = [f"link delete {STORAGE_TAP}", *self._restore]
+        await batch(
+            "ip",
+            f"tuntap add {STORAGE_TAP} mode tap",
+            f"link set {STORAGE_TAP} addrgenmode none",
+            f"link set {STORAGE_TAP} master {BRIDGE}",
+            f"link set {STORAGE_TAP} up",
+        )
+        await batch(
+            "bridge",
+            f"link set dev {STORAGE_TAP} learning off flood off mcast_flood off bcast_flood off",
+            f"fdb replace {own} dev {STORAGE_TAP} master static",
+        )
+        return own
 
     async def cut(self, cut: bool) -> bool:
         """Pulls the cable or plugs it in; answers whether it is pulled, as read back."""
@@ -157,6 +177,6 @@ def _mac(table: str) -> str:
 
 
 def _other(mac: str) -> str:
-    """A locally administered MAC beside `mac`: the interface's own while the guest has `mac`."""
-    first = "06" if not mac.startswith("06") else "0a"
+    """A locally administered MAC beside `mac`: the interface's own while the guest has `mac`. That of its own is a third."""
+    first = {"06": "0a", "0a": "0e"}.get(mac[:2], "06")
     return first + mac[2:]

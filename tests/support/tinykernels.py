@@ -1,4 +1,5 @@
-"""A folder of kernels in which there is one: the tiny guest, with the modules that a guest of an e1000e would load."""
+"""A folder of kernels in which there is one: the tiny guest, with the modules that a guest of an e1000e, and a storage
+guest, would load."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ from pathlib import Path
 import tinyguest
 
 NAME = "tiny"
-MODULES = ("e1000e", "nbd", "netreserve", "virtio_pci", "virtio_blk")
+MODULES = (
+    "e1000e", "nbd", "netreserve", "virtio_pci", "virtio_blk", "virtio_net", "nvme_tcp", "nvmet_tcp", "null_blk",
+)  # fmt: skip
 
 
 def write(folder: Path) -> Path:

@@ -237,6 +237,8 @@ int main(void)
 		errno = ENODEV;
 		fail("eth0");
 	}
+	if (*text_of("storage_address"))
+		add_address("eth0:1", text_of("storage_address"));
 	bring_up("lo", "127.0.0.1/8");
 	add_neighbours("eth0", text_of("neighbours"));
 	set_limits();

@@ -29,6 +29,7 @@ void load_module(const char *name, const char *options);
 
 /* network.c */
 bool bring_up(const char *interface, const char *address_and_prefix);
+void add_address(const char *label, const char *address_and_prefix);
 void add_neighbours(const char *interface, const char *list);
 int connect_to(const char *host_and_port, double patience_s);
 void split_target(const char *host_and_port, char *host, size_t bytes, int *port);

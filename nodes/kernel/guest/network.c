@@ -38,16 +38,14 @@ static void set_address(struct ifreq *request, struct in_addr address, unsigned 
 		fail("address of %s", request->ifr_name);
 }
 
-/* False: there is no such interface (yet). */
-bool bring_up(const char *interface, const char *address_and_prefix)
+/* `interface` may be a label, such as eth0:1: an address beside the first. */
+void add_address(const char *interface, const char *address_and_prefix)
 {
 	struct ifreq request = {0};
 	struct in_addr address, mask;
 	char text[32];
 	int prefix = 24;
 
-	if (!if_nametoindex(interface))
-		return false;
 	snprintf(text, sizeof text, "%s", address_and_prefix);
 	if (strchr(text, '/')) {
 		prefix = atoi(strchr(text, '/') + 1);
@@ -61,6 +59,17 @@ bool bring_up(const char *interface, const char *address_and_prefix)
 	snprintf(request.ifr_name, sizeof request.ifr_name, "%s", interface);
 	set_address(&request, address, SIOCSIFADDR);
 	set_address(&request, mask, SIOCSIFNETMASK);
+}
+
+/* False: there is no such interface (yet). */
+bool bring_up(const char *interface, const char *address_and_prefix)
+{
+	struct ifreq request = {0};
+
+	if (!if_nametoindex(interface))
+		return false;
+	add_address(interface, address_and_prefix);
+	snprintf(request.ifr_name, sizeof request.ifr_name, "%s", interface);
 	if (ioctl(any_socket(), SIOCGIFFLAGS, &request))
 		fail("flags of %s", interface);
 	request.ifr_flags |= IFF_UP;

@@ -12,7 +12,7 @@ import tinykernels
 from msgspec.structs import replace
 
 from nodes.config import OPEN_LINK, GuestSpec, InitiatorSpec, MachineConfig, PolicySpec
-from nodes.kernel import control, life, watch
+from nodes.kernel import boot, control, watch
 from nodes.kernel.accelerator import choose
 from nodes.kernel.arm import KernelArm
 from nodes.messages import Desired, Event, Reported
@@ -139,7 +139,7 @@ def test_a_guest_that_stands_still_is_examined_and_its_silence_told(
 def test_a_guest_that_never_gets_ready_is_told_with_its_last_words(
     kernels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(life, "READY_S", 0.2)
+    monkeypatch.setattr(boot, "READY_S", 0.2)
     image = (kernels / "tiny" / "vmlinux").read_bytes()
     (kernels / "tiny" / "vmlinux").write_bytes(image.replace(b"netreserve: ready", b"I'm not quite ok."))
 

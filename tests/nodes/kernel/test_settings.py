@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from nodes.config import Caps, GuestSpec, InitiatorSpec, MachineConfig, PolicySpec, Sink
 from nodes.errors import UsageError
@@ -13,7 +14,7 @@ WIRED = Wired(address="198.18.1.5/24", mac="02:00:00:00:00:05", peer_address="19
 MACHINE = MachineConfig(memory_pages=32_768, min_free_pages=1024, working_set_pages=40_960, tasks=2)
 
 
-def told(policy: str = "none", target: str = "target:10809", caps: Caps = "lifted") -> Settings:
+def told(policy: str = "none", target: str = "target:10809", caps: Caps = "lifted", wired: Wired = WIRED) -> Settings:
     spec = InitiatorSpec(
         machine=MACHINE,
         policy=PolicySpec(name=policy),
@@ -22,7 +23,7 @@ def told(policy: str = "none", target: str = "target:10809", caps: Caps = "lifte
         guest=GuestSpec(caps=caps),
         sinks=(Sink(kind="tcp", port=9000, sockets=2, reader="stalled", rcvbuf_bytes=8192),),
     )
-    return settings_of(spec, WIRED)
+    return settings_of(spec, wired)
 
 
 def test_the_target_is_known_by_address_and_never_asked_for_by_arp() -> None:
@@ -56,6 +57,13 @@ def test_flags_follow_the_policy() -> None:
 def test_a_local_disk_replaces_the_target() -> None:
     local = told("local")
     assert local.disk and not local.target and not local.swap_offset
+
+
+def test_a_storage_guest_is_the_target_and_has_a_disk_for_this_guest_alone() -> None:
+    settings = told(wired=replace(WIRED, storage_mac="0a:00:00:00:00:05"))
+    assert settings.target == "198.19.254.2:4420" and settings.storage_address == "198.19.254.1/30"
+    assert settings.neighbours == "198.18.1.2/02:00:00:00:00:02,198.19.254.2/0a:00:00:00:00:05"
+    assert (settings.swap_offset, settings.swap_bytes) == (0, 40_960 * 4096)
 
 
 def test_a_target_that_is_none_is_refused() -> None:

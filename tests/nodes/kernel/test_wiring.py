@@ -8,6 +8,7 @@ import select
 import socket
 import struct
 import subprocess
+import time
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from nodes.errors import HarnessError, LackingError
 from nodes.kernel import wiring
-from nodes.kernel.wiring import TAP, Wiring
+from nodes.kernel.wiring import STORAGE_TAP, TAP, Wiring
 from nodes.network.interfaces import Interface
 
 _TUNSETIFF, _TAP_NO_PI = 0x400454CA, 0x1002
@@ -44,6 +45,9 @@ class Cable:
         self.fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
         fcntl.ioctl(self.fd, _TUNSETIFF, struct.pack("16sH22x", TAP.encode(), _TAP_NO_PI))
         return wired, show("address", "show", "dev", "left")
+
+    def add_storage(self, mac: str) -> str:
+        return self.loop.run_until_complete(self.wiring.add_storage(mac))
 
     def cut(self, cut: bool) -> bool:
         return self.loop.run_until_complete(self.wiring.cut(cut))
@@ -103,6 +107,40 @@ def test_the_guest_gets_the_interfaces_place_and_gives_it_back() -> None:
         (after,), links = cable.ask(("close", None))
         assert after["address"] == wired.mac and after["addr_info"][0]["local"] == netspaces.LEFT
         assert links == ["lo", "left"]
+
+
+def other_end() -> Any:
+    """The second guest's end of its cable, with nobody at it but this process."""
+    fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+    fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", STORAGE_TAP.encode(), _TAP_NO_PI))
+    for tap in (TAP, STORAGE_TAP):
+        command = ("bridge", "-j", "link", "show", "dev", tap)
+        deadline_s = time.monotonic() + 10
+        while b"forwarding" not in subprocess.run(command, check=True, capture_output=True).stdout:
+            assert time.monotonic() < deadline_s, f"{tap} does not forward"
+    return fd
+
+
+@pytest.mark.qemu
+def test_the_storage_guest_hears_the_first_guest_and_nobody_else() -> None:
+    def work() -> Any:
+        cable = Cable()
+        wired, _ = cable.open(netspaces.RIGHT)
+        mac = cable.add_storage(wired.mac)
+        end = other_end()
+        for to in ("ff:ff:ff:ff:ff:ff", "02:00:00:00:00:77", mac):
+            os.write(cable.fd, bytes.fromhex((to + wired.mac).replace(":", "") + "0800") + bytes(46))
+        assert select.select([end], [], [], 5.0)[0]
+        heard = os.read(end, 2048)[:6].hex(":")
+        assert not select.select([end], [], [], 0.1)[0], "what is for others, or for all, is not for it"
+        os.close(end)
+        _, links = cable.close(None)
+        return wired.mac, mac, heard, links
+
+    with netspaces.pair() as (left, _):
+        first, mac, heard, links = netspaces.run_in(left, work)
+    assert heard == mac and mac not in (first, wiring._other(first))
+    assert links == ["lo", "left"]
 
 
 @pytest.mark.qemu

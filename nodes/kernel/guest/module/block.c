@@ -10,7 +10,6 @@
 
 #include "netreserve.h"
 
-/* NVMe has a connection for each queue. The last one carries data: the first is the admin queue's. */
 static struct sock *socks[NR_SOCKETS_MAX];
 static int sock_count;
 static struct file *block_file;
@@ -21,6 +20,11 @@ static void take(struct sock *sk)
 	sock_hold(sk);
 	socks[sock_count] = sk;
 	smp_store_release(&sock_count, sock_count + 1);
+}
+
+static u64 moved_bytes(const struct sock *sk)
+{
+	return tcp_sk(sk)->bytes_acked + tcp_sk(sk)->bytes_received;
 }
 
 int nr_take_socket(int fd)
@@ -74,11 +78,16 @@ int nr_take_block(int fd)
 	return 0;
 }
 
+/* NVMe has a connection for each queue: the one that has moved most carries data, the admin queue's stands still. */
 struct sock *nr_block_sock(void)
 {
-	int count = smp_load_acquire(&sock_count);
+	int i, count = smp_load_acquire(&sock_count);
+	struct sock *busiest = count ? socks[0] : NULL;
 
-	return count ? socks[count - 1] : NULL;
+	for (i = 1; i < count; i++)
+		if (moved_bytes(socks[i]) > moved_bytes(busiest))
+			busiest = socks[i];
+	return busiest;
 }
 
 __be32 nr_target(void)

@@ -1,0 +1,34 @@
+"""Waiting for a guest that boots."""
+
+from __future__ import annotations
+
+import asyncio
+
+from nodes.errors import HarnessError
+from nodes.kernel.console import Console
+from nodes.kernel.qemu import Qemu
+
+READY_S = 20.0
+"""From power-on to `READY`, at hardware speed: 3 to 8 s when emulated (lab.md section 5), several at once take longer."""
+
+
+async def until_ready(what: str, console: Console, qemu: Qemu, patience: float) -> None:
+    """Waits until init says READY. Raises HarnessError with the guest's own words when it does not come so far; `what` is
+    who did not start."""
+    limit_s = READY_S * patience
+    ready = asyncio.create_task(console.ready())
+    ended = asyncio.create_task(qemu.ended())
+    await asyncio.wait((ready, ended), timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+    if not ready.done() and ended.done():
+        await console.channel.drained()
+        await asyncio.sleep(0)
+    try:
+        if ready.done() and not ready.result():
+            return
+        why = (
+            ready.result() if ready.done() else "it ended" if ended.done() else f"it was not ready after {limit_s:g} s"
+        )
+    finally:
+        ready.cancel()
+        ended.cancel()
+    raise HarnessError(f"{what} did not start: {why}; its last words: {console.last_words}")
