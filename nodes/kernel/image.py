@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from nodes.kernel import kernels, packages
 from nodes.kernel.modules import collect, read_tree, said
 from nodes.kernel.vmlinux import extract
 
+_NO_BTF = "CONFIG_DEBUG_INFO_BTF_MODULES="
+"""BTF would want pahole and the kernel with its debug information."""
 SOURCES = Path(__file__).parent / "guest"
 WANTED = (
     "virtio_pci", "virtio_blk", "nbd", "nvme_tcp", "brd", *kernels.SERVER,
@@ -51,22 +54,25 @@ def build_module(headers: Path, release: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="netreserve-") as folder:
         sources = Path(folder) / "guest"
         shutil.copytree(SOURCES, sources)
-        # no BTF: it wants pahole and the uncompressed kernel with its debug information
-        command = [
-            "make",
-            "-s",
-            "-C",
-            str(headers),
-            f"M={sources / 'module'}",
-            "CONFIG_DEBUG_INFO_BTF_MODULES=",
-            "modules",
-        ]
+        command = ["make", "-s", "-C", str(headers), f"M={sources / 'module'}", *_compiler(headers), _NO_BTF, "modules"]
         _run(command, f"the policy module does not build against {headers}")
         built = sources / "module" / f"{kernels.OWN}.ko"
-        _run(["strip", "--strip-debug", str(built)], "cannot strip the policy module")
+        _strip(built)
         module = built.read_bytes()
     _check_vermagic(module, release, str(headers))
     return module
+
+
+def _compiler(headers: Path) -> list[str]:
+    """Debian's headers name the compiler that made the kernel; a newer one does where that is not there."""
+    variables = headers / ".kernelvariables"
+    named = re.search(r"gcc-\d+", variables.read_text()) if variables.is_file() else None
+    return ["CC=gcc"] if named and shutil.which(named[0]) is None else []
+
+
+def _strip(module: Path) -> None:
+    """A guest checks no signature and reads no BTF: both cost it time and memory."""
+    _run(["strip", "--strip-debug", "--remove-section=.BTF*", str(module)], f"cannot strip {module.name}")
 
 
 def _check_vermagic(module: bytes, release: str, source: str) -> None:
@@ -99,7 +105,9 @@ def make(name: str, into: Path, *, bzimage: Path, modules: Path, headers: Path |
         (draft / "vmlinux").write_bytes(extract(bzimage))
         build_init(draft / "init")
         for module, (content, _) in found.items():
-            (draft / "modules" / f"{module}.ko").write_bytes(content)
+            path = draft / "modules" / f"{module}.ko"
+            path.write_bytes(content)
+            _strip(path)
         (draft / "modules" / f"{kernels.OWN}.ko").write_bytes(build_module(headers, kernel.release))
         (draft / "kernel.json").write_bytes(msgspec.json.format(msgspec.json.encode(kernel)))
         draft.rename(into)
@@ -113,7 +121,8 @@ def _run(command: list[str], failure: str) -> None:
     except FileNotFoundError:
         raise LackingError(f"{failure}: the program {command[0]} is missing") from None
     if done.returncode:
-        words = [line for line in done.stderr.splitlines() if "error" in line.lower()] or done.stderr.splitlines()
+        said = [line for line in done.stderr.splitlines() if not line.startswith("make")] or done.stderr.splitlines()
+        words = [line for line in said if "error" in line.lower()] or said or [f"{command[0]} said nothing"]
         raise LackingError(f"{failure}: {'; '.join(words[:3])}")
 
 
@@ -130,6 +139,7 @@ def _arguments() -> argparse.ArgumentParser:
     build.add_argument(
         "--release", default="", help="this release instead of the suite's newest (6.12.117+deb12-amd64)"
     )
+    build.add_argument("--debs", type=Path, help="a folder that keeps the packages for the next time")
     add = verbs.add_parser("add", help="from files of your own")
     add.add_argument("name")
     add.add_argument("--bzimage", type=Path, required=True, help="the kernel image, as in /boot")
@@ -138,10 +148,10 @@ def _arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def _build(name: str, release: str, into: Path) -> kernels.Kernel:
+def _build(name: str, release: str, debs: Path | None, into: Path) -> kernels.Kernel:
     suite, _, flavour = name.partition("-")
     with tempfile.TemporaryDirectory(prefix="netreserve-") as folder:
-        parts = packages.fetch(suite, flavour, Path(folder), release=release)
+        parts = packages.fetch(suite, flavour, Path(folder), release=release, debs=debs)
         return make(
             name,
             into / name,
@@ -164,7 +174,7 @@ def main(words: list[str] | None = None) -> int:
                 )
             ]  # fmt: skip
         else:
-            made = [_build(name, asked.release, asked.into) for name in asked.names]
+            made = [_build(name, asked.release, asked.debs, asked.into) for name in asked.names]
         default = asked.into / kernels.DEFAULT
         if not default.is_symlink():
             default.symlink_to(made[0].name)

@@ -26,8 +26,9 @@ class Parts:
     headers: Path
 
 
-def fetch(suite: str, flavour: str, into: Path, *, release: str = "") -> Parts:
-    """Downloads and unpacks a kernel: the suite's newest of this flavour (`amd64`, `cloud-amd64`), or `release`.
+def fetch(suite: str, flavour: str, into: Path, *, release: str = "", debs: Path | None = None) -> Parts:
+    """Downloads and unpacks a kernel: the suite's newest of this flavour (`amd64`, `cloud-amd64`), or `release`. What lies
+    in `debs` already is not downloaded again.
 
     UsageError: no such suite or flavour can be. LackingError: apt cannot give it.
     """
@@ -35,13 +36,15 @@ def fetch(suite: str, flavour: str, into: Path, *, release: str = "") -> Parts:
         raise UsageError(f"{suite}-{flavour} names no kernel: a suite and a flavour do, such as trixie-cloud-amd64")
     apt = _Apt(suite, into / "apt")
     release = release or apt.newest(flavour)
-    (into / "debs").mkdir()
+    debs = debs or into / "debs"
+    debs.mkdir(parents=True, exist_ok=True)
     headers = f"linux-headers-{release}"
     tools = [name for name in apt.depends(headers) if name.startswith(("linux-kbuild-", "linux-headers-"))]
-    apt.run("apt-get", "download", f"linux-image-{release}", headers, *tools, folder=into / "debs")
+    wanted = [f"linux-image-{release}", headers, *tools]
+    apt.run("apt-get", "download", *wanted, folder=debs)
     root = into / "root"
-    for package in sorted((into / "debs").glob("*.deb")):
-        _call("dpkg-deb", "-x", str(package), str(root))
+    for name in wanted:
+        _call("dpkg-deb", "-x", str(max(debs.glob(f"{name}_*.deb"), key=lambda path: path.stat().st_mtime)), str(root))
     _point_headers(root, root / "usr/src" / headers)
     modules = next(root.glob(f"**/lib/modules/{release}"), root)
     bzimage = next(path for path in (root / f"boot/vmlinuz-{release}", modules / "vmlinuz") if path.is_file())

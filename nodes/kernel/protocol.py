@@ -98,7 +98,7 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     """Pages, with those in per-CPU lists (`pcp`) not counted; likewise all below."""
     pcp: int = 0
     min: int = 0
-    """Sum of the zones' watermarks, as are `low` and `high`."""
+    """Sum of the zones' watermarks without boosts, as are `low` and `high`."""
     low: int = 0
     high: int = 0
     lowest: int = 0
@@ -122,9 +122,9 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     rx_dropped: int = 0
     """eth0's, as the driver and the stack count them (dev_get_stats)."""
     pfmemalloc_drop: int = 0
-    """LINUX_MIB_PFMEMALLOCDROP: marked packets that an unflagged TCP socket may not have; UDP's are in udp_errors."""
+    """LINUX_MIB_PFMEMALLOCDROP: marked packets that an unflagged socket, TCP or UDP, may not have."""
     filter_drop: int = 0
-    """All that sk_filter refused for want of a flag, where the module can count it (kretprobe); else as pfmemalloc_drop."""
+    """The same counted by a return probe on sk_filter_trim_cap, which may miss a few; else as pfmemalloc_drop."""
     rcvbuf_drop: int = 0
     """UDP RcvbufErrors and TCP rcvq drops."""
     block_drop: int = 0
@@ -135,7 +135,8 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     fail_data: int = 0
     """... their data ..."""
     fail_page: int = 0
-    """... and whole pages (every failed page allocation, warn_alloc)."""
+    """... and whole pages: every failed allocation of a single page (warn_alloc), whoever wanted it. Nobody fails for want of
+    several: he tries again with one."""
     head_fixed: int = 0
     """Head allocations that `head_reserve` let into the reserve."""
     udp_pages: int = 0

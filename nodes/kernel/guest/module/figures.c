@@ -68,9 +68,10 @@ static void put_memory(void)
 	int cpu;
 
 	for_each_zone_here(zone) {
-		min += min_wmark_pages(zone);
-		low += low_wmark_pages(zone);
-		high += high_wmark_pages(zone);
+		/* without the boost that a fragmented zone gets for a while */
+		min += zone->_watermark[WMARK_MIN];
+		low += zone->_watermark[WMARK_LOW];
+		high += zone->_watermark[WMARK_HIGH];
 		for_each_online_cpu(cpu)
 			pcp += per_cpu_ptr(zone->per_cpu_pageset, cpu)->count;
 	}
