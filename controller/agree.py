@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct, structs
 
 from controller.endings import Ending, drops_text, ending, figures_text
+from controller.guestlog import Told
 from controller.matched import Measured, measured
 from controller.record import Result, VerdictName
 from controller.scenario import Scenario
@@ -79,8 +80,10 @@ def _kinds(rows: Iterable[Row]) -> set[str]:
     return {KINDS[row.verdict] for row in rows if row.verdict}
 
 
-def row_of(result: Result, samples: Sequence[Sample] = (), *, policy: str, digest: str) -> Row:
-    """The row of a finished run: of its worst initiator."""
+def row_of(
+    result: Result, samples: Sequence[Sample] = (), told: Sequence[Told] = (), *, policy: str, digest: str
+) -> Row:
+    """The row of a finished run: of its worst initiator. `told`: a guest's telemetry."""
     found = ending(result, samples)
     return Row(
         **structs.asdict(found),
@@ -91,7 +94,7 @@ def row_of(result: Result, samples: Sequence[Sample] = (), *, policy: str, diges
         verdict=result.verdict,
         sentence=result.sentence,
         cycle=tuple(edge.waiter for edge in found.edges),
-        measured=measured(result, samples) if result.tier == KERNEL else None,
+        measured=measured(result, samples, told) if result.tier == KERNEL else None,
     )
 
 

@@ -1,9 +1,10 @@
 """A modelled twin of a real kernel's run: the same scenario with the settings that the guest really had. Pure.
 
 A guest's memory is not all for the taking: kernel, page tables and modules have their part. The model has none of these,
-so that its pool must be what the guest had free when it was ready. Likewise min is what was read back, the application is
-as fast as the guest's processor let it be, and datagrams came as fast as they were sent. The card is the same by name, and
-socket buffers are doubled by both (net/core/sock.c). What a stock kernel with its flag set does is the model's `mainline`.
+so that its pool must be what free lists and application had between them before the flood. Likewise min is what was read
+back, the application is as fast as the guest's processor let it be, and datagrams came as fast as they were sent. The card
+is the same by name, and socket buffers are doubled by both (net/core/sock.c). What a stock kernel with its flag set does
+is the model's `mainline`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from controller.endings import worst_node
+from controller.guestlog import Told
 from controller.record import Result
 from controller.scenario import Scenario
 from controller.scenario.policies import policy_text
@@ -33,7 +35,8 @@ class Measured(Struct, frozen=True, kw_only=True):
 
     run: str
     free_pages: int = 0
-    """The most that were free before the flood: at its start, before the application took any."""
+    """What is for the taking: free pages and the application's, when the flood began. Without telemetry the most that were
+    free at any time before it."""
     min_pages: int = 0
     touch_pages_per_s: int = 0
     """Progress under pressure, before the flood."""
@@ -45,8 +48,8 @@ class Measured(Struct, frozen=True, kw_only=True):
         return self.free_pages > self.min_pages > 0 and self.touch_pages_per_s > 0
 
 
-def measured(result: Result, samples: Sequence[Sample]) -> Measured:
-    """The figures of the initiator that fared worst."""
+def measured(result: Result, samples: Sequence[Sample], told: Sequence[Told] = ()) -> Measured:
+    """The figures of the initiator that fared worst; `told`: its guest's telemetry."""
     node = worst_node(result)
     if node is None:
         return Measured(run=result.run)
@@ -56,11 +59,17 @@ def measured(result: Result, samples: Sequence[Sample]) -> Measured:
     asked, sent = (result.metrics.get(f"flood.{name}_pps", 0.0) for name in ("asked", "sent"))
     return Measured(
         run=result.run,
-        free_pages=max((sample.free_pages for sample in own), default=0),
+        free_pages=_for_the_taking(told, before_ns) or max((sample.free_pages for sample in own), default=0),
         min_pages=own[-1].min_pages if own else 0,
         touch_pages_per_s=round(node.warmup_pages_per_s),
         sent_ratio=min(sent / asked, 1.0) if asked and sent else 1.0,
     )
+
+
+def _for_the_taking(told: Sequence[Told], before_ns: int) -> int:
+    """Pages at the last line before `before_ns`; 0 without any."""
+    pages = [line.free + line.pcp + line.anon for t_ns, line in told if t_ns <= before_ns and line.populated]
+    return pages[-1] if pages else 0
 
 
 def twin(scenario: Scenario, found: Measured, tier: str) -> Scenario:
@@ -83,7 +92,7 @@ class Change(Struct, frozen=True):
 
 def changes_of(scenario: Scenario, found: Measured) -> Iterator[Change]:
     """How the twin differs from `scenario`."""
-    yield Change("nodes.initiator.memory", _size(found.free_pages), "what the guest had free")
+    yield Change("nodes.initiator.memory", _size(found.free_pages), "what the guest had for the taking")
     yield Change("nodes.initiator.min_free", _size(found.min_pages), "read back")
     yield Change("nodes.initiator.touch_rate", f"{found.touch_pages_per_s} pages/s", "the guest's under pressure")
     if (name := FLAGGED.get(scenario.policy.name)) is not None:

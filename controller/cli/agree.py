@@ -20,6 +20,8 @@ from controller.cli.console import Json, console, print_json, say
 from controller.cli.options import listed
 from controller.cli.runs import Runs
 from controller.cli.session import runs_folder
+from controller.endings import worst_node
+from controller.guestlog import telemetry
 from controller.matched import changes_of, twin, unmatched
 from controller.recorded import read_run
 from controller.scenario import Scenario, dump, load, override_policy
@@ -155,7 +157,9 @@ class _Comparison:
             samples = read_run(ended.folder).samples
         except NetreserveError:  # a verdict stands without them
             samples = []
-        row = row_of(ended.result, samples, policy=blank.policy, digest=blank.digest)
+        node = worst_node(ended.result)
+        told = telemetry(ended.folder, node.node) if node and blank.tier == KERNEL else []
+        row = row_of(ended.result, samples, told, policy=blank.policy, digest=blank.digest)
         return structs.replace(row, scenario=blank.scenario, matched=blank.matched, changes=blank.changes)
 
 

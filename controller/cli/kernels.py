@@ -180,7 +180,7 @@ def _nothing_known(folder: TrialFolder, asked: Asked, hindered: Mapping[Key, str
     first = next(iter(hindered.values()))
     if not any(cell.trials for cell in asked.cells(folder.trials)):
         return LackingError(f"not one trial could be carried out: {first}")
-    return InconclusiveError(f"{len(hindered)} trials could not be carried out, they are not recorded: {first}")
+    return InconclusiveError(f"could not be carried out, and is not recorded: {len(hindered)} of the trials: {first}")
 
 
 def _digest(file: Path) -> str:

@@ -10,6 +10,7 @@ from controller.record import NodeVerdict, Phase, Result
 from controller.scenario import parse
 from nodes.config import GuestSpec
 from nodes.errors import UsageError
+from nodes.kernel.protocol import Telemetry
 from nodes.messages import Sample
 from nodes.units import SECOND_NS
 
@@ -46,6 +47,15 @@ def test_what_the_guest_had_is_read_from_its_run() -> None:
     assert found == FOUND and found.usable
 
 
+def test_telemetry_tells_what_was_for_the_taking_when_the_flood_began() -> None:
+    filling = Telemetry(t=1, free=16_000, anon=100, populated=0)
+    pressed = Telemetry(t=2, free=900, pcp=40, anon=14_000, populated=40_960)
+    flooded = Telemetry(t=3, free=100, pcp=0, anon=11_000, populated=40_960)
+    told = [(1 * SECOND_NS, filling), (9 * SECOND_NS, pressed), (15 * SECOND_NS, flooded)]
+    assert measured(result(), [sample(5, 900)], told).free_pages == 14_940
+    assert measured(result(), [sample(5, 900)], told[2:]).free_pages == 900
+
+
 def test_a_run_that_measured_nothing_can_be_no_measure() -> None:
     assert not measured(result(), []).usable
     assert measured(result(), []).sent_ratio == 1.0
@@ -70,7 +80,7 @@ def test_the_flag_is_the_models_mainline_with_or_without_heads_from_the_reserve(
 def test_a_flood_that_was_sent_as_asked_stays() -> None:
     told = [str(change) for change in changes_of(SCENARIO, structs.replace(FOUND, sent_ratio=0.99))]
     assert told == [
-        "nodes.initiator.memory 66560 KiB (what the guest had free)",
+        "nodes.initiator.memory 66560 KiB (what the guest had for the taking)",
         "nodes.initiator.min_free 4080 KiB (read back)",
         "nodes.initiator.touch_rate 2711 pages/s (the guest's under pressure)",
         "policy mainline (the flag as kernels have it)",

@@ -94,7 +94,10 @@ def test_what_hinders_a_run_is_not_recorded(words: list[str], script: Script, tm
     assert "not one trial could be carried out: no Docker engine" in capsys.readouterr().err
     script({"*": "healthy", "e1000e/none": "exit 6: the broker went away"})
     assert carry_out(words) == 5
-    assert "1 trials could not be carried out" in capsys.readouterr().err
+    assert (
+        "could not be carried out, and is not recorded: 1 of the trials: the broker went away"
+        in capsys.readouterr().err
+    )
     script({"*": "healthy"})
     assert carry_out(words) == 0
 
