@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from controller.record import Rescue
-from controller.rescue import IN_FORCE, Change, EndFlood, Remedy, stands_still
+from controller.rescue import IN_FORCE, Change, EndFlood, Remedy, has_moved, stands_still
 from controller.service.activity import Activity
 from controller.service.nodes import Node
 from nodes.config import InitiatorSpec, Shape, Spec
 from nodes.errors import InconclusiveError
-from nodes.messages import SAMPLE_INTERVAL_NS
+from nodes.messages import SAMPLE_INTERVAL_NS, Sample
 from nodes.units import SECOND_NS, format_ns
 
 LOOK_S = SAMPLE_INTERVAL_NS / SECOND_NS
@@ -45,7 +45,7 @@ class _Trial:
 
     def __init__(self, run: Activity, remedy: Remedy) -> None:
         self._run, self._remedy = run, remedy
-        self._asked: dict[Node, tuple[int, int]] = {}  # when, and the progress until then
+        self._asked: dict[Node, tuple[int, Sample]] = {}  # when, and how it stood then
 
     async def on(self, nodes: Sequence[Node], wait_ns: int) -> list[Node]:
         """Those of `nodes` that stand still afterwards."""
@@ -97,12 +97,12 @@ class _Trial:
         self._tell(node, revived=False, after_ns=time.time_ns() - asked_ns, error=why)
 
     def _ask(self, node: Node) -> None:
-        self._asked[node] = time.time_ns(), node.sample.progress_pages if node.sample else 0
+        assert node.sample is not None
+        self._asked[node] = time.time_ns(), node.sample
 
     def _revived(self, node: Node) -> bool:
         asked_ns, before = self._asked[node]
-        moved = (sample for sample in node.samples if sample.t_ns > asked_ns and sample.progress_pages > before)
-        first = next(moved, None)
+        first = next((sample for sample in node.samples if sample.t_ns > asked_ns and has_moved(before, sample)), None)
         if first is not None:
             self._tell(node, revived=True, after_ns=first.t_ns - asked_ns)
         return first is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 from traces import NODE, WARMUP, at, event, phases, stretch, trace
 
 from controller.record import NodeVerdict, Phase, Rescue
@@ -13,6 +14,7 @@ from controller.rescue import (
     SwitchTo,
     all_revived,
     before_rescue,
+    has_moved,
     outcome,
     rescues_of,
     stands_still,
@@ -59,6 +61,13 @@ def test_only_a_live_machine_without_progress_stands_still() -> None:
 
     assert stands_still(sample(2.0))
     assert not any(map(stands_still, (sample(1.9), sample(9, "idle"), sample(9, "dead"), None)))
+
+
+def test_progress_shows_in_pages_or_in_its_age() -> None:
+    still = Sample(t_ns=1, node=NODE, run="r", progress_pages=7, progress_age_ns=3 * SECOND_NS)
+    assert not has_moved(still, structs.replace(still, t_ns=2, progress_age_ns=4 * SECOND_NS))
+    assert has_moved(still, structs.replace(still, progress_pages=8, progress_age_ns=4 * SECOND_NS))
+    assert has_moved(still, structs.replace(still, progress_age_ns=SECOND_NS))
 
 
 def test_what_was_tried_is_told_in_order() -> None:
