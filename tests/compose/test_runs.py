@@ -19,13 +19,19 @@ RUNS = ROOT / "runs"
 LOCUST = "http://127.0.0.1:8089"
 
 
-def test_classic_hangs_under_none_and_says_why() -> None:
-    code, result, folder = classic("none")
+def test_classic_hangs_under_none_and_says_why_and_memalloc_revives_it(tmp_path: Path) -> None:
+    scenario = tmp_path / "rescued.yaml"
+    plain = (ROOT / "scenarios" / "classic.yaml").read_text().replace("heal: 15 s", "heal: 15 s, rescue: 130 s")
+    scenario.write_text(f"{plain}rescue: [{{policy: memalloc}}]\n")
+    code, result, folder = classic("none", scenario)
     (node,) = result["nodes"]
     assert (code, result["verdict"] in ("deadlocked", "starved")) == (1, True), result["sentence"]
     assert node["cycle"], "the wait-for cycle is named"
     assert result["data"] == "intact"
     assert "<html" in (folder / "report.html").read_text()
+    if result["verdict"] == "deadlocked":  # a starved one came back by itself
+        (rescue,) = node["rescues"]
+        assert rescue["revived"], result["sentence"]
 
 
 def test_classic_lives_under_memalloc_on_the_reserve() -> None:
@@ -53,9 +59,9 @@ def test_a_flood_by_hand_and_a_switch_by_hand_are_recorded_both() -> None:
     assert json.loads((folder / "result.json").read_bytes())["kind"] == "adhoc"
 
 
-def classic(policy: str) -> tuple[int, dict[str, Any], Path]:
+def classic(policy: str, scenario: Path | str = "classic") -> tuple[int, dict[str, Any], Path]:
     """Exit code, result and folder of the classic scenario under `policy`."""
-    code, last = judged("classic", policy)
+    code, last = judged(scenario, policy)
     return code, last["result"], Path(last["report"]).parent
 
 
