@@ -22,6 +22,8 @@ from nodes.network.interfaces import Interface
 
 _TUNSETIFF, _TAP_NO_PI = 0x400454CA, 0x1002
 _IP, _ARP = 0x0800, 0x0806
+_EXPERIMENT = "88b5"
+"""An Ethernet type for experiments (IEEE 802): no filter looks into it."""
 
 
 def show(*what: str) -> Any:
@@ -129,7 +131,7 @@ def test_the_storage_guest_hears_the_first_guest_and_nobody_else() -> None:
         mac = cable.add_storage(wired.mac)
         end = other_end()
         for to in ("ff:ff:ff:ff:ff:ff", "02:00:00:00:00:77", mac):
-            os.write(cable.fd, bytes.fromhex((to + wired.mac).replace(":", "") + "0800") + bytes(46))
+            os.write(cable.fd, bytes.fromhex((to + wired.mac).replace(":", "") + _EXPERIMENT) + bytes(46))
         assert select.select([end], [], [], 5.0)[0]
         heard = os.read(end, 2048)[:6].hex(":")
         assert not select.select([end], [], [], 0.1)[0], "what is for others, or for all, is not for it"
