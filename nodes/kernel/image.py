@@ -49,8 +49,6 @@ def build_init(into: Path) -> None:
 
 def build_module(headers: Path, release: str) -> bytes:
     """The policy module for a kernel. LackingError: it does not build, or is not for `release` (its vermagic)."""
-    if not (headers / "Makefile").is_file():
-        raise LackingError(f"{headers} holds no kernel headers: /usr/src/linux-headers-{release} would")
     with tempfile.TemporaryDirectory(prefix="netreserve-") as folder:
         sources = Path(folder) / "guest"
         shutil.copytree(SOURCES, sources)
@@ -87,6 +85,8 @@ def make(name: str, into: Path, *, bzimage: Path, modules: Path, headers: Path |
         raise UsageError(f"{into} is there already: remove it first, or choose another name")
     if headers is None:
         raise LackingError("the policy module must be built against the kernel's headers: name them with --headers")
+    if not (headers / "Makefile").is_file():
+        raise LackingError(f"{headers} holds no kernel headers: /usr/src/linux-headers-{modules.name} would")
     tree = read_tree(modules)
     found = collect(WANTED, tree)
     for own in list(found)[:1]:

@@ -135,8 +135,8 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     fail_data: int = 0
     """... their data ..."""
     fail_page: int = 0
-    """... and whole pages: every failed allocation of a single page (warn_alloc), whoever wanted it. Nobody fails for want of
-    several: he tries again with one."""
+    """... and whole pages: every failed allocation of a single page (warn_alloc), whoever wanted it. Whoever
+    wants several tries again with one."""
     head_fixed: int = 0
     """Head allocations that `head_reserve` let into the reserve."""
     udp_pages: int = 0

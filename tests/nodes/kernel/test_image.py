@@ -22,6 +22,13 @@ def add(tmp_path: Path, *words: str, release: str = kernelfiles.RELEASE, kernel:
     )
 
 
+def headers(tmp_path: Path) -> Path:
+    """What looks like kernel headers, until something is built against it."""
+    (tmp_path / "headers").mkdir()
+    (tmp_path / "headers" / "Makefile").write_text("modules:\n\t@echo nothing to build >&2; exit 1\n")
+    return tmp_path / "headers"
+
+
 def test_init_compiles_without_a_warning_and_stands_alone(tmp_path: Path) -> None:
     require_programs("gcc")
     image.build_init(tmp_path / "init")
@@ -49,7 +56,7 @@ def test_folder_that_is_no_headers_is_told(tmp_path: Path, capsys: pytest.Captur
 
 def test_nothing_is_left_of_a_kernel_that_could_not_be_made(tmp_path: Path) -> None:
     require_programs("gcc")
-    assert add(tmp_path, "--headers", str(tmp_path), kernel=b"no kernel") == 2
+    assert add(tmp_path, "--headers", str(headers(tmp_path)), kernel=b"no kernel") == 2
     assert not list((tmp_path / "vm").iterdir())
 
 
@@ -57,7 +64,8 @@ def test_modules_of_another_kernel_are_told(tmp_path: Path, capsys: pytest.Captu
     modules = kernelfiles.tree(tmp_path)
     renamed = modules.rename(modules.with_name("5.0"))
     (tmp_path / "vmlinuz").write_bytes(kernelfiles.bzimage(kernelfiles.elf()))
-    words = ["add", "own", "--bzimage", str(tmp_path / "vmlinuz"), "--modules", str(renamed), "--headers", "/"]
+    words = ["add", "own", "--bzimage", str(tmp_path / "vmlinuz"), "--modules", str(renamed)]
+    words += ["--headers", str(headers(tmp_path))]
     assert image.main(["--into", str(tmp_path / "vm"), *words]) == 3
     assert f"its modules are for kernel {kernelfiles.RELEASE}, not for 5.0" in capsys.readouterr().err
 
