@@ -21,16 +21,18 @@ ANSWER_S = 15.0
 """The longest that an answer is collected, if the guest never gets quiet (own)."""
 LAST_LINES = 5
 PANIC = "Kernel panic - not syncing"
-_OOM = re.compile(r"Out of memory: Killed process \d+ \(([^)]*)\)")
+_READ_FAILED = re.compile(r"netreserve: eater \d+ ended: signal 7\b")
+"""init: a page did not come back (SIGBUS)."""
 _PREFIX = re.compile(r"^(<\d+>)?\[ *\d+\.\d+\](\[ *[TC]\d+\])? ")
 
 
 class Console:
-    """A guest's console. `on_panic` and `on_oom` get the line that tells it."""
+    """A guest's console. `on_panic` and `on_read_failed` (a page of the application did not come back from the swap device)
+    get the line that tells it."""
 
-    def __init__(self, on_panic: Callable[[str], None], on_oom: Callable[[str], None]) -> None:
+    def __init__(self, on_panic: Callable[[str], None], on_read_failed: Callable[[str], None]) -> None:
         self.channel = Channel(self._line)
-        self._on_panic, self._on_oom = on_panic, on_oom
+        self._on_panic, self._on_read_failed = on_panic, on_read_failed
         self._collected: list[str] | None = None
         self._news = asyncio.Event()
         self._ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -87,8 +89,8 @@ class Console:
             self._news.set()
         if PANIC in text:
             self._on_panic(text[text.index(PANIC) :])
-        elif killed := _OOM.search(text):
-            self._on_oom(killed.group(0))
+        elif failed := _READ_FAILED.search(text):
+            self._on_read_failed(failed.group(0))
         elif not self._ready.done():
             self._hear(_PREFIX.sub("", text.strip()))
 

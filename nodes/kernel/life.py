@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from nodes.kernel.kernels import Kernel
 from nodes.kernel.policies import switches_of
 from nodes.kernel.protocol import ControlName, command_line
 from nodes.kernel.qemu import Qemu
-from nodes.kernel.settings import KIB_PER_PAGE, settings_of, target_host
+from nodes.kernel.settings import KIB_PER_PAGE, PERIOD_MS, settings_of, target_host
 from nodes.kernel.storageguest import StorageGuest
 from nodes.kernel.telemetry import Feed
 from nodes.kernel.wiring import TAP, Wiring
@@ -55,13 +56,17 @@ class Life:
         switches_of(spec.policy)
         self._kernel: Kernel = kernels.find(spec.guest.kernel)
         self._archive = initramfs.compose(
-            self._kernel, spec.machine.nic, transport=spec.guest.transport, disk=spec.policy.name == "local"
+            self._kernel,
+            spec.machine.nic,
+            transport=spec.guest.transport,
+            disk=spec.policy.name == "local",
+            options={kernels.OWN: f"period_ms={PERIOD_MS}"},
         )
         self._storage = _storage_guest(spec, self._kernel, accelerator)
         self._spec, self._wiring, self._accelerator = spec, wiring, accelerator
         self._tell, self._on_loss = tell, on_loss
-        self.feed = Feed()
-        self.console = Console(self._panicked, lambda line: None)
+        self.feed = Feed(spec.machine.tasks)
+        self.console = Console(self._panicked, self._read_failed)
         self.qemu = Qemu()
         self._control = Control(self.feed, accelerator.patience)
         self._panic = ""
@@ -206,6 +211,9 @@ class Life:
         if not self._panic:
             self._panic = line
             self._tell("panic", {"line": line})
+
+    def _read_failed(self, line: str) -> None:
+        self._tell("io_error", {"write": False, "errno": errno.EIO})
 
     def _refuse_what_stays(self, spec: InitiatorSpec) -> None:
         policies.check_live(self._spec.policy, spec.policy)

@@ -17,9 +17,11 @@ interrupts off (own)."""
 
 
 class Feed:
-    """What a guest's module has told so far. Times are those of the host's clock, ns since 1970."""
+    """What the module of a guest with so many application `tasks` has told so far. Times are those of the host's clock, ns
+    since 1970."""
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: int = 1) -> None:
+        self._tasks = tasks
         self.channel = Channel(self._line)
         self.newest = Telemetry()
         self.heard_ns = 0
@@ -49,8 +51,8 @@ class Feed:
         return max(0, now_ns - self.heard_ns) if self.heard_ns else 0
 
     def state(self, now_ns: int) -> str:
-        """`running`, `stuck`, or `dead` when the application has ended."""
-        if self.newest.dead:
+        """`running`, `stuck`, or `dead` when all of the application has ended."""
+        if self.newest.dead >= self._tasks:
             return "dead"
         return "stuck" if self.age_ns(now_ns) > STUCK_AFTER_NS else "running"
 

@@ -49,7 +49,7 @@ class Watch:
             sample, time.monotonic_ns(), lambda: self._autopsy.waits, lambda: self._autopsy.cycle
         ):
             if kind == "recovered":
-                self._autopsy, self._examined_ns = NOTHING, 0
+                self._forget()
             self._tell(kind, detail)
 
     async def close(self) -> None:
@@ -85,6 +85,12 @@ class Watch:
         if sample.progress_age_ns >= AUTOPSY_AFTER_NS and due and not at_it and sample.state != "dead":
             self._examined_ns = now_ns
             self._examining = asyncio.create_task(self._examine())
+
+    def _forget(self) -> None:
+        """The next standstill is another one: an answer that is still under way would explain the wrong one."""
+        self._autopsy, self._examined_ns = NOTHING, 0
+        if self._examining is not None:
+            self._examining.cancel()
 
     async def _examine(self) -> None:
         try:

@@ -56,12 +56,13 @@ async def test_ready_and_failure_are_heard_with_and_without_the_kernels_stamp(gu
     assert "Connection refused" in other.last_words
 
 
-async def test_panic_and_oom_are_told_with_the_kernels_words(guest: Guest) -> None:
+async def test_a_panic_and_a_page_that_did_not_come_back_are_told(guest: Guest) -> None:
     guest.say("[    3.0] Kernel panic - not syncing: Attempted to kill init!")
-    guest.say("[    3.1] Out of memory: Killed process 61 (eater) total-vm:1kB")
+    guest.say("netreserve: eater 0 ended: signal 9")
+    guest.say("netreserve: eater 1 ended: signal 7")
     assert guest.told == [
         "Kernel panic - not syncing: Attempted to kill init!",
-        "Out of memory: Killed process 61 (eater)",
+        "netreserve: eater 1 ended: signal 7",
     ]
 
 

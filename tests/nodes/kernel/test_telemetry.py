@@ -54,6 +54,14 @@ def test_a_dead_application_is_dead_however_young_its_progress() -> None:
     assert feed.state(feed.heard_ns) == "dead"
 
 
+def test_an_application_lives_as_long_as_one_of_its_tasks_does() -> None:
+    feed = Feed(tasks=2)
+    feed.channel.feed(b"T t=1 progress=5 dead=1\n")
+    assert feed.state(feed.heard_ns) == "running"
+    feed.channel.feed(b"T t=2 progress=5 dead=2\n")
+    assert feed.state(feed.heard_ns) == "dead"
+
+
 def test_torn_lines_are_counted_and_silence_grows() -> None:
     feed = Feed()
     assert feed.silent_ns(SECOND_NS) == 0
