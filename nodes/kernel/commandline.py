@@ -33,8 +33,9 @@ KERNEL_WORDS = (
 """lab.md section 2: quick to boot, nothing that stops or talks without being asked, sysrq always. `panic=-1` with QEMU's
 -no-reboot ends QEMU at once when the kernel panics."""
 OVERHEAD_BYTES = 96 << 20
-"""What QEMU takes beside the guest's memory. Own measurement, -m 128, TCG with tb-size=32, Debian's 6.12 after a flood: 50 MiB
-anonymous (toolchain.md section 5: 54), and 60 MiB of mapped files, its own and vmlinux, which may be dropped and read again."""
+"""What QEMU takes beside the guest's memory. Own measurement, -m 128, TCG with tb-size=32, Debian's 6.12 after a flood:
+50 MiB anonymous (toolchain.md section 5: 54), and 60 MiB of mapped files, its own and vmlinux, which may be dropped and
+read again."""
 AGENT_BYTES = 64 << 20
 """The agent in the same container: Python with aiomqtt (own)."""
 
