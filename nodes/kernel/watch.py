@@ -22,6 +22,8 @@ AUTOPSY_EVERY_NS = 10 * SECOND_NS
 """... and again, since a cycle closes step by step; each answer costs the guest some 100 ms of printing."""
 KEYS = "wm"
 """Blocked tasks and memory (Documentation/admin-guide/sysrq.rst)."""
+ALL_TASKS = "t"
+"""Asked, too, after an autopsy that named no cycle: it shows those who sleep interruptibly, as senders and relays do."""
 NOTHING = Autopsy()
 
 
@@ -94,7 +96,8 @@ class Watch:
 
     async def _examine(self) -> None:
         try:
-            lines = await self._life.examine(KEYS)
+            more = "" if self._autopsy is NOTHING or self._autopsy.cycle else ALL_TASKS
+            lines = await self._life.examine(KEYS + more)
         except HarnessError as error:
             self._tell("harness", {"what": f"no autopsy: {error}"})
             return

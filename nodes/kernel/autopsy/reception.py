@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from nodes.kernel.autopsy.meminfo import Zone
+from nodes.kernel.autopsy.meminfo import PAGE_KB, Zone
 from nodes.kernel.autopsy.shapes import has
 from nodes.kernel.autopsy.stacks import Stack, same
 from nodes.kernel.protocol import Telemetry
@@ -110,7 +110,8 @@ def shortage(facts: Facts, *, atomic: bool) -> Short | None:
     now = facts.now
     if now is None or not 0 <= now.free <= now.min:
         return None
-    floor = Watermarks(now.min, now.low, now.high).atomic_floor if atomic else now.min
+    unboosted = min(now.min, now.min_free_kb // PAGE_KB or now.min)
+    floor = Watermarks(unboosted, now.low, now.high).atomic_floor if atomic else now.min
     return Short((floor if now.free <= floor else now.min) + 1, now.free, "telemetry, all zones together")
 
 

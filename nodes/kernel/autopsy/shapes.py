@@ -55,7 +55,8 @@ _NBD_SOCKET: Step = (
     "nvme_tcp_try_send",
     "iscsi_sw_tcp_xmit",
 )
-REFILL_WORK: tuple[Step, ...] = (("try_fill_recv",), ("refill_work",))
+REFILL_WORK: tuple[Step, ...] = (("try_fill_recv", "__alloc_pages_slowpath"), ("refill_work",))
+"""virtio_net's worker has NAPI off while it allocates (physics.md section 4); a return probe may hide what is between."""
 
 
 class Shape(Struct, frozen=True):
