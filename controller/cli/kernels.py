@@ -125,7 +125,7 @@ def _carry_out(
     """Carries out what is missing. Answers what could not even begin, and why: nothing is known of that."""
     hindered: dict[Key, str] = {}
     missing = folder.missing(asked, again=again)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     with view_for(sum(1 for _ in asked.order()), len(missing), str(folder.path), json=json) as view:
         try:
             for key in missing:
@@ -137,6 +137,8 @@ def _carry_out(
                 " on from there, 'netreserve kernels show' draws what there is"
             )
             raise typer.Exit(INTERRUPTED) from None
+        finally:
+            signal.signal(signal.SIGTERM, before)
     return hindered
 
 

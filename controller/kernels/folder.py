@@ -16,7 +16,7 @@ from typing import BinaryIO, Self
 
 import msgspec
 
-from controller.kernels.model import OPEN, Asked, Key, Place, Trial
+from controller.kernels.model import OPEN, Asked, Key, Place, Trial, barred
 from nodes.errors import HarnessError, UsageError
 
 TRIALS = "trials.jsonl"
@@ -67,8 +67,11 @@ class TrialFolder:
         return [key for key in asked.order() if self._lacks(key, again) and key.cell not in barred]
 
     def barred(self) -> set[tuple[Place, str, str]]:
-        """The cells of which a trial showed that they cannot be tried."""
-        return {key.cell for key, trial in self.trials.items() if trial.verdict == "cannot"}
+        """The cells that cannot be tried, as their trials show."""
+        groups: dict[tuple[Place, str, str], list[Trial]] = {}
+        for key, trial in self.trials.items():
+            groups.setdefault(key.cell, []).append(trial)
+        return {cell for cell, trials in groups.items() if barred(trials)}
 
     def append(self, trial: Trial) -> None:
         """Keeps `trial`: when this returns it is on the disk."""

@@ -14,14 +14,14 @@ from controller.expect import SURVIVED
 from controller.record import CycleEdge
 from controller.trials import shape_of
 
-REPEAT_MAX = 1000
-IMAGES_OWN = ""
-"""The kernel that an image takes when none is named."""
+SURE = 2
+"""Runs that could not be set up before their place counts as one that cannot be tried: a guest that did not start once may
+start the next time (own)."""
 
 TrialVerdict = Literal[
     "healthy", "slow", "starved", "deadlocked", "oom", "panicked", "inconclusive", "cannot"
 ]  # fmt: skip
-"""A verdict (controller.record.VerdictName), or `cannot`: this place cannot be tried, e.g. the kernel has no driver."""
+"""A verdict (controller.record.VerdictName), or `cannot`: it could not be set up, e.g. the kernel has no driver."""
 WORST_FIRST = ("panicked", "oom", "deadlocked", "starved", "slow", "healthy", "inconclusive", "cannot")
 HUNG = ("starved", "deadlocked")
 OPEN = ("inconclusive", "cannot")
@@ -67,6 +67,8 @@ class Trial(Ending, frozen=True, kw_only=True):
     run: str = ""
     folder: str = ""
     """Of the run."""
+    kernel: str = ""
+    """The release that ran, as its guest told."""
     ended_ns: int = 0
     found: tuple[str, ...] = ()
     """The autopsy's sentences."""
@@ -117,19 +119,20 @@ class Cell(Struct, frozen=True, kw_only=True):
 
     @property
     def cannot(self) -> str:
-        """Why this place cannot be tried; empty when it can. What was found by a trial stands before what hinders."""
+        """Why this place cannot be tried; empty when one of its trials was."""
         tried = any(trial.verdict != "cannot" for trial in self.trials)
         return next((trial.sentence for trial in self.trials if not tried), "")
 
     @property
     def complete(self) -> bool:
-        """One trial is enough to see that a place cannot be tried."""
-        return len(self.trials) >= self.asked or bool(self.cannot)
+        """Nothing is left to try."""
+        return len(self.trials) >= self.asked or barred(self.trials)
 
     @property
     def decided(self) -> bool:
-        """Complete, and no trial proves nothing."""
-        return self.complete and all(trial.verdict != "inconclusive" for trial in self.trials)
+        """Complete, and each trial says something; or none could be tried."""
+        open_ones = [trial for trial in self.trials if trial.verdict in OPEN]
+        return self.complete and (not open_ones or bool(self.cannot))
 
     @property
     def counts(self) -> Counter[str]:
@@ -214,6 +217,13 @@ def hangs(trials: Iterable[Trial]) -> list[Hang]:
     ]
 
 
+def barred(trials: Sequence[Trial]) -> bool:
+    """Whether these, all of one place, show that it cannot be tried: it was refused without a run, or SURE runs could not be
+    set up and no other could."""
+    failed = [trial for trial in trials if trial.verdict == "cannot"]
+    return len(failed) == len(trials) and (len(failed) >= SURE or any(not trial.run for trial in failed))
+
+
 def asked_of(trials: Sequence[Trial]) -> list[Asked]:
     """The matrices that hold all `trials`, one for each tier: for a look at a folder. Of a scenario whose text was changed
     the newest text counts."""
@@ -233,6 +243,12 @@ def asked_of(trials: Sequence[Trial]) -> list[Asked]:
             )
         )
     return found
+
+
+def releases(cells: Iterable[Cell]) -> list[str]:
+    """`trixie-amd64: 6.12.57+deb13-amd64` for every kernel and release that ran."""
+    ran = [(kernel_text(cell.place.kernel), trial.kernel) for cell in cells for trial in cell.trials if trial.kernel]
+    return [f"{name}: {release}" for name, release in dict.fromkeys(ran)]
 
 
 def kernel_text(name: str) -> str:

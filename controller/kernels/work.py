@@ -21,6 +21,8 @@ from nodes.messages import Event, Sample
 
 NOT_SET_UP = "cannot be what was asked: "
 """A node's own words for what it could not be set up to (controller.service.nodes)."""
+KERNEL = "kernel"
+"""The setting that says which release a guest runs."""
 SEED_END = 2**32
 
 
@@ -80,6 +82,7 @@ def trial_of(key: Key, result: Result, folder: Path) -> Trial:
         data=result.data,
         run=result.run,
         folder=str(folder),
+        kernel=next((setting.in_force for setting in result.settings if setting.name == KERNEL), ""),
         ended_ns=result.ended_ns,
         found=autopsy_of(events),
     )

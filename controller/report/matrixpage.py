@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from controller.kernels.model import Asked, Cell, Hang, kernel_text
+from controller.kernels.model import Asked, Cell, Hang, kernel_text, releases
 from controller.report import charts, matrixchart
 from controller.report.page import environment
 from controller.report.swatches import SWATCHES, Swatch
@@ -41,6 +41,10 @@ class Shown:
     @property
     def hangs(self) -> list[tuple[Cell, Hang]]:
         return [(cell, hang) for cell in self.cells for hang in cell.hangs()]
+
+    @property
+    def releases(self) -> list[str]:
+        return releases(self.cells)
 
     @property
     def done(self) -> int:
@@ -89,6 +93,8 @@ def _markdown(asked: Asked, cells: Sequence[Cell]) -> Iterator[str]:
         for scenario, kernel, nic, own in shown.rows:
             if scenario == subject.name:
                 yield f"| {kernel} | {nic} | {' | '.join(map(_markdown_cell, own))} |"
+        if ran := releases(cell for cell in cells if cell.place.scenario == subject.name):
+            yield f"\nKernels: {_plain('; '.join(ran))}."
         hangs = [(cell, hang) for cell, hang in shown.hangs if cell.place.scenario == subject.name]
         if hangs:
             yield "\nWhy they hang:\n"

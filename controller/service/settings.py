@@ -36,6 +36,10 @@ def _of(node: Node) -> Iterator[Setting]:
             in_force=text(path, link.get(path)),
             means=means.get(name, ""),
         )
+    shaped = {path.rsplit("_", 1)[0] for path in link}
+    for name, how in means.items():
+        if name not in shaped:
+            yield Setting(node=node.name, name=name, in_force=how)
     for name, value in (reported.measured if reported else {}).items():
         yield Setting(node=node.name, name=name, in_force=text(name, value))
 

@@ -84,7 +84,7 @@ TESTED_BY = {
         (
             f"controller/service/{name}.py"
             for name in (
-                "activity", "compare", "conductor", "floodwatch", "nodes", "recorder", "settings", "standing",
+                "activity", "compare", "conductor", "floodwatch", "nodes", "recorder", "standing",
             )
         ),
         "controller/service/test_runner.py",

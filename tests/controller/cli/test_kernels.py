@@ -67,14 +67,17 @@ def test_nothing_is_run_twice_and_more_is_added(
     assert len(calls(tmp_path / "child")) == 12
 
 
-def test_a_card_without_a_driver_is_told_in_its_cell_and_tried_once(
+def test_a_card_without_a_driver_is_told_in_its_cell_and_tried_twice(
     words: list[str], script: Script, tmp_path: Path, capsys: Capture
 ) -> None:
     lacking = "inconclusive: initiator-1 cannot be what was asked: no driver for rtl8139"
     script({"*": "healthy", "rtl8139/none": lacking})
     assert carry_out([*words, "--repeat", "3"]) == 0
     assert "cannot: no driver for rtl8139" in capsys.readouterr().out
-    assert [call for call in calls(tmp_path / "child") if "rtl8139/none" in call] == ["sim/rtl8139/none/0"]
+    assert [call for call in calls(tmp_path / "child") if "rtl8139/none" in call] == [
+        "sim/rtl8139/none/0",
+        "sim/rtl8139/none/1",
+    ]
 
 
 def test_trials_that_prove_nothing_make_it_inconclusive_until_they_are_tried_again(

@@ -52,11 +52,17 @@ def test_the_most_frequent_verdict_speaks_and_among_equals_the_worst(
     assert (found.verdict, found.told()) == (verdict, told)
 
 
-def test_one_trial_is_enough_to_see_that_a_place_cannot_be_tried() -> None:
-    found = cell("cannot", sentence="no driver")
-    assert found.complete and found.decided and found.told() == "cannot: no driver"
-    later = cell("healthy", "cannot", sentence="x")
-    assert not later.cannot and not later.complete
+def test_a_place_that_is_refused_without_a_run_cannot_be_tried() -> None:
+    found = cell("cannot", sentence="no such policy")
+    assert found.complete and found.decided and found.told() == "cannot: no such policy"
+
+
+def test_a_guest_that_did_not_start_once_may_start_the_next_time() -> None:
+    assert not cell("cannot", run="r").complete
+    twice = cell("cannot", "cannot", run="r", sentence="no driver")
+    assert twice.complete and twice.decided and twice.told() == "cannot: no driver"
+    later = cell("cannot", "cannot", "healthy", run="r")
+    assert later.complete and not later.decided and not later.cannot and later.verdict == "healthy"
 
 
 def test_a_place_with_a_trial_that_proves_nothing_is_complete_and_not_decided() -> None:

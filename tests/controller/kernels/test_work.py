@@ -11,6 +11,7 @@ from smallscenario import SMALL
 from controller import child
 from controller.kernels import work
 from controller.kernels.model import Key, Place, Trial
+from controller.record import Result, Setting
 from controller.scenario import dump, parse
 
 SCENARIO = parse(SMALL)
@@ -55,6 +56,12 @@ def test_a_node_that_could_not_be_set_up_makes_a_place_that_cannot_be_tried(
     trial = carry_out(tmp_path, monkeypatch, told)
     assert isinstance(trial, Trial)
     assert (trial.verdict, trial.sentence) == ("cannot", "no driver for rtl8139 in cloud")
+
+
+def test_the_release_that_ran_is_kept() -> None:
+    setting = Setting(node="initiator-1", name="kernel", in_force="6.12.57+deb13-amd64")
+    trial = work.trial_of(key(), Result(run="r", scenario="small", settings=(setting,)), Path("nowhere"))
+    assert trial.kernel == "6.12.57+deb13-amd64"
 
 
 def test_no_pressure_is_no_such_thing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def trials(folder: Path) -> dict[Key, Trial]:
         hung = place.policy == "none" and (place.nic == "e1000e" or key.repeat == 0)
         found[key] = Trial(
             key=key, verdict="deadlocked" if hung else "healthy", edges=(EDGE,) if hung else (),
-            drops={"early_drops": 7}, folder=str(folder / "runs" / place.nic), found=("seen",),
+            drops={"early_drops": 7}, kernel="6.12.57+deb13", folder=str(folder / "runs" / place.nic), found=("seen",),
         )  # fmt: skip
     return found
 
@@ -65,6 +65,7 @@ def test_page_and_picture_are_written_even_of_an_empty_matrix(tmp_path: Path, ce
 
 def test_the_page_tells_every_cell_and_hang_and_links_to_the_runs(tmp_path: Path, cells: list[Cell]) -> None:
     text = matrixpage.draw(tmp_path, [(ASKED, cells)])[0].read_text()
+    assert "<span>kernel</span> trixie: 6.12.57+deb13</li>" in text
     assert "deadlocked 1/2, healthy 1/2" in text and "cannot: no driver" in text and "not tried yet" in text
     assert f"{DROPS['early_drops']} 7" in text
     assert '<a href="runs/e1000e/report.html">#1</a>' in text
@@ -79,6 +80,7 @@ def test_the_page_works_without_any_network(tmp_path: Path, cells: list[Cell]) -
 
 def test_markdown_has_a_row_a_card_and_breaks_no_table(cells: list[Cell]) -> None:
     lines = matrixpage.markdown([(ASKED, cells)]).splitlines()
+    assert "Kernels: trixie: 6.12.57+deb13." in lines
     assert "| trixie | rtl8139 | deadlocked 1/2, healthy 1/2<br>early drop 7 | healthy 2/2<br>early drop 7 |" in lines
     assert "| bookworm | rtl8139 | cannot: no driver | cannot: no driver |" in lines
     assert any(
