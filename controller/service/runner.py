@@ -108,7 +108,7 @@ class ScenarioRun(Activity):
         await self.parts.nodes.apply(self._wanted("initiator") | self._bystanders(), deadline_s)
         await self._limit_memory(growing=False)
         await self._read_limits(deadline_s)
-        self.notes += [f"{node.name}: {how}" for node in self.nodes if (how := _accelerator(node))]
+        self.notes += filter(None, map(_carrier, self.nodes))
 
     @property
     def _deadline_s(self) -> float:
@@ -301,9 +301,14 @@ async def _check(parts: Parts, watch: FloodWatch, work: Plan) -> None:
             raise LackingError(f"Docker knows no container for {', '.join(missing)}: there are {', '.join(containers)}")
 
 
-def _accelerator(node: Node) -> str:
-    """What carries a guest, as its node reports it."""
-    return node.reported.means.get("accelerator", "") if node.reported else ""
+def _carrier(node: Node) -> str:
+    """What carries a guest, as its node reports it; empty for a node that is none."""
+    means = node.reported.means if node.reported else {}
+    return (
+        f"{node.name} is Linux {means.get('kernel', '')}, run by QEMU ({means['accelerator']})"
+        if "accelerator" in means
+        else ""
+    )
 
 
 def _grows(container: Container | None, node: PlannedNode) -> bool:

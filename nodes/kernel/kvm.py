@@ -31,8 +31,8 @@ _CODE, _PAGE_TABLES, _STACK, _MEMORY_BYTES = 0x1000, 0x2000, 0x8000, 1 << 21
 
 def speed() -> str:
     """`hardware`, or why not, in one line. Takes less than half a second."""
-    if not Path("/dev/kvm").exists():
-        return "there is no /dev/kvm"
+    if not Path("/dev/kvm").exists() or Path("/dev/kvm").stat().st_rdev == Path(os.devnull).stat().st_rdev:
+        return "there is no /dev/kvm"  # compose cannot leave a device out: it puts an empty one there
     if platform.machine() != "x86_64":
         return f"not examined on {platform.machine()}"
     child = subprocess.run(

@@ -30,11 +30,11 @@ TRIES = 3
 """A computer that is held up while pressure builds proves nothing, and says so; it is asked again, as a person would."""
 
 
-def judged(scenario: str | Path, policy: str) -> tuple[int, dict[str, Any]]:
-    """Exit code and last line (result and report) of a scenario's run in containers; again while it proves nothing."""
+def judged(scenario: str | Path, policy: str, tier: str = "container") -> tuple[int, dict[str, Any]]:
+    """Exit code and last line (result and report) of a scenario's run on the testbed; again while it proves nothing."""
     file = str(scenario) if isinstance(scenario, Path) else f"scenarios/{scenario}.yaml"
     for _ in range(TRIES):
-        words = ("run", file, "--tier", "container", "--policy", policy, "--json")
+        words = ("run", file, "--tier", tier, "--policy", policy, "--json")
         done = netreserve(*words, seconds=400)
         assert "Traceback" not in done.stderr, done.stderr
         last = json.loads(done.stdout.splitlines()[-1])

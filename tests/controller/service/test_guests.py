@@ -20,7 +20,7 @@ from nodes.messages import Reported
 async def guest(bed: Testbed, broker: Broker) -> AsyncIterator[ScriptedNode]:
     node = ScriptedNode(broker, "initiator", "kernel-initiator-1", "198.18.1.31", tier="kernel")
     node.junk_pps = lambda: bed.locust.rate_pps
-    node.answers = lambda honest: msgspec.structs.replace(honest, means={"accelerator": "tcg: there is no /dev/kvm"})
+    node.answers = lambda honest: msgspec.structs.replace(honest, means={"accelerator": "tcg", "kernel": "6.12.1"})
     async with node:
         yield node
 
@@ -33,7 +33,7 @@ async def test_a_run_takes_guests_and_says_what_carried_them(bed: Testbed, guest
 
     assert (result.tier, result.verdict) == ("kernel", "healthy"), result.sentence
     assert [node.node for node in result.nodes] == ["kernel-initiator-1"]
-    assert "kernel-initiator-1: tcg: there is no /dev/kvm" in result.notes
+    assert "kernel-initiator-1 is Linux 6.12.1, run by QEMU (tcg)" in result.notes
     (swarm,) = bed.locust.swarms
     assert swarm["targets"] == "198.18.1.31"
     assert (
