@@ -18,6 +18,7 @@ from controller.scenario.faults import Fault
 from controller.scenario.limits import require_in_kernel
 from nodes.config import OPEN_LINK, GuestSpec, InitiatorSpec, Queueing, Shape, Spec, TargetSpec
 from nodes.errors import UsageError
+from nodes.kernel import storageguest
 from nodes.kernel.commandline import container_bytes
 from nodes.messages import Event, Role
 from nodes.units import PAGE_BYTES, format_bps, format_bytes, format_ns
@@ -165,15 +166,21 @@ def _initiators(scenario: Scenario, names: list[str], targets: list[str]) -> Ite
             role="initiator",
             spec=spec,
             shape=scenario.links.data,
-            memory_limit_bytes=_limit_bytes(scenario.tier, machine.memory_pages * PAGE_BYTES),
+            memory_limit_bytes=_limit_bytes(scenario.tier, spec),
             target=targets[index % len(targets)],
             storage_shape=_storage_shape(scenario),
             queueing=scenario.links.queueing,
         )
 
 
-def _limit_bytes(tier: str, memory_bytes: int) -> int:
-    return container_bytes(memory_bytes) if tier == "kernel" else memory_bytes + INITIATOR_OVERHEAD_BYTES
+def _limit_bytes(tier: str, spec: InitiatorSpec) -> int:
+    memory_bytes = spec.machine.memory_pages * PAGE_BYTES
+    if tier != "kernel":
+        return memory_bytes + INITIATOR_OVERHEAD_BYTES
+    disk_bytes = spec.machine.working_set_pages * PAGE_BYTES
+    return container_bytes(memory_bytes) + (
+        storageguest.container_bytes(disk_bytes) if spec.guest.transport == "nvme" else 0
+    )
 
 
 def _targets(scenario: Scenario, names: list[str]) -> Iterator[PlannedNode]:

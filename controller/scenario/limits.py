@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from controller.scenario.faults import Storage, SwitchPolicy
 from controller.scenario.model import Scenario
-from nodes.config import MachineConfig, PolicySpec, Queueing
+from nodes.config import GuestSpec, MachineConfig, PolicySpec, Queueing
 from nodes.errors import LackingError
 from nodes.kernel.commandline import LEAST_MEMORY_BYTES
 from nodes.units import PAGE_BYTES, format_bytes, format_ns
@@ -129,8 +129,22 @@ def _guest(scenario: Scenario) -> Iterator[Finding]:
         yield "policy.socket_floor", "what a socket may hold above tcp_mem is the kernel's own"
 
 
+def _storage_guest(scenario: Scenario) -> Iterator[Finding]:
+    """Of transport `nvme`: the targets of the testbed are nbdkit's, and take no part."""
+    if (scenario.nodes.initiator.guest or GuestSpec()).transport != "nvme":
+        return
+    problem = "with transport nvme each guest has a storage guest of its own beside it, which always answers at once"
+    target = scenario.nodes.target
+    for name, value in (("latency", target.latency_ns), ("rate", target.rate_bps), ("error", target.error_ratio)):
+        if value:
+            yield f"nodes.target.{name}", problem
+    for index, fault in enumerate(scenario.faults):
+        if fault.node.startswith("target"):
+            yield f"faults[{index}]", problem
+
+
 LIMITS: Mapping[str, tuple[Limit, ...]] = {
     "container": (_one_at_a_time, _bursts, _sockets, _counts, _card, _target, _queueing),
-    "kernel": (_one_at_a_time, _bursts, _sockets, _counts, _card, _target, _queueing, _guest),
+    "kernel": (_one_at_a_time, _bursts, _sockets, _counts, _card, _target, _queueing, _guest, _storage_guest),
 }
 """Tier -> what limits it."""

@@ -109,6 +109,20 @@ def test_what_no_guest_can_be(before: str, after: str, message: str) -> None:
     ]
 
 
+NVME = "count: 1, guest: {transport: nvme}"
+BESIDE = "with transport nvme each guest has a storage guest of its own beside it, which always answers at once"
+
+
+@pytest.mark.parametrize("change", ["latency: 1 ms", "rate: 1 Gbit", "error: 1 %"])
+def test_nothing_can_be_done_to_targets_that_take_no_part(change: str) -> None:
+    text = TEXT.replace("count: 1", NVME).replace("size: 64 GiB", f"size: 64 GiB, {change}")
+    with pytest.raises(ScenarioErrors) as caught:
+        parse(text, "s.yaml", tier="kernel")
+    found = [f"{error.path}: {error.message}" for error in caught.value.errors]
+    tell = f"{BESIDE}; tier sim can (tier: sim, or --tier sim)"
+    assert found == [f"nodes.target.{change.partition(':')[0]}: {tell}", f"faults[0]: {tell}"]
+
+
 IN_NO_KERNEL = {
     "policy: nta": "policy nta",
     "policy: ideal": "policy ideal",
