@@ -11,16 +11,18 @@ _MARK = "T t="
 
 
 def at_stall(lines: Iterable[str]) -> tuple[Telemetry | None, Telemetry | None]:
-    """The newest figures, and the oldest that show no less progress than these (None when they are alone). Lines that are
-    torn, or no telemetry, are left out."""
+    """The newest figures, and the oldest that show no less progress than these: the newest themselves for a machine that
+    gets on, as nothing has grown since; None when there is one line alone. Lines that are torn, or no telemetry, are left
+    out."""
     newest = stopped = None
+    lines_read = 0
     for line in lines:
         if (one := parse_telemetry(line[max(0, line.find(_MARK)) :])) is None:
             continue
         if newest is None or _progress(one) != _progress(newest):
             stopped = one
-        newest = one
-    return newest, None if stopped is newest else stopped
+        newest, lines_read = one, lines_read + 1
+    return newest, stopped if lines_read > 1 else None
 
 
 def _progress(figures: Telemetry) -> int:

@@ -18,7 +18,12 @@ def test_the_stop_is_the_first_line_with_the_last_progress() -> None:
     assert (newest.t, stopped.t) == (3, 2)
 
 
-def test_a_machine_that_gets_on_has_no_stop() -> None:
+def test_a_machine_that_gets_on_stopped_only_now() -> None:
     assert at_stall([]) == (None, None)
     newest, stopped = at_stall(["T t=1 progress=1", "T t=2 populated=5"])
-    assert newest is not None and newest.t == 2 and stopped is None
+    assert newest is not None and newest.t == 2 and stopped is newest
+
+
+def test_of_one_line_alone_nobody_knows_what_grew() -> None:
+    newest, stopped = at_stall(["2026-11-23T02:50:21.123456Z T t=1 progress=1"])
+    assert newest is not None and newest.t == 1 and stopped is None
