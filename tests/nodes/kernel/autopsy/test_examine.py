@@ -55,6 +55,7 @@ def nodes(found: Autopsy) -> list[str]:
         ("ring-e1000e-off-6.1", REFILL, "receive buffers"),
         ("guest-heads-rtl8139-6.12", HEAD, "packet heads"),
         ("guest-ring-e1000e-off-6.12", REFILL, "receive buffers"),
+        ("nvme-ring-e1000e-off-6.12", REFILL, "receive buffers"),
         ("guest-refill-worker-virtio-6.1", WORKER, "rx queue enabled"),
         ("heads-e1000-off-6.12", HEAD, "packet heads"),
         ("heads-e1000-6.1", HEAD, "packet heads"),
