@@ -79,7 +79,8 @@ class Feed:
             rcvbuf_drops=new.rcvbuf_drop,
             no_buffer_drops=new.rx_dropped,
             block_drops=new.block_drop,
-            junk_held_bytes=(new.udp_pages + new.tcp_pages) * PAGE_BYTES,
+            # the kernel counts per processor and adds up in batches, so its sum may be below 0 for a while
+            junk_held_bytes=max(0, new.udp_pages + new.tcp_pages) * PAGE_BYTES,
             junk_packets=new.udp_packets,
             progress_pages=new.progress,
             progress_age_ns=self.age_ns(now),

@@ -20,6 +20,12 @@ def test_figures_of_the_newest_line_stand_under_the_samples_names() -> None:
     assert (sample.node, sample.tier, sample.cpu_ns) == ("initiator-1", "kernel", 5)
 
 
+def test_what_sockets_hold_is_never_below_nothing() -> None:
+    feed = Feed()
+    feed.channel.feed(b"T t=1 tcp_pages=-160\n")
+    assert measured(feed, feed.heard_ns).junk_held_bytes == 0
+
+
 def test_the_deepest_draw_counts_from_sample_to_sample() -> None:
     feed = Feed()
     feed.channel.feed(b"T t=1 free=120 lowest=60 min=100\nT t=2 free=120 lowest=90 min=100\n")
