@@ -22,13 +22,11 @@ async def until_ready(what: str, console: Console, qemu: Qemu, patience: float) 
     if not ready.done() and ended.done():
         await console.channel.drained()
         await asyncio.sleep(0)
-    try:
-        if ready.done() and not ready.result():
-            return
-        why = (
-            ready.result() if ready.done() else "it ended" if ended.done() else f"it was not ready after {limit_s:g} s"
-        )
-    finally:
-        ready.cancel()
-        ended.cancel()
-    raise HarnessError(f"{what} did not start: {why}; its last words: {console.last_words}")
+    why, gone = ready.result() if ready.done() else None, ended.done()
+    ready.cancel()
+    ended.cancel()
+    if why is None:
+        why = "it ended" if gone else f"it was not ready after {limit_s:g} s"
+        why += f"; its last words: {console.last_words}"
+    if why:
+        raise HarnessError(f"{what} did not start: {why}")
