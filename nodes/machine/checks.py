@@ -72,7 +72,7 @@ def strangers_hold_nothing_marked(machine: Machine) -> None:
     if machine.policy.on_demux(memalloc_socket=False):
         return
     for socket in machine.receiver.sockets.values():
-        assert not any(map(is_marked, socket.queue))
+        assert not any(is_marked(slot, machine.policy.heads_mark) for slot in socket.queue)
 
 
 def guard_floors(machine: Machine) -> None:

@@ -55,6 +55,7 @@ class Receiver(Card):
         self._marked_to_block = policy.memalloc_socket if refused else policy.on_demux(policy.memalloc_socket)
         self._marked_to_junk = policy.on_demux(False) and not refused
         self._marked_icmp = policy.on_icmp()
+        self._heads_mark = policy.heads_mark or self.nic.ideal
         self._in_debt_to_block = policy.on_debt(policy.memalloc_socket)
         self._block_always = self._ready and self._marked_to_block and self._has_short_way and not capped
 
@@ -179,7 +180,7 @@ class Receiver(Card):
         if self.debt:
             self.debt = max(0, self.debt - len(slots))
             return number == BLOCK_SOCKET and self._in_debt_to_block
-        if not self.allocator.marked_pages or not any(map(is_marked, slots)):
+        if not self.allocator.marked_pages or not any(is_marked(slot, self._heads_mark) for slot in slots):
             return True
         if number == ICMP:
             return self._marked_icmp

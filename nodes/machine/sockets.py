@@ -23,10 +23,10 @@ class Socket:
         self.held_bytes = 0
 
 
-def is_marked(slot: Slot) -> bool:
-    """Did head or data come from the reserve?"""
+def is_marked(slot: Slot, heads_mark: bool = True) -> bool:
+    """Did head or data come from the reserve? Under a policy whose heads do not mark, the data alone counts."""
     head, data = slot
-    return data.marked or (head is not None and head.marked)
+    return data.marked or (heads_mark and head is not None and head.marked)
 
 
 def release(allocator: PacketAllocator, slot: Slot, cpu: int = 0) -> None:

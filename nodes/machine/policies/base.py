@@ -28,6 +28,8 @@ class Policy:
     """Swap goes to a local disk: completion needs no packet."""
     own_pools: ClassVar[bool] = False
     """Packets have memory of their own: that pages are free tells nothing of it."""
+    heads_mark: ClassVar[bool] = True
+    """A head from the reserve marks its packet, as its data does."""
     debt_max_packets: ClassVar[int] = 0
     """A card counts, up to this, the packets that took from the reserve; 0: nobody counts."""
     oracle: ClassVar[bool] = False

@@ -16,6 +16,9 @@ class MainlinePolicy(Policy):
 
     name: ClassVar[str] = "mainline"
     memalloc_socket: ClassVar[bool] = True
+    heads_mark: ClassVar[bool] = False
+    """skb->pfmemalloc is set from the data alone (__netdev_alloc_skb, napi_alloc_skb, build_skb: net/core/skbuff.c). So with
+    head_reserve a card whose data stops at 3/8 min (e1000) gives the reserve's heads away to strangers."""
 
     def __init__(self, head_reserve: bool = False) -> None:
         self._heads = ALL_RESERVE if head_reserve else NO_RESERVE

@@ -186,3 +186,32 @@ def test_mainline_copies_small_frames_into_the_reserve_and_counts_their_drop() -
         patient.receive(junk, ACK_BYTES, 1, i)
     assert patient.receiver.early_drops > 0
     check(patient)
+
+
+def test_a_head_from_the_reserve_marks_no_packet_under_mainline() -> None:
+    """skb->pfmemalloc tells of the data alone: strangers keep the reserve's heads, until the ring has run dry."""
+    spec = PolicySpec(name="mainline", head_reserve=True)
+    patient = Machine(MachineConfig(memory_pages=4096, nic="e1000"), spec, 0)
+    junk = patient.open_socket(PLENTY)
+    drain_to(patient, patient.pool.marks.atomic_floor)
+    while patient.receive(junk, JUNK_BYTES, 1, 0) is Verdict.ACCEPT:
+        pass
+    assert patient.pool.free < patient.pool.marks.atomic_floor and not patient.receiver.early_drops
+    assert patient.receiver.missing() == "buffer"
+    check(patient)
+
+
+@pytest.mark.parametrize(("policy", "missing"), [("none", "mark"), ("mainline", "")])
+def test_igb_takes_from_the_reserve_unasked_and_only_a_flagged_socket_gets_it(policy: str, missing: str) -> None:
+    patient = machine("igb", policy)
+    patient.receive(
+        patient.open_socket(PLENTY), JUNK_BYTES, 1, 0
+    )  # it keeps its head, and so a page with room for more
+    junk = patient.open_socket(PLENTY, coalesces=True)
+    drain_to(patient, patient.pool.marks.atomic_floor)
+    for i in range(600):
+        patient.receive(junk, JUNK_BYTES, 1, i)
+    assert patient.receiver.marked_slots == patient.receiver.free_slots() > 0 < patient.receiver.early_drops
+    assert patient.receiver.missing() == missing
+    assert patient.receive(BLOCK_SOCKET, ACK_BYTES, 1, 600) is (Verdict.DROP if missing else Verdict.ACCEPT)
+    check(patient)
