@@ -2,9 +2,9 @@
 
 A guest's memory is not all for the taking: kernel, page tables and modules have their part. The model has none of these,
 so that its pool must be what free lists and application had between them before the flood. Likewise min is what was read
-back, the application is as fast as the guest's processor let it be, and datagrams came as fast as they were sent. The card
-is the same by name, and socket buffers are doubled by both (net/core/sock.c). What a stock kernel with its flag set does
-is the model's `mainline`.
+back, pages go to the disk and come back as fast as the guest's processor let them, and datagrams came as fast as they were
+sent. The card is the same by name, and socket buffers are doubled by both (net/core/sock.c). What a stock kernel with its
+flag set does is the model's `mainline`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from controller.scenario.vary import vary
 from controller.trace import phase
 from nodes.config import GuestSpec
 from nodes.messages import Sample
-from nodes.units import PAGE_BYTES
+from nodes.units import PAGE_BYTES, SECOND_NS
 
 FLAGGED = {"memalloc": "mainline"}
 """Policies of a real kernel that the model knows by another name: SOCK_MEMALLOC as merged in 3.6."""
@@ -39,7 +39,9 @@ class Measured(Struct, frozen=True, kw_only=True):
     free at any time before it."""
     min_pages: int = 0
     touch_pages_per_s: int = 0
-    """Progress under pressure, before the flood."""
+    """Progress under pressure, before the flood ..."""
+    swap_pages_per_s: int = 0
+    """... and pages written and read back then."""
     sent_ratio: float = 1.0
     """Of the junk that was asked for."""
 
@@ -62,6 +64,7 @@ def measured(result: Result, samples: Sequence[Sample], told: Sequence[Told] = (
         free_pages=_for_the_taking(told, before_ns) or max((sample.free_pages for sample in own), default=0),
         min_pages=own[-1].min_pages if own else 0,
         touch_pages_per_s=round(node.warmup_pages_per_s),
+        swap_pages_per_s=_swap_rate(own),
         sent_ratio=min(sent / asked, 1.0) if asked and sent else 1.0,
     )
 
@@ -70,6 +73,16 @@ def _for_the_taking(told: Sequence[Told], before_ns: int) -> int:
     """Pages at the last line before `before_ns`; 0 without any."""
     pages = [line.free + line.pcp + line.anon for t_ns, line in told if t_ns <= before_ns and line.populated]
     return pages[-1] if pages else 0
+
+
+def _swap_rate(samples: Sequence[Sample]) -> int:
+    """Pages per second, out and in together, from the first progress under pressure on."""
+    pressed = [sample for sample in samples if sample.swap_out_pages and sample.progress_pages]
+    if len(pressed) < 2 or pressed[-1].t_ns == pressed[0].t_ns:
+        return 0
+    first, last = pressed[0], pressed[-1]
+    pages = last.swap_out_pages - first.swap_out_pages + last.swap_in_pages - first.swap_in_pages
+    return round(pages * SECOND_NS / (last.t_ns - first.t_ns))
 
 
 def twin(scenario: Scenario, found: Measured, tier: str) -> Scenario:
@@ -94,7 +107,11 @@ def changes_of(scenario: Scenario, found: Measured) -> Iterator[Change]:
     """How the twin differs from `scenario`."""
     yield Change("nodes.initiator.memory", _size(found.free_pages), "what the guest had for the taking")
     yield Change("nodes.initiator.min_free", _size(found.min_pages), "read back")
-    yield Change("nodes.initiator.touch_rate", f"{found.touch_pages_per_s} pages/s", "the guest's under pressure")
+    if scenario.nodes.initiator.touch_pages_per_s:
+        yield Change("nodes.initiator.touch_rate", f"{found.touch_pages_per_s} pages/s", "the guest's under pressure")
+    elif found.swap_pages_per_s:
+        rate = f"{found.swap_pages_per_s * PAGE_BYTES * 8 // 1000} kbit"
+        yield Change("nodes.target.rate", rate, f"{found.swap_pages_per_s} pages/s, as fast as the guest swapped")
     if (name := FLAGGED.get(scenario.policy.name)) is not None:
         text = policy_text(scenario.policy).replace(scenario.policy.name, name, 1)
         yield Change("policy", text, "the flag as kernels have it")

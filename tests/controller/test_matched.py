@@ -23,11 +23,14 @@ policy: memalloc
 floods: [{kind: udp, rate: 16 kpps}, {kind: tcp, rate: 1 kpps}]
 expect: [{verdict: healthy}]
 """)
-FOUND = Measured(run="r", free_pages=16_640, min_pages=1020, touch_pages_per_s=2711, sent_ratio=0.75)
+FOUND = Measured(
+    run="r", free_pages=16_640, min_pages=1020, touch_pages_per_s=2711, swap_pages_per_s=2000, sent_ratio=0.75
+)
 
 
-def sample(t_s: float, free: int, low: int = 1020, node: str = "initiator-1") -> Sample:
-    return Sample(t_ns=int(t_s * SECOND_NS), node=node, run="r", tier="kernel", free_pages=free, min_pages=low)
+def sample(t_s: float, free: int, low: int = 1020, node: str = "initiator-1", **counters: int) -> Sample:
+    t_ns = int(t_s * SECOND_NS)
+    return Sample(t_ns=t_ns, node=node, run="r", tier="kernel", free_pages=free, min_pages=low, **counters)
 
 
 def result(**metrics: float) -> Result:
@@ -41,7 +44,10 @@ def result(**metrics: float) -> Result:
 
 
 def test_what_the_guest_had_is_read_from_its_run() -> None:
-    own = [sample(0.1, 0, 0), sample(0.2, 16_640, 990), sample(5, 900), sample(25, 30_000)]
+    pressed = {"progress_pages": 10, "swap_out_pages": 5000}
+    later = {"progress_pages": 8000, "swap_out_pages": 9000, "swap_in_pages": 6000}
+    own = [sample(0.1, 0, 0), sample(0.2, 16_640, 990, swap_out_pages=1), sample(4, 900, **pressed)]
+    own += [sample(9, 900, **later), sample(25, 30_000, progress_pages=8000, swap_out_pages=99_000)]
     samples = [*own, sample(1, 99_999, node="initiator-2")]
     found = measured(result(flood_asked_pps=16_000.0, flood_sent_pps=12_000.0), samples)
     assert found == FOUND and found.usable
@@ -65,7 +71,8 @@ def test_a_run_that_measured_nothing_can_be_no_measure() -> None:
 def test_the_twin_has_its_settings_and_all_others_are_the_scenarios() -> None:
     made = twin(SCENARIO, FOUND, "sim")
     initiator = made.nodes.initiator
-    assert (initiator.memory_pages, initiator.min_free_pages, initiator.touch_pages_per_s) == (16_640, 1020, 2711)
+    assert (initiator.memory_pages, initiator.min_free_pages, initiator.touch_pages_per_s) == (16_640, 1020, 0)
+    assert made.nodes.target == structs.replace(SCENARIO.nodes.target, rate_bps=65_536_000)
     assert (initiator.nic, initiator.working_set_pages) == ("rtl8139", SCENARIO.nodes.initiator.working_set_pages)
     assert made.floods == (structs.replace(SCENARIO.floods[0], rate_pps=12_000), SCENARIO.floods[1])
     assert (made.tier, made.policy.name, made.phases) == ("sim", "mainline", SCENARIO.phases)
@@ -82,9 +89,16 @@ def test_a_flood_that_was_sent_as_asked_stays() -> None:
     assert told == [
         "nodes.initiator.memory 66560 KiB (what the guest had for the taking)",
         "nodes.initiator.min_free 4080 KiB (read back)",
-        "nodes.initiator.touch_rate 2711 pages/s (the guest's under pressure)",
+        "nodes.target.rate 65536 kbit (2000 pages/s, as fast as the guest swapped)",
         "policy mainline (the flag as kernels have it)",
     ]
+
+
+def test_an_application_with_a_rate_of_its_own_is_matched_by_that() -> None:
+    slow = structs.replace(SCENARIO.nodes.initiator, touch_pages_per_s=3000)
+    scenario = structs.replace(SCENARIO, nodes=structs.replace(SCENARIO.nodes, initiator=slow))
+    made = twin(scenario, FOUND, "sim")
+    assert (made.nodes.initiator.touch_pages_per_s, made.nodes.target.rate_bps) == (2711, 0)
 
 
 def test_a_twin_that_its_tier_cannot_carry_out_is_refused() -> None:

@@ -96,11 +96,12 @@ def _answer(folder: Path, scenario: str, tier: str, policy: str, verdict: str, r
 
 
 def _samples(run: str, hung: bool) -> str:
-    """Two samples of a guest: 60 MiB free at the start, 100 pages/s, drops that grow."""
+    """Samples of a guest: 60 MiB free at the start, 100 pages/s touched and 1000 swapped, drops that grow."""
     names = "t_ns,node,run,tier,free_pages,min_pages,progress_pages,swap_out_pages,early_drops,no_buffer_drops"
     dropped = "0,300" if hung else "450,0"
     rows = [f"2000000000,initiator-1,{run},kernel,15360,1024,0,0,0,0"]
-    rows.append(f"21000000000,initiator-1,{run},kernel,1000,1024,1000,2000,{dropped}")
+    rows += [f"{t}000000000,initiator-1,{run},kernel,1000,1024,{n},{10 * n},0,0" for t, n in ((4, 100), (11, 800))]
+    rows.append(f"21000000000,initiator-1,{run},kernel,1000,1024,1000,10000,{dropped}")
     return "\n".join([names, *rows]) + "\n"
 
 

@@ -90,7 +90,7 @@ def test_the_kernels_run_comes_first_and_the_others_are_matched_to_it(
         "container/e1000e/mainline/0",
     ]
     matched = (tmp_path / "runs" / "agreement" / "guest-memalloc-sim.yaml").read_text()
-    assert "memory: 60 MiB" in matched and "touch_rate: 100 pages/s" in matched
+    assert "memory: 60 MiB" in matched and "rate: 32768 kbit" in matched
     text = page.read_text()
     assert text.startswith("# Words\n") and text.endswith("more words\n")
     assert "| scenario | policy | sim | container | kernel | agreement |" in text
