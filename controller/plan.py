@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from msgspec import Struct, structs
 
+from controller import room
 from controller.evidence import CUT, DOWN_TARGET, STALLED_TARGET, fault_event
 from controller.record import Phase
 from controller.scenario import Scenario, override_policy, policy_text
@@ -18,20 +19,9 @@ from controller.scenario.faults import Fault
 from controller.scenario.limits import require_in_kernel
 from nodes.config import OPEN_LINK, GuestSpec, InitiatorSpec, Queueing, Shape, Spec, TargetSpec
 from nodes.errors import UsageError
-from nodes.kernel import storageguest
-from nodes.kernel.commandline import container_bytes
 from nodes.messages import Event, Role
 from nodes.units import PAGE_BYTES, format_bps, format_bytes, format_ns
 from traffic.profiles import Flood, sinks_of
-
-INITIATOR_OVERHEAD_BYTES = (
-    (48 << 20)  # Python, the pump and libnbd: their bound (measured: 35 to 40 MiB)
-    + (28 << 20)  # the child that shapes a link, while it does (nodes.network.shaper)
-    + (20 << 20)  # kernel memory that is charged: page tables, socket buffers, the local swap file's cache
-)
-"""An initiator's container gets this above its modelled memory."""
-TARGET_OVERHEAD_BYTES = 64 << 20
-"""A target's container gets this above its disk, which lives in memory: nbdkit and the agent (own)."""
 
 
 class PlannedNode(Struct, frozen=True, kw_only=True):
@@ -166,26 +156,17 @@ def _initiators(scenario: Scenario, names: list[str], targets: list[str]) -> Ite
             role="initiator",
             spec=spec,
             shape=scenario.links.data,
-            memory_limit_bytes=_limit_bytes(scenario.tier, spec),
+            memory_limit_bytes=room.of_initiator(scenario.tier, spec),
             target=targets[index % len(targets)],
             storage_shape=_storage_shape(scenario),
             queueing=scenario.links.queueing,
         )
 
 
-def _limit_bytes(tier: str, spec: InitiatorSpec) -> int:
-    memory_bytes = spec.machine.memory_pages * PAGE_BYTES
-    if tier != "kernel":
-        return memory_bytes + INITIATOR_OVERHEAD_BYTES
-    disk_bytes = spec.machine.working_set_pages * PAGE_BYTES
-    return container_bytes(memory_bytes) + (
-        storageguest.container_bytes(disk_bytes) if spec.guest.transport == "nvme" else 0
-    )
-
-
 def _targets(scenario: Scenario, names: list[str]) -> Iterator[PlannedNode]:
     target = scenario.nodes.target.target()
-    limit_bytes = target.size_bytes + TARGET_OVERHEAD_BYTES
+    sharing = -(-scenario.nodes.initiator.count // len(names))
+    limit_bytes = room.of_target(scenario.tier, target, sharing)
     for name in names:
         yield PlannedNode(
             name=name,

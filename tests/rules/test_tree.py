@@ -36,6 +36,7 @@ TESTED_BY = {
     "controller/epoll2006/memory.py": "controller/epoll2006/test_kmalloc.py",
     "controller/epoll2006/result.py": "controller/epoll2006/test_claim.py",
     "controller/epoll2006/sensitivity.py": "controller/epoll2006/test_claim.py",
+    "controller/room.py": "controller/test_plan.py",
     "controller/kernelfacts.py": "controller/test_doctor.py",
     "controller/tiers.py": "controller/cli/test_main.py",
     "controller/trace.py": "controller/test_verdict.py",
