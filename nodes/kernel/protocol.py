@@ -131,7 +131,7 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     """Packets of the block connection that were lost for want of memory, as far as they can be told."""
     iface_drop: int = 0
     fail_head: int = 0
-    """sk_buff heads that could not be allocated on reception."""
+    """sk_buff heads that could not be allocated in a softirq: on reception ..."""
     fail_data: int = 0
     """... their data ..."""
     fail_page: int = 0

@@ -16,6 +16,8 @@
 
 #include "init.h"
 
+#define REFUSALS_S 3.0	/* how long a target may refuse before it is believed */
+
 static int any_socket(void)
 {
 	static int fd = -1;
@@ -143,11 +145,11 @@ static int try_once(const struct sockaddr_in *to, int wait_ms)
 	return -1;
 }
 
-/* A link takes seconds to come up in some drivers, so a target that is silent is asked again. */
+/* A link takes seconds to come up in some drivers, and a target may be about to start: both are asked again. */
 int connect_to(const char *host_and_port, double patience_s)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET};
-	double until = now_s() + patience_s;
+	double until = now_s() + patience_s, refused_until = 0;
 	char host[32];
 	int port, fd;
 
@@ -161,8 +163,13 @@ int connect_to(const char *host_and_port, double patience_s)
 		fd = try_once(&to, 200);
 		if (fd >= 0)
 			return fd;
-		if (errno == ECONNREFUSED)
+		if (errno == ECONNREFUSED) {
+			if (!refused_until)
+				refused_until = now_s() + REFUSALS_S;
+			if (now_s() > refused_until)
+				break;
 			sleep_s(0.05);
+		}
 	} while (now_s() < until);
 	fail("target %s", host_and_port);
 }

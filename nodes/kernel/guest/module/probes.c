@@ -31,12 +31,21 @@ static void add(enum nr_count which)
 	atomic_long_inc(&nr_count[which]);
 }
 
-/* kmem_cache_alloc*(cache, flags, ...): others' caches are let pass, without a look at what they return. */
+/*
+ * Reception alone is watched. A return probe puts itself between a function and its caller: in a task that sleeps there
+ * it would hide the caller from the stack that an autopsy reads, but a softirq never sleeps.
+ */
+static int in_reception(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	return !in_serving_softirq();	/* not 0: do not look at what it returns */
+}
+
+/* kmem_cache_alloc*(cache, flags, ...) */
 static int head_asked(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
-	if ((void *)regs->di != head_cache)
+	if ((void *)regs->di != head_cache || !in_serving_softirq())
 		return 1;
-	if (READ_ONCE(nr_head_reserve) && in_serving_softirq() && nr_memalloc() == 1) {
+	if (READ_ONCE(nr_head_reserve) && nr_memalloc() == 1) {
 		regs->si |= __GFP_MEMALLOC;
 		add(NR_HEAD_FIXED);
 	}
@@ -87,10 +96,10 @@ static struct {
 	{{.handler = head_came, .entry_handler = head_asked}, {"kmem_cache_alloc_bulk_noprof", "kmem_cache_alloc_bulk"}, NR_FAIL_HEAD},
 	{{.handler = head_came, .entry_handler = head_asked}, {"kmem_cache_alloc_noprof", "kmem_cache_alloc"}, NR_FAIL_HEAD},
 	{{.handler = head_came, .entry_handler = head_asked}, {"kmem_cache_alloc_node_noprof", "kmem_cache_alloc_node"}, NR_FAIL_HEAD},
-	{{.handler = data_came}, {"__page_frag_alloc_align", "page_frag_alloc_align"}, NR_FAIL_DATA},
-	{{.handler = refill_came}, {"skb_page_frag_refill"}, NR_FAIL_DATA},
-	{{.handler = filter_came}, {"sk_filter_trim_cap"}, NR_FILTER_DROP},
-	{{.handler = datagram_came}, {"__udp_enqueue_schedule_skb"}, NR_UDP_QUEUED},
+	{{.handler = data_came, .entry_handler = in_reception}, {"__page_frag_alloc_align", "page_frag_alloc_align"}, NR_FAIL_DATA},
+	{{.handler = refill_came, .entry_handler = in_reception}, {"skb_page_frag_refill"}, NR_FAIL_DATA},
+	{{.handler = filter_came, .entry_handler = in_reception}, {"sk_filter_trim_cap"}, NR_FILTER_DROP},
+	{{.handler = datagram_came, .entry_handler = in_reception}, {"__udp_enqueue_schedule_skb"}, NR_UDP_QUEUED},
 };
 
 /*
