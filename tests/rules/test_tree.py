@@ -147,5 +147,9 @@ def test_every_test_tests_something_that_is_there() -> None:
     assert not [test for test in present_tests() - own - packages if not test.startswith(outside)]
 
 
-EXTRA = ("controller/cli/test_reference.py", "controller/service/test_guests.py", "nodes/agent/test_rights.py")
-"""The command line against its page; all of the service about guests; the broker's access list against every role."""
+EXTRA = (
+    "controller/cli/test_reference.py", "controller/service/test_guests.py", "nodes/agent/test_rights.py",
+    "nodes/kernel/test_guest.py",
+)  # fmt: skip
+"""The command line against its page; all of the service about guests; the broker's access list against every role; what
+runs inside a guest (C in nodes/kernel/guest)."""
