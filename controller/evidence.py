@@ -24,7 +24,8 @@ RTO_MIN_NS = 200 * MS_NS
 RTO_MAX_NS = 120 * SECOND_NS
 """TCP_RTO_MIN and TCP_RTO_MAX: the peer's retransmission timeout doubles between them."""
 FREE_JITTER_PAGES = 64
-"""Free memory of a real kernel that hangs may move by as much: per-CPU lists are filled and drained (own)."""
+"""Free memory of a real kernel that hangs may move by as much: per-CPU lists are filled and drained, 63 pages at a time
+(own; in the first hangs that were seen, on one processor, it did not move at all)."""
 CUT, STALLED_TARGET, DOWN_TARGET = "cut", "stalled", "down"
 """Faults during which nothing can progress."""
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from nodes.config import InitiatorSpec, TargetSpec
-from nodes.kernel import storageguest
-from nodes.kernel.commandline import container_bytes
+from nodes.kernel.commandline import container_bytes, storage_container_bytes
 from nodes.units import PAGE_BYTES
 
 INITIATOR_OVERHEAD_BYTES = (
@@ -26,7 +25,7 @@ def of_initiator(tier: str, spec: InitiatorSpec) -> int:
     if tier != "kernel":
         return memory_bytes + INITIATOR_OVERHEAD_BYTES
     disk_bytes = spec.machine.working_set_pages * PAGE_BYTES
-    second_bytes = storageguest.container_bytes(disk_bytes) if spec.guest.transport == "nvme" else 0
+    second_bytes = storage_container_bytes(disk_bytes) if spec.guest.transport == "nvme" else 0
     return container_bytes(memory_bytes) + second_bytes
 
 

@@ -14,7 +14,7 @@ from controller.plan import Plan, PlannedFlood, PlannedNode, plan
 from controller.record import Result
 from controller.rescue import RESCUE
 from controller.runtime.docker import Container
-from controller.scenario import Scenario, dump
+from controller.scenario import Scenario, dump, policy_text
 from controller.service import inforce
 from controller.service.activity import SAMPLES_LAG_NS, Activity
 from controller.service.compare import limit_note
@@ -44,7 +44,7 @@ async def open_run(parts: Parts, watch: FloodWatch, scenario: Scenario, seed: in
     recording = await parts.recorder.open(
         scenario=scenario.name,
         kind="scenario",
-        policy=scenario.policy.name,
+        policy=policy_text(scenario.policy),
         tier=scenario.tier,
         nodes=frozenset(node.name for node in work.nodes),
     )

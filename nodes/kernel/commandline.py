@@ -39,6 +39,10 @@ read again."""
 AGENT_BYTES = 64 << 20
 """The agent in the same container: Python with aiomqtt (own)."""
 
+STORAGE_KERNEL_BYTES = 96 << 20
+"""What a guest that is a storage target needs beside its disk: 65 MiB are the kernel's own (lab.md section 5)."""
+_MIB = 1 << 20
+
 
 class Guest(Struct, frozen=True, kw_only=True):
     """A guest as QEMU has to know it."""
@@ -61,6 +65,16 @@ class Guest(Struct, frozen=True, kw_only=True):
 def container_bytes(memory_bytes: int) -> int:
     """The least memory limit for a container whose guest has `memory_bytes`."""
     return memory_bytes + OVERHEAD_BYTES + AGENT_BYTES
+
+
+def storage_memory_bytes(disk_bytes: int) -> int:
+    """Memory of a storage guest: its disk, and a 32nd for the tree of its pages and for their descriptors (64 B each)."""
+    return -(-(disk_bytes + disk_bytes // 32 + STORAGE_KERNEL_BYTES) // _MIB) * _MIB
+
+
+def storage_container_bytes(disk_bytes: int) -> int:
+    """What an initiator's container needs for its storage guest, beside all else."""
+    return storage_memory_bytes(disk_bytes) + OVERHEAD_BYTES
 
 
 def device_of(nic: str) -> str:

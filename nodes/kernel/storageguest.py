@@ -10,7 +10,7 @@ from nodes.kernel import initramfs
 from nodes.kernel.accelerator import Accelerator
 from nodes.kernel.boot import until_ready
 from nodes.kernel.channel import Channel
-from nodes.kernel.commandline import OVERHEAD_BYTES, Guest
+from nodes.kernel.commandline import Guest, storage_memory_bytes
 from nodes.kernel.console import Console
 from nodes.kernel.kernels import Kernel
 from nodes.kernel.protocol import Settings, command_line
@@ -24,19 +24,6 @@ SERVICE = f"{TARGET}:4420"
 """NVMe/TCP's registered port."""
 NIC = "virtio-net"
 """In every kernel; this guest has memory to spare, so its driver's ways with an empty ring do not matter."""
-KERNEL_BYTES = 96 << 20
-"""What a guest of this size needs beside its disk: 65 MiB are the kernel's own (lab.md section 5)."""
-_MIB = 1 << 20
-
-
-def memory_bytes(disk_bytes: int) -> int:
-    """The guest's memory: its disk, and a 32nd for the tree of its pages and for their descriptors (64 bytes each)."""
-    return -(-(disk_bytes + disk_bytes // 32 + KERNEL_BYTES) // _MIB) * _MIB
-
-
-def container_bytes(disk_bytes: int) -> int:
-    """What an initiator's container needs for its storage guest, beside all else."""
-    return memory_bytes(disk_bytes) + OVERHEAD_BYTES
 
 
 class StorageGuest:
@@ -68,7 +55,7 @@ class StorageGuest:
             kernel=self._kernel.vmlinux,
             initramfs=archive,
             words=command_line(settings),
-            memory_bytes=memory_bytes(self._disk_bytes),
+            memory_bytes=storage_memory_bytes(self._disk_bytes),
             cpus=1,
             nic=NIC,
             mac=mac,

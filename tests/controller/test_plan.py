@@ -13,8 +13,7 @@ from controller.plan import Plan, plan
 from controller.scenario import load, parse
 from nodes.config import OPEN_LINK, InitiatorSpec, Shape, Spec, TargetSpec
 from nodes.errors import UsageError
-from nodes.kernel import storageguest
-from nodes.kernel.commandline import container_bytes
+from nodes.kernel.commandline import container_bytes, storage_container_bytes
 from nodes.units import MS_NS, SECOND_NS, US_NS
 
 CLASSIC = Path(__file__).parents[2] / "scenarios" / "classic.yaml"
@@ -240,7 +239,7 @@ def test_queueing_reaches_every_node() -> None:
     assert "queues: 7 packets, losses in bursts of 3" in work.describe()
 
 
-@pytest.mark.parametrize(("transport", "more_bytes"), [("nbd", 0), ("nvme", storageguest.container_bytes(96 * MIB))])
+@pytest.mark.parametrize(("transport", "more_bytes"), [("nbd", 0), ("nvme", storage_container_bytes(96 * MIB))])
 def test_a_container_with_two_guests_has_room_for_both(transport: str, more_bytes: int) -> None:
     text = TEXT.format(initiators=1, targets=1, faults="").replace(", latency: 200 us", "")
     asked = text.replace("memory: 64 MiB", f"memory: 80 MiB, guest: {{transport: {transport}}}")

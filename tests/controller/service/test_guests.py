@@ -10,10 +10,13 @@ import msgspec
 import pytest
 from brokers import Broker, until
 from scriptednode import ScriptedNode
-from testbeds import Testbed, failed
+from testbeds import SCENARIO, Testbed, failed
 
 from nodes.config import InitiatorSpec
 from nodes.messages import Reported
+
+ROOMY = SCENARIO.replace("memory: 64 MiB", "memory: 80 MiB")
+"""No kernel boots in 64 MiB."""
 
 
 @pytest.fixture
@@ -26,12 +29,13 @@ async def guest(bed: Testbed, broker: Broker) -> AsyncIterator[ScriptedNode]:
 
 
 async def test_a_run_takes_guests_and_says_what_carried_them(bed: Testbed, guest: ScriptedNode) -> None:
-    started = await bed.start(tier="kernel")
+    started = await bed.start(ROOMY, tier="kernel", policy="memalloc+head_reserve")
     await bed.phase("flood")
     await guest.tell("console", lines=[[time.time_ns(), "netreserve: ready"]])
     result = await bed.result(started.run)
 
     assert (result.tier, result.verdict) == ("kernel", "healthy"), result.sentence
+    assert result.policy == "memalloc+head_reserve"
     assert [node.node for node in result.nodes] == ["kernel-initiator-1"]
     assert "kernel-initiator-1 is Linux 6.12.1, run by QEMU (tcg)" in result.notes
     (swarm,) = bed.locust.swarms
@@ -45,7 +49,7 @@ async def test_a_run_takes_guests_and_says_what_carried_them(bed: Testbed, guest
 
 
 async def test_a_guest_stays_as_it_is_until_another_run(bed: Testbed, guest: ScriptedNode) -> None:
-    await bed.result((await bed.start(tier="kernel")).run)
+    await bed.result((await bed.start(ROOMY, tier="kernel")).run)
     kernel_run = guest.run
     later = await bed.start()
     await bed.result(later.run)
@@ -57,7 +61,7 @@ async def test_a_guest_stays_as_it_is_until_another_run(bed: Testbed, guest: Scr
 
 
 async def test_without_guests_there_is_no_run_of_their_tier(bed: Testbed) -> None:
-    refused = failed(await bed.ask_start(tier="kernel"))
+    refused = failed(await bed.ask_start(ROOMY, tier="kernel"))
     assert refused.exit_code == 3
     assert refused.message == (
         "the scenario needs 1 kernel initiator, 0 online: start more with `netreserve up --kernel 1`"

@@ -12,8 +12,9 @@ import tinykernels
 from nodes.errors import LackingError
 from nodes.kernel import kernels
 from nodes.kernel.accelerator import choose
+from nodes.kernel.commandline import storage_container_bytes, storage_memory_bytes
 from nodes.kernel.kernels import Kernel
-from nodes.kernel.storageguest import StorageGuest, container_bytes, memory_bytes
+from nodes.kernel.storageguest import StorageGuest
 from nodes.kernel.wiring import Wiring
 from nodes.network.interfaces import Interface
 
@@ -22,9 +23,9 @@ DISK_BYTES = 8 << 20
 
 
 def test_its_memory_has_room_for_the_disk_and_a_kernel() -> None:
-    assert memory_bytes(160 << 20) == (160 + 5 + 96) << 20
-    assert memory_bytes((160 << 20) + 1) % (1 << 20) == 0
-    assert container_bytes(160 << 20) > memory_bytes(160 << 20)
+    assert storage_memory_bytes(160 << 20) == (160 + 5 + 96) << 20
+    assert storage_memory_bytes((160 << 20) + 1) % (1 << 20) == 0
+    assert storage_container_bytes(160 << 20) > storage_memory_bytes(160 << 20)
 
 
 @pytest.mark.qemu
