@@ -147,7 +147,9 @@ class Commands:
         for remedy in command.remedies:
             if isinstance(remedy, SwitchTo):
                 policy_of(remedy.policy)
-        return await self._conductor.rescue(self._named(command.node, "initiator"), command.remedies, command.wait_ns)
+        everybody = self._parts.nodes.online("initiator")  # a guest too: it is left as its last run left it
+        nodes = everybody if everybody and not command.node else self._named(command.node, "initiator")
+        return await self._conductor.rescue(nodes, command.remedies, command.wait_ns)
 
     async def _change(self, nodes: list[Node], change: Change) -> None:
         """A live change; one that is not in force voids the present run."""

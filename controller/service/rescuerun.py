@@ -27,14 +27,14 @@ async def open_rescue(
     """A run that rescues those of `nodes` that stand still, recorded from ten seconds ago on. Raises LackingError when
     nobody stands still."""
     patients = patients_of(nodes)
-    everybody = [*parts.nodes.online("initiator"), *parts.nodes.online("target")]
     recording = await parts.recorder.open(
         scenario=RESCUE,
         kind="adhoc",
         policy=" and ".join(sorted({spec.policy.name for node in patients if (spec := node.initiator)})),
         tier=" and ".join(sorted({node.sample.tier for node in patients if node.sample})),
     )
-    return RescueRun(parts, watch, recording, everybody, patients, remedies, wait_ns)
+    concerned = [*patients, *parts.nodes.online("target")]
+    return RescueRun(parts, watch, recording, concerned, patients, remedies, wait_ns)
 
 
 def patients_of(nodes: Sequence[Node]) -> list[Node]:

@@ -36,7 +36,7 @@ QUICK = Timing(
 SCENARIO = """
 name: brief
 nodes:
-  initiator: {count: 1, memory: 64 MiB, min_free: 1 MiB, nic: e1000e, working_set: 96 MiB, touch_rate: 50 kpages/s}
+  initiator: {count: 1, memory: 80 MiB, min_free: 1 MiB, nic: e1000e, working_set: 96 MiB, touch_rate: 50 kpages/s}
   target: {count: 1, size: 256 MiB}
 policy: memalloc
 floods:

@@ -12,7 +12,9 @@ from brokers import Broker, until
 from scriptednode import ScriptedNode
 from testbeds import SCENARIO, Testbed, failed
 
-from nodes.config import InitiatorSpec
+from controller.api import RunStarted, StartRescue, StopRun
+from controller.rescue import SwitchTo
+from nodes.config import InitiatorSpec, PolicySpec
 from nodes.messages import Reported
 
 ROOMY = SCENARIO.replace("memory: 64 MiB", "memory: 80 MiB")
@@ -97,3 +99,25 @@ async def test_a_flood_by_hand_and_a_policy_for_all_are_not_for_guests(bed: Test
 async def test_an_unknown_tier_is_refused(bed: Testbed) -> None:
     refused = failed(await bed.ask_start(tier="sim"))
     assert (refused.exit_code, refused.message) == (2, "the testbed runs tier container or kernel, not 'sim'")
+
+
+async def test_a_guest_that_a_run_left_hanging_is_rescued(bed: Testbed, guest: ScriptedNode) -> None:
+    def answer(honest: Reported) -> Reported:
+        assert isinstance(honest.spec, InitiatorSpec)
+        guest.frozen &= honest.spec.policy.name != "mainline"
+        return honest
+
+    started = await bed.start(tier="kernel")
+    await bed.phase("flood")
+    guest.answers, guest.frozen = answer, True
+    await bed.operator.ask(StopRun())
+    await bed.result(started.run)
+    await until(lambda: guest.progress_age_ns > 2_200_000_000)
+    rescue = await bed.operator.ask(StartRescue(remedies=(SwitchTo(policy=PolicySpec(name="mainline")),)))
+    assert isinstance(rescue, RunStarted), rescue
+    result = await bed.result(rescue.run)
+
+    assert (result.tier, result.exit_code) == ("kernel", 0), result.sentence
+    (node,) = result.nodes  # others take no part
+    assert (node.node, node.rescues[0].revived) == ("kernel-initiator-1", True)
+    assert guest.run == started.run
