@@ -90,7 +90,7 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     nak: int = 0
     """Number of the last command that could not be carried out."""
     memalloc: int = -1
-    """SOCK_MEMALLOC on the block socket: 1, 0; -1: there is no block socket."""
+    """SOCK_MEMALLOC on the block socket: 1, 0; -1: there is no block socket, or it is no longer connected."""
     head_reserve: int = 0
     iface: int = 0
     min_free_kb: int = 0
