@@ -24,8 +24,10 @@ from typer.main import get_command
 from controller.cli.main import app, carry_out
 from controller.scenario import parse
 from controller.store.database import Database, RunRow
+from nodes.errors import LackingError
+from nodes.kernel import image
 
-NEEDS_NO_TESTBED = ("--version", "--help", "validate", "doctor", "run --tier sim")
+NEEDS_NO_TESTBED = ("--version", "--help", "validate", "doctor", "autopsy", "run --tier sim")
 BASE = {"name": "base", "policy": "none", "expect": [{"verdict": "healthy"}]}
 """What a part of a scenario is put into."""
 FILE = re.compile(r"# file: (\S+)\n")
@@ -80,6 +82,25 @@ def test_every_command_exists(block: Block, command: str) -> None:
         found.make_context(found.name, words)
 
 
+IMAGE = re.compile(r"^(?:uv run )?python -m nodes\.kernel\.image (.*)$", re.MULTILINE)
+IMAGES = [(block, words) for block in blocks("console", "", "sh") for words in IMAGE.findall(block.text)]
+
+
+@pytest.mark.parametrize(("block", "words"), IMAGES, ids=str)
+def test_kernels_are_made_as_the_page_says(
+    block: Block, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As far as one goes without a kernel: the words are understood, and what is missing is named."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(image.packages, "fetch", nothing_fetched)
+    assert image.main(shlex.split(words)) == LackingError.exit_code
+    assert "kernel" in capsys.readouterr().err
+
+
+def nothing_fetched(*asked: object, **named: object) -> None:
+    raise LackingError("no kernel is fetched here")
+
+
 def sessions() -> Iterator[Any]:
     """Command and expected output, for each command of a page that needs no testbed."""
     for block in blocks("console"):
@@ -97,7 +118,7 @@ def test_commands_print_what_the_page_says(
 ) -> None:  # fmt: skip
     for name, text in files_of(page).items():
         (tmp_path / name).write_text(text)
-    for name in ("scenarios", "compose", ".env"):
+    for name in ("scenarios", "compose", "tests", ".env"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "160")
