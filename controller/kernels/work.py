@@ -71,7 +71,7 @@ def carry_out(
 def trial_of(key: Key, result: Result, folder: Path) -> Trial:
     """The trial whose run left `result` and `folder`. A node that could not be set up makes it one that cannot be tried."""
     samples, events = _record(folder)
-    reason = result.sentence.partition(NOT_SET_UP)[2]
+    reason = result.sentence.partition(NOT_SET_UP)[2].removesuffix(".")
     if result.verdict == "inconclusive" and reason:
         return Trial(key=key, verdict="cannot", sentence=reason, run=result.run, folder=str(folder))
     return Trial(

@@ -52,7 +52,7 @@ def test_a_hang_is_kept_with_its_figures_drops_cycle_and_autopsy(
 def test_a_node_that_could_not_be_set_up_makes_a_place_that_cannot_be_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = "inconclusive: Inconclusive: initiator-1 cannot be what was asked: no driver for rtl8139 in cloud"
+    told = "inconclusive: Inconclusive: initiator-1 cannot be what was asked: no driver for rtl8139 in cloud."
     trial = carry_out(tmp_path, monkeypatch, told)
     assert isinstance(trial, Trial)
     assert (trial.verdict, trial.sentence) == ("cannot", "no driver for rtl8139 in cloud")
