@@ -26,6 +26,8 @@ CONTAINER_SOCKETS_MAX = 512
 
 GUEST_MEMORY_BYTES = (LEAST_MEMORY_BYTES, 512 << 20)
 """A stock kernel does not boot in less; in more, a working set larger than memory takes minutes to write (own)."""
+NO_CARDS = frozenset({"ideal", "r8169"})
+"""NIC models that no QEMU has."""
 NOT_IN_KERNELS = frozenset({"nta", "ideal"})
 """Policies that were never more than patches, or never code."""
 KERNEL_ALLOCATOR = "slab"
@@ -118,8 +120,11 @@ def _guest(scenario: Scenario) -> Iterator[Finding]:
             "nodes.initiator.memory",
             f"memory {format_bytes(size)} is none for a guest: {format_bytes(least)} to {format_bytes(most)} are possible",
         )
-    if initiator.nic == "ideal":
-        yield "nodes.initiator.nic", "no card is ideal: name one that QEMU has and the kernel drives, e.g. 'e1000e'"
+    if initiator.nic in NO_CARDS:
+        yield (
+            "nodes.initiator.nic",
+            f"QEMU has no card '{initiator.nic}': name one that it has and the kernel drives, e.g. 'e1000e'",
+        )
     if initiator.queue_depth != MachineConfig().queue_depth:
         yield (
             "nodes.initiator.queue_depth",

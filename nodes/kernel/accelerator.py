@@ -21,14 +21,14 @@ class Accelerator(Struct, frozen=True, kw_only=True):
 
 
 def choose(speed: Callable[[], str] = kvm.speed) -> Accelerator:
-    """Probes KVM (up to 0.5 s): QEMU itself does not fall back from a KVM that opens and then runs nothing (toolchain.md
-    section 5)."""
+    """Probes KVM (up to 0.5 s): QEMU itself does not fall back from a KVM that opens and then runs nothing (own
+    measurement, on a host whose KVM is nested without VMX or SVM)."""
     said = speed()
     if said == "hardware":
         return Accelerator(name="kvm", arguments=("-accel", "kvm", "-cpu", "host"), note="KVM", patience=1)
     return Accelerator(
         name="tcg",
-        # tb-size: MiB of translated code, so that QEMU's memory is bounded (toolchain.md section 5); la57 off saves a
+        # tb-size: MiB of translated code, so that QEMU's memory is bounded (own measurement); la57 off saves a
         # fifth level of page tables in each of the guest's accesses (lab.md section 5)
         arguments=("-accel", "tcg,tb-size=32", "-cpu", "max,la57=off"),
         note=f"guests are emulated (TCG): {said}",

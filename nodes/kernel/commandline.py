@@ -34,7 +34,7 @@ KERNEL_WORDS = (
 -no-reboot ends QEMU at once when the kernel panics."""
 OVERHEAD_BYTES = 96 << 20
 """What QEMU takes beside the guest's memory. Own measurement, -m 128, TCG with tb-size=32, Debian's 6.12 after a flood:
-50 MiB anonymous (toolchain.md section 5: 54), and 60 MiB of mapped files, its own and vmlinux, which may be dropped and
+50 MiB anonymous (an earlier one: 54), and 60 MiB of mapped files, its own and vmlinux, which may be dropped and
 read again."""
 AGENT_BYTES = 64 << 20
 """The agent in the same container: Python with aiomqtt (own)."""

@@ -15,10 +15,10 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(900), pytest.mark.usefixtu
 REAL = {
     "cable-pull": ("bad", "good"),
     "calm": ("none",),
-    "slow-target": ("bad", "good"),
-    "stalled-reader": ("bad", "good"),
+    "stalled-reader": ("bad",),
 }
-"""Each a cause of its own. That the others end in containers as they do in the simulator: docs/reference/agreement.md."""
+"""Each a cause of its own, as many as CI has time for beside real kernels. That the
+others end in containers as they do in the simulator: docs/reference/agreement.md."""
 GALLERY = {name: load(ROOT / "scenarios" / f"{name}.yaml") for name in REAL}
 ARMS = [(name, arm) for name, arms in REAL.items() for arm in arms]
 

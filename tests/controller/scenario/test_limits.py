@@ -79,7 +79,7 @@ KERNEL_CHANGES = [
     (
         "count: 1",
         "nic: ideal",
-        "nodes.initiator.nic: no card is ideal: name one that QEMU has and the kernel drives, e.g. 'e1000e'",
+        "nodes.initiator.nic: QEMU has no card 'ideal': name one that it has and the kernel drives, e.g. 'e1000e'",
     ),
     (
         "count: 1",
