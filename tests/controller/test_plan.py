@@ -249,4 +249,4 @@ def test_a_container_with_two_guests_has_room_for_both(transport: str, more_byte
 def test_a_target_has_room_for_the_requests_of_real_kernels() -> None:
     text = TEXT.format(initiators=2, targets=1, faults="").replace("memory: 64 MiB", "memory: 80 MiB")
     (*_, modelled), (*_, real) = (plan(parse(text, tier=tier)).nodes for tier in ("container", "kernel"))
-    assert real.memory_limit_bytes - modelled.memory_limit_bytes == 2 * 128 * MIB
+    assert real.memory_limit_bytes - modelled.memory_limit_bytes == 2 * 256 * MIB
