@@ -23,8 +23,8 @@ BURST_S = 0.1
 THREADS = 64
 """Requests of one connection worked on at once; what is beyond waits in TCP (own: with 16 initiators 1000 threads)."""
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "131072"}
-"""glibc's own starting value, held (mallopt(3)): else it grows with what is freed, and a thread's buffer that grows leaves its
-smaller ones in the heap: nbdkit grew past 190 MiB in four runs of a real kernel, whose requests are of up to 1.25 MiB."""
+"""glibc's own starting value, held (mallopt(3)): else it grows with what is freed, and a thread's buffer that grows leaves
+its smaller ones in the heap: nbdkit grew past 190 MiB in four runs of a real kernel, with requests of up to 1.25 MiB."""
 START_S = 5.0
 STOP_S = 1.0
 """nbdkit stops within milliseconds, unless requests sleep in a filter: then it is killed, which loses nothing written."""
