@@ -32,6 +32,8 @@ _SWITCHES = {
     "memalloc": Switches(memalloc=True),
     "iface": Switches(memalloc=True, iface=True),
 }
+UNKNOWN = "unknown"
+"""What is in force when a client has made its connection anew, with flags that nobody here gave it: no policy's name."""
 _ALLOCATOR = "slab"
 """The kernel's own."""
 
@@ -57,7 +59,10 @@ def check_live(before: PolicySpec, after: PolicySpec) -> None:
 
 
 def in_force(asked: PolicySpec, told: Telemetry) -> PolicySpec:
-    """`asked` where the guest's switches are its, else the policy whose switches they are."""
+    """`asked` where the guest's switches are its, else the policy whose switches they are; UNKNOWN where the guest has no
+    block socket whose flag could be read, though `asked` has one."""
+    if told.memalloc < 0 and asked.name != "local":
+        return PolicySpec(name=UNKNOWN)
     now = Switches(memalloc=told.memalloc == 1, head_reserve=bool(told.head_reserve), iface=bool(told.iface))
     if now == switches_of(asked):
         return asked

@@ -101,7 +101,7 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     """Sum of the zones' watermarks without boosts, as are `low` and `high`."""
     low: int = 0
     high: int = 0
-    lowest: int = 0
+    lowest: int = -1
     """Fewest free pages seen at any tick or failed allocation since the last line."""
     dirty: int = 0
     writeback: int = 0

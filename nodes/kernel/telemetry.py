@@ -99,5 +99,6 @@ class Feed:
             self._pages = pages
             if self._moved_ns:
                 self._moved_ns, self.when_moved = t_ns, told
-        self._deepest_pages = max(self._deepest_pages, told.min - min(told.lowest or told.free, told.free))
+        lowest = told.free if told.lowest < 0 else min(told.lowest, told.free)
+        self._deepest_pages = max(self._deepest_pages, told.min - lowest)
         self.newest, self.heard_ns = told, t_ns

@@ -16,4 +16,4 @@ def testbed() -> Iterator[None]:
     compose("up", "-d", "--build", "--wait")
     yield
     if not was_up:
-        compose("down", "-v")
+        compose("--profile", "kernel", "down", "-v")

@@ -30,7 +30,7 @@ def test_sixteen_initiators_stand_up_under_one_name() -> None:
 
 def test_down_leaves_nothing_and_up_again_is_quick() -> None:
     """Takes a testbed down that was up before the tests, too: its passwords are made anew, its runs are kept."""
-    compose("down", "-v")
+    compose("--profile", "kernel", "down", "-v")
     assert leftovers() == {"containers": [], "networks": [], "volumes": []}
     began = time.monotonic()
     compose("up", "-d", "--wait")

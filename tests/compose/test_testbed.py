@@ -26,8 +26,11 @@ ADDED_RIGHTS = {
     "controller": {"SETUID", "SETGID"},
     "credentials": {"CHOWN", "DAC_OVERRIDE", "FOWNER"},
     "initiator": {"NET_ADMIN"},
+    "kernel-initiator": {"NET_ADMIN"},
     "target": {"NET_ADMIN"},
 }
+LOCAL_DISKS = {"initiator", "kernel-initiator"}
+"""Their own layer holds the disk of policy `local`."""
 
 
 @pytest.fixture
@@ -79,7 +82,9 @@ def test_nobody_has_a_right_he_does_not_need(there: dict[str, dict[str, Any]]) -
         added = {right.removeprefix("CAP_") for right in host["CapAdd"] or []}
         assert (host["CapDrop"], added) == (["ALL"], ADDED_RIGHTS.get(service_of(name), set())), name
         assert not host["Privileged"], name
-        assert host["ReadonlyRootfs"] is (service_of(name) != "initiator"), name  # its layer holds its local disk
+        assert host["ReadonlyRootfs"] is (service_of(name) not in LOCAL_DISKS), name
+        devices = {device["PathInContainer"] for device in host["Devices"] or []}
+        assert devices == ({"/dev/net/tun", "/dev/kvm"} if service_of(name) == "kernel-initiator" else set()), name
         assert "no-new-privileges:true" in host["SecurityOpt"], name
 
 

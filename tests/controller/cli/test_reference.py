@@ -98,7 +98,7 @@ def test_every_example_of_the_containers_reaches_compose(
     (tmp_path / "compose").mkdir()
     (tmp_path / "compose" / "compose.yaml").write_text("services: {}\n")
     program = tmp_path / "docker"
-    program.write_text('#!/bin/sh\necho "$*" >> "$PWD/asked"\ncase "$*" in *ps*) ;; *) echo 26.1;; esac\n')
+    program.write_text(f'#!/bin/sh\necho "$*" >> "{tmp_path}/asked"\ncase "$*" in *ps*) ;; *) echo 26.1;; esac\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr("controller.testbed.port_taken", lambda port: False)

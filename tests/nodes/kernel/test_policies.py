@@ -4,7 +4,7 @@ import pytest
 
 from nodes.config import PolicySpec
 from nodes.errors import LackingError, UsageError
-from nodes.kernel.policies import Switches, check_live, in_force, switches_of
+from nodes.kernel.policies import UNKNOWN, Switches, check_live, in_force, switches_of
 from nodes.kernel.protocol import Telemetry
 
 
@@ -43,7 +43,10 @@ def test_heads_have_no_reserve_where_no_socket_is_flagged() -> None:
 def test_another_flag_than_asked_is_told_as_what_it_is() -> None:
     asked = PolicySpec(name="mainline")
     assert in_force(asked, Telemetry(memalloc=0)) == PolicySpec(name="none")
-    assert in_force(asked, Telemetry(memalloc=-1)) == PolicySpec(name="none")
+    for blind in (asked, PolicySpec(name="none")):
+        assert in_force(blind, Telemetry(memalloc=-1)) == PolicySpec(name=UNKNOWN)
+    local = PolicySpec(name="local")
+    assert in_force(local, Telemetry(memalloc=-1)) == local
     assert in_force(PolicySpec(name="none"), Telemetry(memalloc=1)) == PolicySpec(name="memalloc")
     assert in_force(asked, Telemetry(memalloc=1, iface=1)) == PolicySpec(name="iface")
 
