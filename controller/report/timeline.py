@@ -17,6 +17,9 @@ Row = dict[str, float | str | None]
 
 ROWS_MAX = 600
 """Of one initiator: one and a half per pixel at most (own)."""
+KERNEL_GROUP = 5
+"""Samples of a real kernel to a row at least: it tells its figures four times a second (nodes.kernel), and is sampled ten
+times; a rate between two samples would be nothing or double."""
 GAP_S = 1.0
 """No sample for so long is drawn as a gap, not as a line (ten sample intervals, own)."""
 MARKERS_MAX = 40
@@ -110,7 +113,8 @@ def _rows(samples: list[Sample], zero_ns: int) -> list[Row]:
 
 
 def _groups(samples: list[Sample]) -> list[list[Sample]]:
-    size = -(-len(samples) // ROWS_MAX) or 1
+    least = KERNEL_GROUP if samples and samples[0].tier == "kernel" else 1
+    size = max(-(-len(samples) // ROWS_MAX), least)
     return [samples[i : i + size] for i in range(0, len(samples), size)]
 
 

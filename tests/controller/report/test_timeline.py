@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 import syntheticruns
+from msgspec import structs
 from syntheticruns import MIN, NODE, SECOND, START_NS, Moment, Run, at, told, trace
 
 from controller.report.timeline import ROWS_MAX, Timeline, build, rate, tell
@@ -39,6 +40,19 @@ def test_thinning_keeps_the_worst() -> None:
     rows = build(NODE, run.result, samples, ()).rows
     assert len(rows) <= ROWS_MAX
     assert min(float(row["free"] or 0) for row in rows) == 7
+
+
+def test_a_kernel_that_tells_less_often_than_it_is_sampled_has_no_spikes() -> None:
+    told = [
+        structs.replace(sample(i), t_ns=START_NS + i * SECOND // 10, tier="kernel", swap_out_pages=300 * (i // 3))
+        for i in range(60)
+    ]
+    rates = [
+        float(row["swap_out"] or 0)
+        for row in build(NODE, syntheticruns.healthy().result, told, ()).rows
+        if "swap_out" in row
+    ]
+    assert rates and max(rates) <= 1200 and min(rates[1:]) >= 600
 
 
 def test_silence_is_a_gap() -> None:
