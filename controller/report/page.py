@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from controller.record import NodeVerdict, Result
 from controller.report import autopsies, charts, cycle, figures, timeline
-from controller.report.words import GLOSSARY, LOOKS, Look
+from controller.report.words import GLOSSARY, LOOKS, Look, look_of
 from nodes.messages import Event, Sample
 from nodes.units import SECOND_NS, format_ns
 
@@ -57,7 +57,7 @@ def render(folder: Path, result: Result, samples: Sequence[Sample], events: Sequ
     template = environment().get_template("report.html")
     return template.render(
         result=result,
-        look=LOOKS[result.verdict],
+        look=look_of(result),
         policies=_policies(result, events),
         looks=LOOKS,
         chapters=chapters,

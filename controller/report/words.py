@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.record import VerdictName
+from controller.record import Result, VerdictName
+from controller.rescue import RESCUE
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,18 @@ LOOKS: dict[VerdictName, Look] = {
         "The run proves nothing: its conditions were not reached, or a part of it failed.",
     ),
 }
+
+REVIVED = Look("Revived", "✓", "good", "Every machine that stood still went on after what was tried.")
+NOT_REVIVED = Look("Not revived", "✕", "bad", "A machine went on standing still, whatever was tried.")
+
+
+def look_of(result: Result) -> Look:
+    """How the whole run is shown: by its verdict, or, since a rescue by hand judges nobody, by what became of it."""
+    tried = [node.rescues for node in result.nodes if node.rescues]
+    if result.kind != "adhoc" or result.scenario != RESCUE or not tried:
+        return LOOKS[result.verdict]
+    return REVIVED if all(rescues[-1].revived for rescues in tried) else NOT_REVIVED
+
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
     ("initiator", "The machine under test: it swaps its memory out over the network."),

@@ -11,12 +11,14 @@ import msgspec
 import pytest
 import syntheticruns
 from headlessbrowser import look
+from msgspec import structs
 from requirements import require_programs
 from syntheticruns import CYCLE, Run
 
-from controller.record import Result
+from controller.record import Rescue, Result
 from controller.report import charts, picture, timeline, write
 from controller.report.page import locust_rows
+from controller.report.words import look_of
 from nodes.errors import UsageError
 
 SIZE_MAX = 2_000_000
@@ -88,6 +90,16 @@ def test_first_comes_the_verdict_in_words(tmp_path: Path) -> None:
     header = text[text.index("<header") : text.index("</header>")]
     for said in ("Deadlocked", "64 writes wait", "container", "none", "intact", 'class="verdict bad"'):
         assert said in header
+
+
+@pytest.mark.parametrize(("revived", "word"), [(True, "Revived"), (False, "Not revived")])
+def test_a_rescue_by_hand_is_headed_by_what_became_of_it(revived: bool, word: str) -> None:
+    run = syntheticruns.adhoc()
+    tried = (Rescue(remedy="policy memalloc", revived=revived, after_ns=2_450_000_000),)
+    nodes = tuple(structs.replace(node, rescues=tried) for node in run.result.nodes)
+    result = structs.replace(run.result, scenario="rescue", kind="adhoc", nodes=nodes)
+    assert look_of(result).word == word
+    assert look_of(structs.replace(result, scenario="adhoc")).word != word
 
 
 def test_a_policy_switched_by_hand_stands_beside_the_first(tmp_path: Path) -> None:
