@@ -84,7 +84,7 @@ def test_a_policy_that_is_in_no_kernel(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # no docker program
     told = "netreserve: policy nta is not in any kernel: use the container tier (--tier container)\n"
-    assert command_line.carry_out(["run", "scenarios/calm.yaml", "--tier", "kernel", "--policy", "nta"]) == 3
+    assert command_line.carry_out(["run", "scenarios/kernel-tcp.yaml", "--policy", "nta"]) == 3
     assert capsys.readouterr().err == told
 
 
