@@ -6,6 +6,7 @@ As a module it makes the starter for `controller.child`; as a program it is that
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -56,6 +57,7 @@ def main(folder: Path, words: list[str]) -> int:
 
 
 def _wait(folder: Path) -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so would we
     try:
         (folder / "waiting").touch()
         time.sleep(60)
