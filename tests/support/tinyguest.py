@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-TELEMETRY = b"T t=7 progress=3\n"
+TELEMETRY = b"T t=7 memalloc=0 progress=3\n"
 READY = b"netreserve: ready\n"
 _AT = 0x100000
 _MAGIC, _OWN_ADDRESSES = 0x1BADB002, 0x10000
