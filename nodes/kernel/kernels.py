@@ -23,10 +23,6 @@ DRIVERS: dict[str, tuple[str, ...]] = {
     "rtl8139": ("8139cp", "8139too"),
     "vmxnet3": ("vmxnet3",),
     "igb": ("igb",),
-    "pcnet": ("pcnet32",),
-    "tulip": ("tulip",),
-    "ne2k-pci": ("ne2k_pci",),
-    "i82559er": ("e100",),
 }
 """NIC model -> the modules that may drive it; 8139cp leaves the older chip revisions to 8139too."""
 DAY_S = 86_400

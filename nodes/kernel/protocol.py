@@ -67,8 +67,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     tcp_mem_pages: int = 0
     rmem_max_bytes: int = 0
     """Third value of net.ipv4.tcp_rmem; 0: the kernel's own."""
-    period_ms: int = 500
-    """Of telemetry."""
     module: bool = True
     """Whether the policy module is loaded: only a benchmark of its cost goes without."""
     server: bool = False
@@ -130,13 +128,14 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     block_drop: int = 0
     """Packets of the block connection that were lost for want of memory, as far as they can be told."""
     iface_drop: int = 0
-    fail_head: int = 0
+    fail_head: int = -1
     """sk_buff heads that could not be allocated in a softirq: on reception ..."""
-    fail_data: int = 0
+    fail_data: int = -1
     """... their data ..."""
-    fail_page: int = 0
+    fail_page: int = -1
     """... and whole pages: every failed allocation of a single page (warn_alloc), whoever wanted it. Whoever
-    wants several tries again with one."""
+    wants several tries again with one. -1, of any of the three: not counted in this kernel, as not all probes could be
+    planted."""
     head_fixed: int = 0
     """Head allocations that `head_reserve` let into the reserve."""
     udp_pages: int = 0

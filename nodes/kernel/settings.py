@@ -53,7 +53,6 @@ def settings_of(spec: InitiatorSpec, wired: Wired) -> Settings:
         udp_mem_pages=network_pages,
         tcp_mem_pages=network_pages,
         rmem_max_bytes=rmem_bytes,
-        period_ms=PERIOD_MS,
     )
 
 

@@ -74,7 +74,7 @@ class Feed:
             swap_in_pages=new.swap_in,
             swap_out_pages=new.swap_out,
             rx_packets=new.rx_packets,
-            rx_alloc_failures=new.fail_head + new.fail_data,
+            rx_alloc_failures=max(0, new.fail_head) + max(0, new.fail_data),
             early_drops=max(new.filter_drop, new.pfmemalloc_drop) + new.iface_drop,
             rcvbuf_drops=new.rcvbuf_drop,
             no_buffer_drops=new.rx_dropped,

@@ -96,7 +96,6 @@ def settings(port: int) -> Settings:
     return Settings(
         address=ADDRESS, target=f"{HOST}:{port}", swap_bytes=WORKING_SET_PAGES * PAGE_BYTES, min_free_kb=MIN_FREE_KB,
         working_set_pages=WORKING_SET_PAGES, memalloc=True, udp_mem_pages=LIFTED_PAGES, tcp_mem_pages=LIFTED_PAGES,
-        period_ms=PERIOD_MS,
     )  # fmt: skip
 
 

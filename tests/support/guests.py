@@ -59,6 +59,13 @@ class Guest:
         self.until(lambda: self._commands in (self.telemetry().ack, self.telemetry().nak))
         return self.telemetry().ack == self._commands
 
+    def commands(self, several: list[tuple[str, int]]) -> int:
+        """Sends them all at once; the last one's number."""
+        words = [f"{self._commands + place} {name} {value}\n" for place, (name, value) in enumerate(several, 1)]
+        self._commands += len(several)
+        self._control.sendall("".join(words).encode())
+        return self._commands
+
     def until(self, condition: object, patience_s: float = READY_S) -> None:
         """Waits for `condition()`; fails with the console's end."""
         assert callable(condition)

@@ -71,7 +71,7 @@ def examine(lines: Sequence[str], figures: Telemetry | None = None, before: Tele
         *_remarks(log, facts),
     ]
     return Autopsy(
-        cycle=closed, waits=edges, found=tuple(found), missing=() if closed or ending else tuple(_missing(edges)),
+        cycle=closed, waits=edges, found=tuple(found), missing=() if closed or ending else tuple(_missing(edges, facts)),
         unknown=tasks.shown_unknown(blocked), ending=ending,
     )  # fmt: skip
 
@@ -116,13 +116,15 @@ def _sentence(edge: Wait) -> str:
     return _seen(f"{need}: {edge.why}", edge.source)
 
 
-def _missing(edges: tuple[Wait, ...]) -> Iterator[str]:
+def _missing(edges: tuple[Wait, ...], facts: Facts) -> Iterator[str]:
     """The ends that lead nowhere."""
     waiters = {edge.waiter for edge in edges}
     if not edges:
         yield _NOBODY
     for node in dict.fromkeys(edge.who_frees for edge in edges if edge.who_frees not in waiters):
         yield _UNSEEN.get(node, f"what {node} waits for")
+        if node == REPLY and (unknown := reception.uncounted(facts)):
+            yield f"whether {', '.join(unknown)} failed on reception: this kernel's telemetry does not count them"
     if edges and waiters >= {edge.who_frees for edge in edges}:
         yield "a way back: all that is seen leads on"
 

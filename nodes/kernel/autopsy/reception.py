@@ -83,10 +83,21 @@ class Facts(Struct, frozen=True):
     """An older line: when progress stopped. Without it counters are taken since boot."""
 
     def grown(self, name: str) -> int:
-        """By how much a counter of the telemetry grew."""
+        """By how much a counter of the telemetry grew, as far as it is counted."""
         if self.now is None:
             return 0
-        return max(0, int(getattr(self.now, name)) - (int(getattr(self.before, name)) if self.before else 0))
+        before = max(0, int(getattr(self.before, name))) if self.before else 0
+        return max(0, int(getattr(self.now, name)) - before)
+
+
+_FAILURES = {"fail_head": "packet heads", "fail_data": "packet data", "fail_page": "pages"}
+
+
+def uncounted(facts: Facts) -> tuple[str, ...]:
+    """Of what failed allocations are not counted in this kernel: nothing is known of them, which is not that none failed."""
+    if facts.now is None:
+        return ()
+    return tuple(what for name, what in _FAILURES.items() if getattr(facts.now, name) < 0)
 
 
 class Short(Struct, frozen=True):
@@ -138,7 +149,8 @@ def unacknowledged(facts: Facts) -> Iterator[Wait]:
 def _failing(facts: Facts) -> Iterator[tuple[str, str]]:
     """Who could not get memory on reception and how that is known, most failures first.
 
-    A driver that copies loses a packet with each failure and counts it; one that fills its ring anew does not (own).
+    A driver that copies loses a packet with each failure and counts it; one that fills its ring anew does not (own). Failed
+    pages are the ring's only where heads and data are known not to have failed.
     """
     since = "since progress stopped" if facts.before else "since boot"
     heads, data, lost, silent = (
@@ -148,7 +160,7 @@ def _failing(facts: Facts) -> Iterator[tuple[str, str]]:
         _silent(facts),
     )
     filler = COPY if 2 * lost >= data else REFILL
-    if not heads and not data and silent and (pages := facts.grown("fail_page")):
+    if not (uncounted(facts) or heads or data) and silent and (pages := facts.grown("fail_page")):
         yield REFILL, f"{pages} failed page allocations {since}, and {silent}"
     told = sorted(((count, who) for who, count in ((HEAD, heads), (filler, data)) if count), key=_weight, reverse=True)
     for count, who in told:

@@ -27,7 +27,7 @@ struct eater {
 	double due_s;
 };
 
-/* A good mixer's step (splitmix64's finaliser): words of different pages and rounds differ. */
+/* The first of splitmix64's mixing steps: enough for seeds of other pages and rounds to lie far off. */
 static uint64_t seed_of(uint64_t page, uint64_t round)
 {
 	uint64_t z = (page << 20) ^ round * 0x9e3779b97f4a7c15;
@@ -88,6 +88,8 @@ static void touch(struct eater *eater, uint64_t index, uint64_t round)
 
 static _Noreturn void eat(struct eater eater)
 {
+	uint64_t touched = 0;
+
 	eater.memory = mmap(NULL, eater.pages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (eater.memory == MAP_FAILED)
 		fail("working set");
@@ -96,7 +98,7 @@ static _Noreturn void eat(struct eater eater)
 	for (uint64_t round = 0;; round++)
 		for (uint64_t index = 0; index < eater.pages; index++) {
 			touch(&eater, index, round);
-			if (index % BURST_PAGES == BURST_PAGES - 1)
+			if (++touched % BURST_PAGES == 0)	/* whole bursts, whatever a round has */
 				keep_pace(&eater, BURST_PAGES);
 		}
 }
@@ -117,13 +119,9 @@ void start_eaters(struct nr_counters *counters)
 		};
 
 		first += eater.pages;
-		pids[i] = fork();
-		if (pids[i] < 0)
-			fail("eater");
-		if (!pids[i]) {
-			mlockall(MCL_CURRENT);
+		pids[i] = fork_resident("eater");
+		if (!pids[i])
 			eat(eater);
-		}
 	}
 }
 

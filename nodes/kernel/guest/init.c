@@ -80,6 +80,23 @@ void must_put(const char *path, const char *text)
 		fail("%s = %s", path, text);
 }
 
+void stay_resident(void)
+{
+	if (mlockall(MCL_CURRENT))
+		fail("mlockall");
+}
+
+int fork_resident(const char *what)
+{
+	int pid = fork();
+
+	if (pid < 0)
+		fail("%s: fork", what);
+	if (!pid)
+		stay_resident();
+	return pid;
+}
+
 double now_s(void)
 {
 	struct timespec now;
@@ -252,13 +269,12 @@ int main(void)
 	attach_swap(observer);
 	set_policy(observer);
 	open_sinks(text_of("sinks"), counters);
-	if (mlockall(MCL_CURRENT))
-		fail("mlockall");
+	stay_resident();
 	show_memory();
 	put("/proc/sys/kernel/printk", "7");	/* stacks of sysrq are KERN_INFO */
 	say("ready after %.2f s", now_s());
 	start_eaters(counters);
-	if (observer < 0 && !fork())
+	if (observer < 0 && !fork_resident("progress"))
 		tell_progress(counters);
 	watch_children(counters);
 }

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -103,8 +102,7 @@ const char *attach_nbd(int observer)
 		fail("NBD client");
 	if (observer >= 0 && ioctl(observer, NR_SOCKET, fd))
 		fail("block socket");
-	if (!fork()) {
-		mlockall(MCL_CURRENT);
+	if (!fork_resident("NBD client")) {
 		ioctl(device, NBD_DO_IT);
 		say("NBD ended: %s", strerror(errno));
 		_exit(0);

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -120,8 +119,7 @@ void serve_nvme(void)
 		fail("mount " CONFIG);
 	make_disk();
 	offer_disk(host, port);
-	if (mlockall(MCL_CURRENT))
-		fail("mlockall");
+	stay_resident();
 	say("ready after %.2f s: NVMe/TCP at %s:%d", now_s(), host, port);
 	for (;;)
 		pause();

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,7 +20,8 @@
 #include "init.h"
 
 #define SINKS_MAX 16
-#define FILES_MAX 65536
+#define CONNECTIONS_MAX 4096	/* a reader; what HTTP keeps of each is resident */
+#define FILES_OWN 64		/* beside sinks and connections, at most */
 #define EVENTS_MAX 64
 #define APP_LOOKS_MS 10	/* between two looks at the application's counters */
 #define HEAD_BYTES_MAX 16384
@@ -38,12 +38,12 @@ struct sink {
 static const char RESPONSE[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nok\n";
 
 static struct sink sinks[SINKS_MAX];
-static int sink_count, reactor;
+static int sink_count, reactor, files_max;
 static char buffer[65536];
 
-/* HTTP, one state a connection: how far the head's end has been seen, and what of the body is still to come. */
+/* HTTP, one state a connection: the head's present line, the length that the head has named, what of a body is to come. */
 static struct exchange {
-	unsigned matched, line_bytes, body_bytes, head_bytes;
+	unsigned line_bytes, head_bytes, length, body_bytes;
 	char line[32];
 } *exchanges;
 
@@ -74,7 +74,7 @@ static void watch(int fd, int what)
 static void accept_all(int listener, enum kind kind, bool reads)
 {
 	for (int fd; (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;) {
-		if (fd >= FILES_MAX) {
+		if (fd >= files_max) {
 			close(fd);
 			continue;
 		}
@@ -89,11 +89,11 @@ static void end_of_line(struct exchange *http)
 {
 	http->line[http->line_bytes < sizeof http->line ? http->line_bytes : sizeof http->line - 1] = 0;
 	if (!strncasecmp(http->line, "content-length:", 15))
-		http->body_bytes = strtoul(http->line + 15, NULL, 10);
+		http->length = strtoul(http->line + 15, NULL, 10);
 	http->line_bytes = 0;
 }
 
-/* True: a head has ended with this character. Only the beginning of a line is kept. */
+/* True: a head has ended with this character, and its body begins. Only the beginning of a line is kept. */
 static bool head_ends(struct exchange *http, char c)
 {
 	http->head_bytes++;
@@ -101,8 +101,10 @@ static bool head_ends(struct exchange *http, char c)
 		bool empty = !http->line_bytes;
 
 		end_of_line(http);
-		if (empty)
-			http->head_bytes = 0;
+		if (empty) {
+			http->body_bytes = http->length;
+			http->head_bytes = http->length = 0;
+		}
 		return empty;
 	}
 	if (c != '\r') {
@@ -241,8 +243,8 @@ static void open_those_of(const char *reader)
 	for (int i = 0; i < sink_count; i++) {
 		if (strcmp(sinks[i].reader, reader))
 			continue;
-		if (sinks[i].kind == HTTP && !exchanges)
-			exchanges = calloc(FILES_MAX, sizeof *exchanges);
+		if (sinks[i].kind == HTTP && !exchanges && !(exchanges = calloc(files_max, sizeof *exchanges)))
+			fail("state of %d connections", files_max);
 		for (int n = 0; n < sinks[i].sockets; n++) {
 			int fd = make_socket(&sinks[i], sinks[i].port + n);
 
@@ -254,27 +256,39 @@ static void open_those_of(const char *reader)
 	}
 }
 
+/* So that accept has room for one that is closed at once: left in its queue it would wake the reader for ever. */
+static void allow_files(void)
+{
+	struct rlimit files;
+
+	files_max = FILES_OWN + CONNECTIONS_MAX;
+	for (int i = 0; i < sink_count; i++)
+		files_max += sinks[i].sockets;
+	files.rlim_cur = files.rlim_max = files_max + FILES_OWN;
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		fail("limit of open files");
+}
+
 /* Returns when all sockets are open. */
 void open_sinks(const char *list, const struct nr_counters *counters)
 {
 	static const char *const readers[] = {"stalled", "app", "fast"};
-	struct rlimit files = {FILES_MAX, FILES_MAX};
 
 	parse(list);
-	setrlimit(RLIMIT_NOFILE, &files);
+	allow_files();
 	for (int i = 0; i < 3; i++) {
 		int ready[2];
 		char byte;
 
 		if (pipe(ready))
 			fail("pipe");
-		if (!fork()) {
+		if (!fork_resident("sinks")) {
 			close(ready[0]);
 			reactor = epoll_create1(EPOLL_CLOEXEC);
 			if (reactor < 0)
 				fail("epoll");
 			open_those_of(readers[i]);
-			mlockall(MCL_CURRENT);
+			stay_resident();	/* what it has got since, too */
 			close(ready[1]);
 			serve(readers[i], counters);
 		}

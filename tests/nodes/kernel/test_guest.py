@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,13 @@ def test_what_was_asked_on_the_command_line_is_in_force(swapping: tuple[Guest, i
     assert "swap on /dev/nbd0p1, 102400 KiB" in swapping[0].console()
 
 
+def test_every_probe_has_its_place_in_this_kernel(swapping: tuple[Guest, int]) -> None:
+    running, _ = swapping
+    now = running.telemetry()
+    assert min(now.fail_head, now.fail_data, now.fail_page) >= 0
+    assert "no probe on" not in running.console()
+
+
 def test_commands_are_carried_out_and_told(swapping: tuple[Guest, int]) -> None:
     running, _ = swapping
     assert running.command("memalloc", 1) and running.telemetry().memalloc == 1
@@ -78,6 +86,22 @@ def test_http_sink_answers_and_keeps_the_connection(swapping: tuple[Guest, int])
         answer = connection.getresponse()
         assert (answer.status, answer.read()) == (200, b"ok\n")
     connection.close()
+
+
+def test_http_sink_finds_a_body_whose_length_is_not_the_last_header(swapping: tuple[Guest, int]) -> None:
+    with socket.create_connection(("127.0.0.1", swapping[1]), 30) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 9\r\nHost: any\r\n\r\n\n\n\n\n\n\n\n\n\n")
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: any\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        with connection.makefile("rb") as answers:
+            assert answers.read().count(b"200 OK") == 2
+
+
+def test_commands_that_come_while_another_is_carried_out_are_kept(swapping: tuple[Guest, int]) -> None:
+    running, _ = swapping
+    last = running.commands([("memalloc", n % 2) for n in range(20)])
+    running.until(lambda: running.telemetry().ack == last)
+    assert running.telemetry().memalloc == 1 and running.telemetry().nak <= last - 20
 
 
 @pytest.mark.parametrize(

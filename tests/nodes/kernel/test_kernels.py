@@ -9,6 +9,7 @@ import pytest
 
 from nodes.errors import LackingError, UsageError
 from nodes.kernel import kernels
+from nodes.kernel.commandline import DEVICES
 from nodes.kernel.kernels import Kernel, find, names
 
 CLOUD = Kernel(
@@ -64,6 +65,10 @@ def test_card_without_driver_is_told_with_those_that_have_one() -> None:
         CLOUD.modules("e1000e")
     with pytest.raises(UsageError, match="no NIC is called ne2000"):
         CLOUD.modules("ne2000")
+
+
+def test_every_card_is_one_that_qemu_is_asked_for() -> None:
+    assert set(kernels.DRIVERS) == set(DEVICES)
 
 
 def test_transport_that_is_not_there_is_told() -> None:

@@ -20,6 +20,14 @@ def test_figures_of_the_newest_line_stand_under_the_samples_names() -> None:
     assert (sample.node, sample.tier, sample.cpu_ns) == ("initiator-1", "kernel", 5)
 
 
+def test_failures_that_this_kernel_does_not_count_are_none_of_the_sum() -> None:
+    feed = Feed()
+    feed.channel.feed(b"T t=1 fail_data=6\n")
+    assert feed.newest.fail_head == feed.newest.fail_page == -1
+    assert measured(feed, feed.heard_ns).rx_alloc_failures == 6
+    assert measured(Feed(), 0).rx_alloc_failures == 0
+
+
 def test_what_sockets_hold_is_never_below_nothing() -> None:
     feed = Feed()
     feed.channel.feed(b"T t=1 tcp_pages=-160\n")

@@ -15,9 +15,9 @@ static int sock_count;
 static struct file *block_file;
 static struct block_device *block;
 
+/* With a reference, which is kept. */
 static void take(struct sock *sk)
 {
-	sock_hold(sk);
 	socks[sock_count] = sk;
 	smp_store_release(&sock_count, sock_count + 1);
 }
@@ -34,29 +34,69 @@ int nr_take_socket(int fd)
 
 	if (!socket)
 		return error;
-	error = sock_count < NR_SOCKETS_MAX ? 0 : -ENOSPC;
-	if (!error)
+	if (socket->sk->sk_family != AF_INET || !sk_is_tcp(socket->sk)) {
+		error = -EPROTOTYPE;
+	} else if (sock_count >= NR_SOCKETS_MAX) {
+		error = -ENOSPC;
+	} else {
+		error = 0;
+		sock_hold(socket->sk);
 		take(socket->sk);
+	}
 	sockfd_put(socket);
 	return error;
+}
+
+static bool is_to(const struct sock *sk, const struct nr_peer *peer)
+{
+	return sk->sk_state == TCP_ESTABLISHED && sk->sk_family == AF_INET && sk->sk_daddr == peer->address &&
+	       sk->sk_dport == peer->port;
+}
+
+static bool is_taken(const struct sock *sk)
+{
+	int i;
+
+	for (i = 0; i < sock_count; i++)
+		if (socks[i] == sk)
+			return true;
+	return false;
+}
+
+/*
+ * False: look through it anew. As __inet_lookup_established does: a socket that is freed meanwhile may become another at the
+ * same place (SLAB_TYPESAFE_BY_RCU), in another chain even. So only what is held is surely looked at, and a walk that ends
+ * in another chain was led astray.
+ */
+static bool take_from(struct inet_hashinfo *table, unsigned int chain, const struct nr_peer *peer)
+{
+	const struct hlist_nulls_node *node;
+	struct sock *sk;
+
+	sk_nulls_for_each_rcu(sk, node, &table->ehash[chain].chain) {
+		if (sock_count >= NR_SOCKETS_MAX)
+			return true;
+		if (!is_to(sk, peer) || is_taken(sk) || !refcount_inc_not_zero(&sk->sk_refcnt))
+			continue;
+		if (!is_to(sk, peer)) {
+			sock_put(sk);
+			return false;
+		}
+		take(sk);
+	}
+	return get_nulls_value(node) == chain;
 }
 
 /* Block devices that open their own sockets show them to nobody: look for them among all connections. */
 int nr_take_connections(const struct nr_peer *peer)
 {
 	struct inet_hashinfo *table = init_net.ipv4.tcp_death_row.hashinfo;
-	const struct hlist_nulls_node *node;
-	struct sock *sk;
 	unsigned int i;
 
 	rcu_read_lock();
 	for (i = 0; i <= table->ehash_mask; i++)
-		sk_nulls_for_each_rcu(sk, node, &table->ehash[i].chain) {
-			if (sk->sk_state != TCP_ESTABLISHED || sk->sk_family != AF_INET || sock_count >= NR_SOCKETS_MAX)
-				continue;
-			if (sk->sk_daddr == peer->address && sk->sk_dport == peer->port)
-				take(sk);
-		}
+		while (!take_from(table, i, peer))
+			;
 	rcu_read_unlock();
 	return sock_count ? sock_count : -ENOTCONN;
 }
@@ -64,15 +104,16 @@ int nr_take_connections(const struct nr_peer *peer)
 int nr_take_block(int fd)
 {
 	struct file *file = fget(fd);
+	int error;
 
 	if (!file)
 		return -EBADF;
-	if (!S_ISBLK(file_inode(file)->i_mode)) {
+	/* never another one: the timer may be reading its figures */
+	error = !S_ISBLK(file_inode(file)->i_mode) ? -ENOTBLK : block_file ? -EBUSY : 0;
+	if (error) {
 		fput(file);
-		return -ENOTBLK;
+		return error;
 	}
-	if (block_file)
-		fput(block_file);
 	block_file = file;
 	WRITE_ONCE(block, I_BDEV(file->f_mapping->host));
 	return 0;
@@ -97,7 +138,10 @@ __be32 nr_target(void)
 	return sk ? sk->sk_daddr : 0;
 }
 
-/* sk_set_memalloc patches code (a static key) and may sleep: never from the timer. */
+/*
+ * sk_set_memalloc patches code (a static key) and may sleep: never from the timer. Without lock_sock, as NBD and NVMe
+ * themselves do it: in a machine that hangs a sender that waits for memory may hold it, and then no rescue would come.
+ */
 int nr_set_memalloc(bool on)
 {
 	int i, count = smp_load_acquire(&sock_count);

@@ -15,7 +15,7 @@
 static char line[1536];
 static size_t length;
 static unsigned long lowest = ULONG_MAX;
-static struct rtnl_link_stats64 device_figures;
+static u64 rx_packets, rx_dropped;
 
 static void put(const char *name, long long value)
 {
@@ -25,6 +25,13 @@ static void put(const char *name, long long value)
 static long long counted(enum nr_count which)
 {
 	return atomic_long_read(&nr_count[which]);
+}
+
+/* What nobody counts is left out: 0 would say that there was none. */
+static void put_counted(const char *name, enum nr_count which)
+{
+	if (nr_planted(which))
+		put(name, counted(which));
 }
 
 /* The guest has one node of memory; for_each_populated_zone() is not for modules. */
@@ -50,15 +57,21 @@ void nr_note_free(void)
 		WRITE_ONCE(lowest, pages);
 }
 
-/* Some drivers count under a lock that softirqs do not respect (e1000e, igb: stats64_lock). */
+/*
+ * Some drivers count under a lock that softirqs do not respect (e1000e, igb: stats64_lock). Figures are cleared before they
+ * are summed up: the timer may see them only when they are whole.
+ */
 void nr_take_device_figures(void)
 {
 	struct net_device *device = dev_get_by_name(&init_net, "eth0");
+	struct rtnl_link_stats64 figures;
 
 	if (!device)
 		return;
-	dev_get_stats(device, &device_figures);
+	dev_get_stats(device, &figures);
 	dev_put(device);
+	WRITE_ONCE(rx_packets, figures.rx_packets);
+	WRITE_ONCE(rx_dropped, figures.rx_dropped + figures.rx_missed_errors);
 }
 
 static void put_memory(void)
@@ -121,8 +134,6 @@ static void put_block(void)
 	if (!sk)
 		return;
 	put("block_drop", atomic_read(&sk->sk_drops));
-	if (sk->sk_protocol != IPPROTO_TCP)
-		return;
 	put("rcv_nxt", tcp_sk(sk)->rcv_nxt);
 	put("snd_una", tcp_sk(sk)->snd_una);
 	put("snd_nxt", tcp_sk(sk)->snd_nxt);
@@ -144,17 +155,17 @@ static void put_network(void)
 {
 	unsigned long pfmemalloc_drop = tcp_figure(LINUX_MIB_PFMEMALLOCDROP);
 
-	put("rx_packets", device_figures.rx_packets);
-	put("rx_dropped", device_figures.rx_dropped + device_figures.rx_missed_errors);
+	put("rx_packets", READ_ONCE(rx_packets));
+	put("rx_dropped", READ_ONCE(rx_dropped));
 	put("pfmemalloc_drop", pfmemalloc_drop);
 	put("filter_drop", nr_planted(NR_FILTER_DROP) ? counted(NR_FILTER_DROP) : pfmemalloc_drop);
 	put("rcvbuf_drop", udp_figure(UDP_MIB_RCVBUFERRORS) + tcp_figure(LINUX_MIB_TCPRCVQDROP) +
 			   tcp_figure(LINUX_MIB_TCPBACKLOGDROP));
-	put("iface_drop", nr_iface_drops);
-	put("fail_head", counted(NR_FAIL_HEAD));
-	put("fail_data", counted(NR_FAIL_DATA));
-	put("fail_page", counted(NR_FAIL_PAGE));
-	put("head_fixed", counted(NR_HEAD_FIXED));
+	put("iface_drop", atomic_long_read(&nr_iface_drops));
+	put_counted("fail_head", NR_FAIL_HEAD);
+	put_counted("fail_data", NR_FAIL_DATA);
+	put_counted("fail_page", NR_FAIL_PAGE);
+	put_counted("head_fixed", NR_HEAD_FIXED);
 	put("udp_pages", atomic_long_read(&udp_memory_allocated));
 	put("tcp_pages", atomic_long_read(tcp_prot.memory_allocated));
 	put("udp_packets", nr_planted(NR_UDP_QUEUED) ? counted(NR_UDP_QUEUED) : udp_figure(UDP_MIB_INDATAGRAMS));

@@ -11,7 +11,7 @@
 
 #include "netreserve.h"
 
-unsigned long nr_iface_drops;
+atomic_long_t nr_iface_drops;
 static bool active, hooked;
 
 static bool from_target(const struct sk_buff *skb)
@@ -29,7 +29,7 @@ static unsigned int on_packet(void *unused, struct sk_buff *skb, const struct nf
 {
 	if (!READ_ONCE(active) || !skb_pfmemalloc(skb) || from_target(skb))
 		return NF_ACCEPT;
-	nr_iface_drops++;
+	atomic_long_inc(&nr_iface_drops);	/* a queue may be on any CPU */
 	return NF_DROP;
 }
 

@@ -4,7 +4,8 @@
  *
  * Everything here must work while the machine hangs for want of memory. So a timer sends the telemetry, byte by byte to
  * an I/O port, and polls a serial port for commands; a thread made beforehand, which may use the reserve, carries them out.
- * Nothing is allocated after initialisation. The contract with the host is nodes/kernel/protocol.py.
+ * Nothing is allocated after initialisation, but that the interface policy hooks in when it is first asked for (hook.c). The
+ * contract with the host is nodes/kernel/protocol.py.
  */
 #include <linux/io.h>
 #include <linux/kthread.h>
@@ -21,6 +22,8 @@
 
 #define TELEMETRY_PORT 0x402	/* QEMU's debug console */
 #define CONTROL_PORT 0x2f8	/* COM2 */
+#define CONTROL_STATUS (CONTROL_PORT + 5)
+#define CONTROL_BYTES_MAX 64	/* a tick: a port that never gets empty must not keep the timer */
 #define POLL_MS 20
 
 static int period_ms = 500;
@@ -37,9 +40,11 @@ static u32 ack, nak;
 static bool line_due;		/* a command has ended: say so at the next tick */
 static bool figures_due;	/* the thread is to ask the network device */
 
-/* One command at a time: the timer fills it, the thread empties it. */
+/* One command at a time: the timer or a sysrq, an interrupt on any CPU, fills it, the thread empties it. */
 static struct nr_command command;
 static bool waiting;
+static DEFINE_RAW_SPINLOCK(asking);
+static bool control_open;
 static DEFINE_MUTEX(carrying);
 
 static void end(const struct nr_command *done, int error)
@@ -73,27 +78,43 @@ static int work(void *unused)
 	return 0;
 }
 
-void nr_ask(u32 number, const char *name, long value)
+bool nr_ask(u32 number, const char *name, long value)
 {
-	if (smp_load_acquire(&waiting))
-		return;
-	command.number = number;
-	strscpy(command.name, name, sizeof(command.name));
-	command.value = value;
-	smp_store_release(&waiting, true);
-	wake_up_process(thread);
+	unsigned long flags;
+	bool taken;
+
+	raw_spin_lock_irqsave(&asking, flags);
+	taken = !smp_load_acquire(&waiting);
+	if (taken) {
+		command.number = number;
+		strscpy(command.name, name, sizeof(command.name));
+		command.value = value;
+		smp_store_release(&waiting, true);
+	}
+	raw_spin_unlock_irqrestore(&asking, flags);
+	if (taken)
+		wake_up_process(thread);
+	return taken;
 }
 
-/* Commands come as lines; while one is carried out the next stays in the UART. */
+/* Commands come as lines. While one is carried out the next is held, and those behind it stay in the UART. */
 static void poll_control(void)
 {
 	static char line[64];
 	static size_t length;
-	struct nr_command asked;
+	static struct nr_command asked;
+	static bool held;
+	int i;
 
-	while (!smp_load_acquire(&waiting) && (inb(CONTROL_PORT + 5) & 1)) {
-		char c = inb(CONTROL_PORT);
+	for (i = 0; control_open && i < CONTROL_BYTES_MAX; i++) {
+		char c;
 
+		if (held && !nr_ask(asked.number, asked.name, asked.value))
+			return;
+		held = false;
+		if (!(inb(CONTROL_STATUS) & 1))
+			return;
+		c = inb(CONTROL_PORT);
 		if (c != '\n') {
 			length = min(length + 1, sizeof(line) - 1);
 			line[length - 1] = c;
@@ -101,16 +122,21 @@ static void poll_control(void)
 		}
 		line[length] = 0;
 		length = 0;
-		if (nr_parse(line, &asked))
-			nr_ask(asked.number, asked.name, asked.value);
+		held = nr_parse(line, &asked);
 	}
 }
 
+/* All ones is what a bus answers where there is no port. */
 static void open_control(void)
 {
+	if (inb(CONTROL_STATUS) == 0xff) {
+		pr_warn("netreserve: no serial port at %#x: commands come from sysrq and /dev/netreserve alone\n", CONTROL_PORT);
+		return;
+	}
 	outb(0, CONTROL_PORT + 1);	/* no interrupts */
 	outb(3, CONTROL_PORT + 3);	/* 8 bits, divisor latch closed */
 	outb(7, CONTROL_PORT + 2);	/* FIFO on and empty */
+	control_open = true;
 }
 
 static void on_tick(struct timer_list *unused)
@@ -191,8 +217,13 @@ typedef u8 sysrq_key;
 #else
 typedef int sysrq_key;
 #endif
-static void key_set(sysrq_key key) { nr_ask(0, "memalloc", 1); }
-static void key_clear(sysrq_key key) { nr_ask(0, "memalloc", 0); }
+static void ask_by_key(long memalloc)
+{
+	if (!nr_ask(0, "memalloc", memalloc))
+		pr_warn("netreserve: memalloc %ld: another command is being carried out, press again\n", memalloc);
+}
+static void key_set(sysrq_key key) { ask_by_key(1); }
+static void key_clear(sysrq_key key) { ask_by_key(0); }
 static const struct sysrq_key_op on_set = {
 	.handler = key_set, .help_msg = "memalloc-set(x)", .action_msg = "Set SOCK_MEMALLOC", .enable_mask = 1};
 static const struct sysrq_key_op on_clear = {

@@ -13,7 +13,7 @@
 /* main.c: the device, the timer, the thread */
 extern struct nr_counters *nr_counters;
 extern int nr_period_ms;
-void nr_ask(u32 number, const char *name, long value);
+bool nr_ask(u32 number, const char *name, long value);	/* false: one before is not done, ask again */
 
 /* commands.c: what can be asked for */
 struct nr_command {
@@ -43,7 +43,7 @@ struct nr_requests {
 void nr_requests(struct nr_requests *requests);
 
 /* hook.c: the interface policy */
-extern unsigned long nr_iface_drops;
+extern atomic_long_t nr_iface_drops;
 int nr_set_iface(bool on);
 bool nr_iface(void);
 

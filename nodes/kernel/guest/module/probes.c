@@ -117,6 +117,7 @@ static int page_failed(struct kprobe *probe, struct pt_regs *regs)
 
 static struct kprobe page_probe = {.symbol_name = "warn_alloc", .pre_handler = page_failed};
 
+/* Its variable was renamed in 6.3, and moved into net_hotdata in 6.9. */
 static struct kmem_cache *find_head_cache(void)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
@@ -124,31 +125,50 @@ static struct kmem_cache *find_head_cache(void)
 #else
 	struct kmem_cache **cache = (void *)nr_symbol("skbuff_head_cache");
 
+	if (!cache)
+		cache = (void *)nr_symbol("skbuff_cache");
 	return cache ? *cache : NULL;
 #endif
 }
 
-void nr_plant(void)
+static bool plant(struct kretprobe *probe, const char *const names[3])
 {
-	int i, j;
+	int i;
 
-	head_cache = find_head_cache();
-	if (!probes || !head_cache)
-		return;
-	for (i = 0; i < ARRAY_SIZE(watched); i++)
-		for (j = 0; j < ARRAY_SIZE(watched[i].names) && watched[i].names[j]; j++) {
-			if (!nr_symbol(watched[i].names[j]))
-				continue;
-			watched[i].probe.kp.symbol_name = watched[i].names[j];
-			watched[i].probe.maxactive = 32;
-			if (register_kretprobe(&watched[i].probe))
-				pr_warn("netreserve: no probe on %s\n", watched[i].names[j]);
-			else
-				planted[watched[i].count] = true;
+	if (probe->entry_handler == head_asked && !head_cache) {
+		pr_warn("netreserve: no probe on %s: the heads' cache is not to be found\n", names[0]);
+		return false;
+	}
+	for (i = 0; i < 3 && names[i]; i++)
+		if (nr_symbol(names[i])) {
+			probe->kp.symbol_name = names[i];
+			probe->maxactive = 32;
+			if (!register_kretprobe(probe))
+				return true;
 			break;
 		}
-	planted[NR_HEAD_FIXED] = planted[NR_FAIL_HEAD];
-	planted[NR_FAIL_PAGE] = !register_kprobe(&page_probe);
+	pr_warn("netreserve: no probe on %s\n", names[0]);
+	return false;
+}
+
+/* A count holds only if all its places are watched: what is seen at one of them alone would pass for all there is. */
+void nr_plant(void)
+{
+	bool complete[NR_COUNTS] = {};
+	int i;
+
+	if (!probes)
+		return;
+	head_cache = find_head_cache();
+	for (i = 0; i < ARRAY_SIZE(watched); i++)
+		complete[watched[i].count] = true;
+	for (i = 0; i < ARRAY_SIZE(watched); i++)
+		complete[watched[i].count] &= plant(&watched[i].probe, watched[i].names);
+	complete[NR_HEAD_FIXED] = complete[NR_FAIL_HEAD];
+	complete[NR_FAIL_PAGE] = !register_kprobe(&page_probe);
+	if (!complete[NR_FAIL_PAGE])
+		pr_warn("netreserve: no probe on %s\n", page_probe.symbol_name);
+	memcpy(planted, complete, sizeof(planted));
 }
 
 bool nr_planted(enum nr_count count)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from nodes.kernel.autopsy import Autopsy, examine
 from nodes.kernel.autopsy.figures import at_stall
@@ -140,6 +141,23 @@ def test_counters_that_did_not_grow_are_no_edge() -> None:
     assert not examine(console("heads-rtl8139-6.12"), newest, newest).cycle
 
 
+def test_a_counter_that_is_not_there_is_unknown_and_not_nothing() -> None:
+    newest, before = figures("heads-rtl8139-6.12")
+    assert newest is not None
+    found = examine(console("heads-rtl8139-6.12"), structs.replace(newest, fail_head=-1), before)
+    assert not found.cycle
+    assert "whether packet heads failed on reception: this kernel's telemetry does not count them" in found.missing
+    assert not any("packet heads" in one for one in examine(console("healthy-rtl8139-6.12"), newest, newest).missing)
+
+
+def test_failed_pages_are_the_rings_only_where_heads_and_data_are_counted() -> None:
+    lines = console("heads-rtl8139-6.12")
+    before = Telemetry(t=0, fail_head=0, fail_data=0, fail_page=0)
+    silent = Telemetry(t=60_000, fail_head=0, fail_data=0, fail_page=9)
+    assert nodes(examine(lines, silent, before)) == [KSWAPD, REPLY, REFILL]
+    assert not examine(lines, structs.replace(silent, fail_data=-1), before).cycle
+
+
 def test_every_edge_has_its_evidence() -> None:
     for name in NAMES:
         for edge in autopsy(name).waits:
@@ -177,7 +195,7 @@ LINES = [line for name in NAMES for line in console(name)]
         ),
         max_size=60,
     ),
-    st.builds(Telemetry, free=st.integers(-5, 2**40), min=st.integers(-5, 2**40), fail_head=st.integers(0, 9)),
+    st.builds(Telemetry, free=st.integers(-5, 2**40), min=st.integers(-5, 2**40), fail_head=st.integers(-1, 9)),
 )
 def test_whatever_the_lines_are_nothing_is_raised_and_a_cycle_closes(lines: list[str], now: Telemetry) -> None:
     found = examine(lines, now)
