@@ -47,7 +47,10 @@ def fetch(suite: str, flavour: str, into: Path, *, release: str = "", debs: Path
         _call("dpkg-deb", "-x", str(max(debs.glob(f"{name}_*.deb"), key=lambda path: path.stat().st_mtime)), str(root))
     _point_headers(root, root / "usr/src" / headers)
     modules = next(root.glob(f"**/lib/modules/{release}"), root)
-    bzimage = next(path for path in (root / f"boot/vmlinuz-{release}", modules / "vmlinuz") if path.is_file())
+    images = (root / f"boot/vmlinuz-{release}", modules / "vmlinuz")
+    bzimage = next((path for path in images if path.is_file()), None)
+    if bzimage is None:
+        raise LackingError(f"the package linux-image-{release} holds no kernel: boot/vmlinuz-{release} is not there")
     return Parts(bzimage, modules, root / "usr/src" / headers)
 
 

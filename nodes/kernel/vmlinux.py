@@ -12,6 +12,7 @@ import subprocess
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from nodes.errors import LackingError, UsageError
 
@@ -19,12 +20,27 @@ _SETUP_SECTS, _MAGIC, _PAYLOAD = 0x1F1, 0x202, 0x248
 _SECTOR_BYTES = 512
 
 
-def _xz(data: bytes) -> bytes:
-    return lzma.LZMADecompressor().decompress(data)  # the payload's size follows the stream
+class _Stream(Protocol):
+    """What Python's decompressors have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
 
 
-def _gzip(data: bytes) -> bytes:
-    return zlib.decompressobj(wbits=31).decompress(data)
+def _library(make: Callable[[], _Stream]) -> Callable[[bytes], bytes]:
+    """Empty when the stream is damaged or cut off. What follows it, such as the payload's size, is ignored."""
+
+    def run(data: bytes) -> bytes:
+        stream = make()
+        try:
+            unpacked = stream.decompress(data)
+        except (lzma.LZMAError, zlib.error, OSError):  # bz2 raises the last
+            return b""
+        return unpacked if stream.eof else b""
+
+    return run
 
 
 def _program(*command: str) -> Callable[[bytes], bytes]:
@@ -40,9 +56,9 @@ def _program(*command: str) -> Callable[[bytes], bytes]:
 
 
 _FORMATS: dict[bytes, Callable[[bytes], bytes]] = {
-    b"\xfd7zXZ\0": _xz,
-    b"\x1f\x8b": _gzip,
-    b"BZh": lambda data: bz2.BZ2Decompressor().decompress(data),
+    b"\xfd7zXZ\0": _library(lzma.LZMADecompressor),
+    b"\x1f\x8b": _library(lambda: zlib.decompressobj(wbits=31)),
+    b"BZh": _library(bz2.BZ2Decompressor),
     b"\x28\xb5\x2f\xfd": _program("zstd", "-dc"),
     b"\x02\x21\x4c\x18": _program("lz4", "-dc"),
 }
@@ -50,7 +66,8 @@ _FORMATS: dict[bytes, Callable[[bytes], bytes]] = {
 
 
 def unpack(data: bytes, name: str) -> bytes:
-    """`data` without its compression, as its first bytes tell; data that is not compressed comes back as it is."""
+    """`data` without its compression, as its first bytes tell; data that is not compressed comes back as it is. UsageError:
+    it is damaged."""
     for magic, decompress in _FORMATS.items():
         if data.startswith(magic):
             unpacked = decompress(data)
@@ -75,7 +92,11 @@ def extract(bzimage: Path) -> bytes:
 def _with_pvh(elf: bytes, source: Path) -> bytes:
     if not elf.startswith(b"\x7fELF"):
         raise UsageError(f"{source} holds no ELF kernel in a form that is known (xz, gzip, bzip2, zstd, lz4)")
-    if not has_pvh_note(elf):
+    try:
+        found = has_pvh_note(elf)
+    except struct.error:
+        raise UsageError(f"{source} is damaged: its ELF headers lead beyond its end") from None
+    if not found:
         raise UsageError(f"the kernel in {source} has no PVH entry: CONFIG_PVH=y is needed")
     return elf
 

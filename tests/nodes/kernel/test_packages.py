@@ -31,3 +31,24 @@ def test_system_without_apt_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LackingError, match="fetched on a Debian system"):
         packages.fetch("trixie", "amd64", tmp_path)
+
+
+def test_a_package_without_a_kernel_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Apt:
+        def __init__(self, suite: str, folder: Path) -> None:
+            """Knows everything, and downloads empty packages."""
+
+        def newest(self, flavour: str) -> str:
+            return f"6.12.1-{flavour}"
+
+        def depends(self, package: str) -> list[str]:
+            return []
+
+        def run(self, program: str, *words: str, folder: Path) -> None:
+            for name in words[1:]:
+                (folder / f"{name}_1.deb").touch()
+
+    monkeypatch.setattr(packages, "_Apt", Apt)
+    monkeypatch.setattr(packages, "_call", lambda *words: "")
+    with pytest.raises(LackingError, match=r"linux-image-6\.12\.1-cloud-amd64 holds no kernel: boot/vmlinuz-6"):
+        packages.fetch("trixie", "cloud-amd64", tmp_path)

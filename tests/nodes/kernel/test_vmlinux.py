@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import lzma
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import kernelfiles
 import pytest
 
 from nodes.errors import UsageError
-from nodes.kernel.vmlinux import extract, has_pvh_note
+from nodes.kernel.vmlinux import extract, has_pvh_note, unpack
 
 
-@pytest.mark.parametrize("compress", [lzma.compress, gzip.compress, bytes], ids=["xz", "gzip", "plain"])
+@pytest.mark.parametrize(
+    "compress", [lzma.compress, gzip.compress, bz2.compress, bytes], ids=["xz", "gzip", "bzip2", "plain"]
+)
 def test_elf_comes_out_as_it_went_in(tmp_path: Path, compress: object) -> None:
     path = tmp_path / "vmlinuz"
     path.write_bytes(kernelfiles.bzimage(compress(kernelfiles.elf())))  # type: ignore[operator]
@@ -52,3 +56,21 @@ def test_payload_of_unknown_form_is_told(tmp_path: Path) -> None:
     (tmp_path / "vmlinuz").write_bytes(kernelfiles.bzimage(b"\x5d\x00\x00 and more"))
     with pytest.raises(UsageError, match="no ELF kernel in a form that is known"):
         extract(tmp_path / "vmlinuz")
+
+
+@pytest.mark.parametrize("compress", [lzma.compress, gzip.compress, bz2.compress], ids=["xz", "gzip", "bzip2"])
+def test_a_damaged_payload_is_told(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
+    packed = compress(kernelfiles.elf() + bytes(range(256)) * 16)
+    for damaged in (packed[:-20], packed[:12] + bytes(12) + packed[24:], packed[:8]):
+        (tmp_path / "vmlinuz").write_bytes(kernelfiles.bzimage(damaged))
+        with pytest.raises(UsageError, match=r"vmlinuz is damaged"):
+            extract(tmp_path / "vmlinuz")
+        with pytest.raises(UsageError, match=r"nbd\.ko is damaged"):
+            unpack(damaged, "nbd.ko")
+
+
+@pytest.mark.parametrize("length", [5, 60, 70])
+def test_an_elf_file_that_is_cut_off_is_told(tmp_path: Path, length: int) -> None:
+    (tmp_path / "vmlinux").write_bytes(kernelfiles.elf()[:length])
+    with pytest.raises(UsageError, match="vmlinux is damaged: its ELF headers lead beyond its end"):
+        extract(tmp_path / "vmlinux")
