@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +16,15 @@ from nodes.kernel.autopsy.figures import at_stall
 from nodes.kernel.autopsy.words import told
 
 NOT_NAMED = 1
+STDIN = Path("-")
 BYTES_MAX = 64 << 20
 """More than any console holds of a hang (own)."""
 
 
 def autopsy(
-    console: Annotated[Path, typer.Argument(help="A kernel log: console, dmesg, netconsole, journal or pstore.")],
+    console: Annotated[
+        Path, typer.Argument(help="A kernel log: console, dmesg, netconsole, journal or pstore; - is stdin.")
+    ],
     telemetry: Annotated[
         Path | None, typer.Option("--telemetry", help="Telemetry lines of a guest, which tell what reception lacked.")
     ] = None,
@@ -42,7 +47,7 @@ def autopsy(
 
 def _lines(path: Path) -> list[str]:
     try:
-        with path.open("rb") as file:
+        with nullcontext(sys.stdin.buffer) if path == STDIN else path.open("rb") as file:
             content = file.read(BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}; a kernel log is needed") from None

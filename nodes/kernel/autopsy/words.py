@@ -14,7 +14,11 @@ def headline(autopsy: Autopsy) -> str:
     if autopsy.cycle:
         round_trip = [edge.waiter for edge in autopsy.cycle] + [autopsy.cycle[0].waiter]
         return "deadlock: " + " -> ".join(round_trip)
-    return _ENDINGS.get(autopsy.ending, "no cycle: not everything that one needs is to be seen")
+    if autopsy.ending:
+        return _ENDINGS[autopsy.ending]
+    if not autopsy.waits and not autopsy.unknown:
+        return "no cycle: nobody waits for memory or storage"
+    return "no cycle: not everything that one needs is to be seen"
 
 
 def told(autopsy: Autopsy) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -57,3 +58,14 @@ def test_other_bytes_name_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
     noise.write_bytes(bytes(range(256)) * 64)
     code, out, _ = autopsy(capsys, noise)
     assert code == 1 and "a blocked task that waits for memory or storage" in out
+    assert out.splitlines()[0] == "no cycle: nobody waits for memory or storage"
+
+
+def test_a_log_on_stdin_is_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    log = (CONSOLES / "refill-worker-virtio-6.12.log").read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(log)))
+    code, out, _ = autopsy(capsys, "-")
+    assert (code, out.splitlines()[0]) == (0, "deadlock: kswapd -> storage reply -> refill worker -> kswapd")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    code, out, err = autopsy(capsys, "-")
+    assert code == 2 and not out and "- is empty; a kernel log is needed" in err
