@@ -12,14 +12,18 @@ from controller.record import Rescue
 from controller.rescue import IN_FORCE, Change, EndFlood, Remedy, has_moved, stands_still
 from controller.service.activity import Activity
 from controller.service.nodes import Node
+from controller.trace import STALL_NS
 from nodes.config import InitiatorSpec, Shape, Spec
 from nodes.errors import InconclusiveError
 from nodes.messages import SAMPLE_INTERVAL_NS, Sample
 from nodes.units import SECOND_NS, format_ns
 
 LOOK_S = SAMPLE_INTERVAL_NS / SECOND_NS
-SHOWN_NS = 2 * SECOND_NS
-"""So much of what a machine does when it is back is recorded (own)."""
+SHOWN_NS = STALL_NS + SECOND_NS
+"""A machine is back when it does not stand still again so long after its first page: what stopped after that page does by
+then, with a second for samples that come late (own)."""
+OFFLINE, DEAD = "went offline", "it was dead by then"
+"""Why a remedy is not tried on somebody who stood still before."""
 
 
 def standing(nodes: Iterable[Node]) -> list[Node]:
@@ -33,10 +37,9 @@ async def rescue(run: Activity, nodes: Sequence[Node], remedies: Iterable[Remedy
     stop."""
     patients = list(nodes)
     for remedy in remedies:
-        patients = await _Trial(run, remedy).on(standing(patients), wait_ns)
-    if len(patients) < len(nodes):
-        run.message = "back: recording what it does now"
-        await asyncio.sleep(SHOWN_NS / SECOND_NS)
+        trial = _Trial(run, remedy)
+        trial.leave_out(patients)
+        patients = await trial.on(standing(patients), wait_ns)
     run.message = ""
 
 
@@ -46,6 +49,14 @@ class _Trial:
     def __init__(self, run: Activity, remedy: Remedy) -> None:
         self._run, self._remedy = run, remedy
         self._asked: dict[Node, tuple[int, Sample]] = {}  # when, and how it stood then
+        self._moved_ns: dict[Node, int] = {}  # its first page, until it is known whether it goes on
+        self._end_ns = 0
+
+    def leave_out(self, nodes: Sequence[Node]) -> None:
+        """Tells of those who cannot be helped any more."""
+        for node in nodes:
+            if why := _gone(node):
+                self._tell(node, revived=False, after_ns=0, error=why)
 
     async def on(self, nodes: Sequence[Node], wait_ns: int) -> list[Node]:
         """Those of `nodes` that stand still afterwards."""
@@ -56,13 +67,15 @@ class _Trial:
             for node in nodes:
                 await self._change(node, self._remedy)
         back: set[Node] = set()
-        end_ns = max((asked_ns for asked_ns, _ in self._asked.values()), default=0) + wait_ns
-        while len(back) < len(self._asked) and time.time_ns() < end_ns:
+        self._end_ns = max((asked_ns for asked_ns, _ in self._asked.values()), default=0) + wait_ns
+        while len(back) < len(self._asked) and (time.time_ns() < self._end_ns or self._moved_ns):
             await asyncio.sleep(LOOK_S)
             back |= {node for node in self._asked.keys() - back if self._revived(node)}
-            left = format_ns(round(max(end_ns - time.time_ns(), 0), -9))
-            self._run.message = f"{self._remedy}: waiting {left} more for progress"
-        for node in self._asked.keys() - back:
+            left = format_ns(round(max(self._end_ns - time.time_ns(), 0), -9))
+            moving = next((node.name for node in self._moved_ns), "")
+            waits = f"{moving} moves, seeing whether it goes on" if moving else f"waiting {left} more for progress"
+            self._run.message = f"{self._remedy}: {waits}"
+        for node in [node for node in self._asked if node not in back]:
             self._tell(node, revived=False, after_ns=time.time_ns() - self._asked[node][0])
         return [node for node in nodes if node not in back]
 
@@ -101,12 +114,30 @@ class _Trial:
         self._asked[node] = time.time_ns(), node.sample
 
     def _revived(self, node: Node) -> bool:
+        """Whether it moved, and still did SHOWN_NS later. One that stopped again may move in what is left of the time."""
         asked_ns, before = self._asked[node]
-        first = next((sample for sample in node.samples if sample.t_ns > asked_ns and has_moved(before, sample)), None)
-        if first is not None:
-            self._tell(node, revived=True, after_ns=first.t_ns - asked_ns)
-        return first is not None
+        if node not in self._moved_ns:
+            later = (sample for sample in node.samples if max(asked_ns, before.t_ns) < sample.t_ns <= self._end_ns)
+            if (first := next((sample for sample in later if has_moved(before, sample)), None)) is not None:
+                self._moved_ns[node] = first.t_ns
+            return False
+        if time.time_ns() < self._moved_ns[node] + SHOWN_NS:
+            return False
+        moved_ns = self._moved_ns.pop(node)
+        if stands_still(node.sample) or _gone(node):
+            assert node.sample is not None
+            self._asked[node] = asked_ns, node.sample
+            return False
+        self._tell(node, revived=True, after_ns=moved_ns - asked_ns)
+        return True
 
     def _tell(self, node: Node, *, revived: bool, after_ns: int, error: str = "") -> None:
         told = Rescue(remedy=str(self._remedy), revived=revived, after_ns=after_ns, error=error)
         self._run.parts.recorder.note("rescue", msgspec.to_builtins(told), node.name)
+
+
+def _gone(node: Node) -> str:
+    """Why nothing can be done for `node`; empty when something can."""
+    if not node.online:
+        return OFFLINE
+    return DEAD if node.sample is not None and node.sample.state == "dead" else ""
