@@ -19,6 +19,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+DEVICE = Path("/dev/kvm")
 ROUNDS = 2_000_000
 LIMIT_S = 0.3
 _GET_API_VERSION, _CREATE_VM, _GET_RUN_SIZE, _CREATE_VCPU, _RUN = 0xAE00, 0xAE01, 0xAE04, 0xAE41, 0xAE80
@@ -31,7 +32,7 @@ _CODE, _PAGE_TABLES, _STACK, _MEMORY_BYTES = 0x1000, 0x2000, 0x8000, 1 << 21
 
 def speed() -> str:
     """`hardware`, or why not, in one line. Takes less than half a second."""
-    if not Path("/dev/kvm").exists() or Path("/dev/kvm").stat().st_rdev == Path(os.devnull).stat().st_rdev:
+    if not DEVICE.exists() or DEVICE.stat().st_rdev == Path(os.devnull).stat().st_rdev:
         return "there is no /dev/kvm"  # compose cannot leave a device out: it puts an empty one there
     if platform.machine() != "x86_64":
         return f"not examined on {platform.machine()}"
@@ -46,7 +47,7 @@ def speed() -> str:
 
 def probe() -> str:
     """As `speed`, in this process; SIGALRM kills it when the loop is too slow. Raises OSError where KVM refuses."""
-    kvm = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
+    kvm = os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC)
     if fcntl.ioctl(kvm, _GET_API_VERSION) != 12:
         return "KVM speaks another API version than 12"
     machine = fcntl.ioctl(kvm, _CREATE_VM, 0)

@@ -9,6 +9,7 @@ from composed import ROOT, judged
 from requirements import require
 
 from controller.scenario import load
+from nodes.kernel.protocol import parse_telemetry
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1200), pytest.mark.usefixtures("testbed")]
 SCENARIO = load(ROOT / "scenarios" / "kernel-tcp.yaml")
@@ -36,3 +37,8 @@ def test_the_same_kernel_with_the_flag_lives() -> None:
     result = last["result"]
     assert code == 0, (result["sentence"], result["checks"])
     assert result["data"] == "intact"
+    (node,) = result["nodes"]
+    lines = (Path(last["report"]).parent / "nodes" / f"{node['node']}.telemetry.log").read_text().splitlines()
+    told = [one for line in lines if (one := parse_telemetry(line.partition(" ")[2])) is not None]
+    assert told[-1].memalloc == 1
+    assert max(told[-1].filter_drop, told[-1].pfmemalloc_drop) > 0, "junk that lay in the reserve was refused"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from nodes.config import PolicySpec
@@ -21,7 +22,9 @@ from nodes.kernel.protocol import Telemetry
 )
 def test_a_policy_is_three_switches(policy: PolicySpec, switches: Switches) -> None:
     assert switches_of(policy) == switches
-    assert all(value in ("0", "1") for value in (str(value) for _, value in switches.commands()))
+    commands = switches.commands()
+    assert {name: bool(value) for name, value in commands} == msgspec.structs.asdict(switches)
+    assert commands[-1][0] == "memalloc", "the flag comes last"
     told = Telemetry(memalloc=switches.memalloc, head_reserve=switches.head_reserve, iface=switches.iface)
     assert in_force(policy, told) == policy
 
