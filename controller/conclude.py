@@ -66,14 +66,16 @@ def conclude(
 
 def _exit_code(result: Result, events: Sequence[Event]) -> int:
     """A rescue by hand judges nothing: what is asked of it is that everybody comes back."""
-    voids = [event.detail for event in events if event.kind == "harness" and event.detail.get("void")]
+    told = sorted((event for event in events if event.kind == "harness"), key=lambda event: event.t_ns)
+    voids = [event.detail for event in told if event.detail.get("void")]
     if any(detail["void"] == INTERRUPTED for detail in voids):
         return EXIT_INTERRUPTED
     if by_hand(result):
         if any(detail.get("harness") for detail in voids):
             return expect.EXIT_HARNESS
         return expect.EXIT_MET if all_revived(result.nodes) else expect.EXIT_NOT_MET
-    return expect.exit_code(result)
+    refused = int(voids[0].get("exit_code", 0)) if voids and result.verdict == "inconclusive" else 0
+    return refused or expect.exit_code(result)
 
 
 def by_node(samples: Sequence[Sample], initiators: Sequence[str]) -> dict[str, list[Sample]]:

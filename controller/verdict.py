@@ -56,10 +56,11 @@ class Finding(Struct, frozen=True, kw_only=True):
     """The reason concerns the whole run, not this node alone."""
 
 
-def void(t_ns: int, run: str, reason: str, *, node: str = "", harness: bool = False) -> Event:
+def void(t_ns: int, run: str, reason: str, *, node: str = "", harness: bool = False, exit_code: int = 0) -> Event:
     """The event that makes a run (or only `node`) prove nothing: a setting not in force, an acknowledgement that came
-    late, a controller that restarted. `harness`: netreserve failed (exit code 6 instead of 5)."""
-    return Event(t_ns=t_ns, node=node, run=run, kind="harness", detail=void_detail(reason, harness=harness))
+    late, a controller that restarted. `harness` and `exit_code`: see `void_detail`."""
+    detail = void_detail(reason, harness=harness, exit_code=exit_code)
+    return Event(t_ns=t_ns, node=node, run=run, kind="harness", detail=detail)
 
 
 def judge(

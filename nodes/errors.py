@@ -5,6 +5,7 @@
     │   └── ScenarioError     2   ... with the place in the file and, where there is one, a suggestion
     ├── LackingError          3   this machine lacks something a run needs (named)
     ├── InconclusiveError     5   the run proves nothing (pressure not reached, a setting not in force)
+    │   └── RefusedError          ... for a node's reason, whose code it has
     └── HarnessError          6   netreserve itself, or a part it stands on, failed
 
 Codes are those of the design, section 7. Our own mistakes are assertions, never one of these.
@@ -47,7 +48,20 @@ class InconclusiveError(NetreserveError):
     exit_code = 5
 
 
+class RefusedError(InconclusiveError):
+    """A node cannot be what was asked, so that the run proves nothing; `exit_code` is that of the node's own reason."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        self.exit_code = exit_code
+        super().__init__(message)
+
+
 class HarnessError(NetreserveError):
     """A part of the testbed failed: the result says nothing about the patient."""
 
     exit_code = 6
+
+
+def exit_code_of(error: Exception) -> int:
+    """What the command line exits with for `error`: one that nobody foresaw is our failure."""
+    return error.exit_code if isinstance(error, NetreserveError) else HarnessError.exit_code

@@ -60,6 +60,8 @@ class Reported(Struct, frozen=True, kw_only=True):
     """Measurements made after the change: `rtt_ns_p50`, `cgroup_limit_bytes`, ..."""
     error: str = ""
     """Why the request is not in force (one line); empty when it is."""
+    exit_code: int = 0
+    """Of that reason (`nodes.errors`); 0 without one."""
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -144,10 +146,12 @@ class Event(Struct, frozen=True, kw_only=True):
     detail: dict[str, Any] = {}
 
 
-def void_detail(reason: str, *, harness: bool = False) -> dict[str, Any]:
+def void_detail(reason: str, *, harness: bool = False, exit_code: int = 0) -> dict[str, Any]:
     """Detail of a `harness` event after which the run proves nothing. `harness`: netreserve, or a part it stands on, failed
-    (exit code 6 instead of 5). Without `void`, a `harness` event is only a note for the reader."""
-    return {"void": reason, "harness": harness}
+    (exit code 6 instead of 5); `exit_code`: what to exit with instead of either. Without `void`, a `harness` event is only a
+    note for the reader."""
+    detail: dict[str, Any] = {"void": reason, "harness": harness}
+    return detail | {"exit_code": exit_code} if exit_code else detail
 
 
 M = TypeVar("M")

@@ -52,9 +52,11 @@ class Activity:
         """A person ends it."""
         self.void(INTERRUPTED)
 
-    def void(self, reason: str, *, harness: bool = False, node: str = "") -> None:
-        """Makes the run prove nothing, and ends it."""
-        self.parts.recorder.take(void(time.time_ns(), self.recording.run, reason, node=node, harness=harness))
+    def void(self, reason: str, *, harness: bool = False, node: str = "", exit_code: int = 0) -> None:
+        """Makes the run prove nothing, and ends it. `exit_code`: see `void_detail`."""
+        self.parts.recorder.take(
+            void(time.time_ns(), self.recording.run, reason, node=node, harness=harness, exit_code=exit_code)
+        )
         if not self.ended.done():
             self.ended.set_result(None)
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 from controller.bus.mqtt import Bus
 from controller.service.compare import differences
 from nodes.config import OPEN_LINK, InitiatorSpec, Shape, Spec, TargetSpec
-from nodes.errors import InconclusiveError
+from nodes.errors import InconclusiveError, LackingError, RefusedError, UsageError
 from nodes.messages import Desired, Event, Reported, Role, Sample, Status, topic
 
 RATE_SAMPLES = 11
@@ -124,7 +124,8 @@ class Nodes:
 
     async def apply(self, wanted: Mapping[str, Wanted], deadline_s: float) -> dict[str, Reported]:
         """Asks each named node to be what is `wanted` and waits until all have answered. Raises InconclusiveError, naming
-        node, setting, asked and found, when one does not answer in time, cannot, or has other values in force."""
+        node, setting, asked and found, when one does not answer in time, cannot, or has other values in force; RefusedError
+        when a guest cannot be for a reason with an exit code of its own."""
         async with self._changing:
             return await self._apply(wanted, deadline_s)
 
@@ -174,7 +175,7 @@ class Nodes:
         reported = self._known[name].reported
         assert reported is not None
         if reported.error:
-            raise InconclusiveError(f"{name} cannot be what was asked: {reported.error}")
+            raise _refusal(self._known[name], reported)
         for setting, asked, found in differences(want.spec, want.shape, reported):
             raise InconclusiveError(f"{name}: {setting} is {found}, {asked} was asked for")
         return reported
@@ -224,6 +225,15 @@ class Nodes:
                     future.set_result(None)
             except InconclusiveError as error:
                 future.set_exception(error)
+
+
+def _refusal(node: Node, reported: Reported) -> InconclusiveError:
+    """A guest that cannot be is what somebody asked for, or what a machine lacks; other nodes' reasons are told apart by
+    their words."""
+    why = f"{node.name} cannot be what was asked: {reported.error}"
+    if node.tier == "kernel" and reported.exit_code in (UsageError.exit_code, LackingError.exit_code):
+        return RefusedError(why, reported.exit_code)
+    return InconclusiveError(why)
 
 
 def replaced(shape: Shape, change: Shape) -> Shape:

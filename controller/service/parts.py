@@ -10,6 +10,7 @@ from controller.flood import Locust
 from controller.runtime.docker import Engine
 from controller.service.nodes import Nodes
 from controller.service.recorder import Recorder
+from nodes.kernel.accelerator import READY_S_MAX
 from nodes.units import SECOND_NS
 
 
@@ -18,8 +19,8 @@ class Timing(Struct, frozen=True, kw_only=True):
 
     ack_deadline_s: float = 20.0
     """A target that must restart nbdkit and 16 initiators that reconnect fit in it (own)."""
-    boot_deadline_s: float = 120.0
-    """As `ack_deadline_s`, for guests: one boots in 3 to 8 s without KVM, several at once share the processors (own)."""
+    boot_deadline_s: float = READY_S_MAX + 20.0
+    """As `ack_deadline_s`, for guests: a node whose guest does not start says why, within its own deadlines, before ours."""
     flood_deadline_s: float = 15.0
     """From asking Locust to start or stop until it says that it did: its workers spawn one by one, and it caches its
     state for 2 s (locust.web.DEFAULT_CACHE_TIME)."""

@@ -25,7 +25,7 @@ from controller.service.recorder import Recording
 from controller.service.rescuing import rescue, standing
 from controller.verdict import heal_needed_ns
 from nodes.config import BLOCK_PORT, OPEN_LINK
-from nodes.errors import InconclusiveError, LackingError, NetreserveError, UsageError
+from nodes.errors import InconclusiveError, LackingError, NetreserveError, RefusedError, UsageError
 from nodes.messages import Role, Sample
 from nodes.units import SECOND_NS, format_ns
 
@@ -80,7 +80,8 @@ class ScenarioRun(Activity):
     def _take_failure(self, body: asyncio.Task[None]) -> None:
         error = None if body.cancelled() else body.exception()
         if isinstance(error, NetreserveError):
-            self.void(str(error), harness=not isinstance(error, InconclusiveError))
+            exit_code = error.exit_code if isinstance(error, RefusedError) else 0
+            self.void(str(error), harness=not isinstance(error, InconclusiveError), exit_code=exit_code)
         elif error is not None:
             raise error
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from nodes.agent.bus import Bus
 from nodes.agent.tasks import end, race
 from nodes.arm import Arm
-from nodes.errors import HarnessError, NetreserveError, UsageError
+from nodes.errors import HarnessError, LackingError, NetreserveError, UsageError, exit_code_of
 from nodes.messages import SAMPLE_INTERVAL_NS, Desired, Event, Leaf, Reported, Role, Status, decode
 from nodes.units import SECOND_NS
 
@@ -76,22 +76,24 @@ class Agent:
         try:
             return await self._arm.apply(self._understand(wish))
         except (ValueError, NetreserveError) as error:
-            return self._refusal(wish, str(error))
+            return self._refusal(wish, error)
 
     def _understand(self, wish: bytes) -> Desired:
         if self._status.state == "unable":
-            raise UsageError(f"this node is unable: {self._status.reason}")
+            raise LackingError(f"this node is unable: {self._status.reason}")
         desired = decode(wish, Desired)
         asked = str(desired.spec.__struct_config__.tag)
         if asked != self._role:
             raise UsageError(f"{self._node} is a node of role '{self._role}' and cannot be '{asked}'")
         return desired
 
-    def _refusal(self, wish: bytes, error: str) -> Reported:
+    def _refusal(self, wish: bytes, error: Exception) -> Reported:
         """What was in force before still is; `seq` and `run` are those of the request as far as they can be read."""
         before = self._reported or Reported(node=self._node, seq=0, run="", t_ns=0)
         seq, run = _envelope(wish)
-        return msgspec.structs.replace(before, seq=seq, run=run, t_ns=time.time_ns(), error=error)
+        return msgspec.structs.replace(
+            before, seq=seq, run=run, t_ns=time.time_ns(), error=str(error), exit_code=exit_code_of(error)
+        )
 
     async def _sample(self) -> None:
         loop = asyncio.get_running_loop()

@@ -16,7 +16,7 @@ from nodes.config import OPEN_LINK, InitiatorSpec, Shape
 from nodes.container import nbddisk
 from nodes.container.life import Life, host_and_port
 from nodes.container.pump import Pump
-from nodes.errors import HarnessError, LackingError, NetreserveError, UsageError
+from nodes.errors import HarnessError, LackingError, NetreserveError, UsageError, exit_code_of
 from nodes.machine.events import Stats
 from nodes.machine.watch import StallWatch
 from nodes.messages import SAMPLE_INTERVAL_NS, Desired, Event, Reported, Sample, Status, void_detail
@@ -73,11 +73,11 @@ class InitiatorArm:
 
     async def apply(self, desired: Desired) -> Reported:
         """See `nodes.arm.Arm`. A run whose start failed is started again by the next message."""
-        error = ""
+        error, exit_code = "", 0
         try:
             await self._make_true(desired)
         except (NetreserveError, OSError, MemoryError) as failure:
-            error = " ".join(str(failure).split()) or type(failure).__name__
+            error, exit_code = " ".join(str(failure).split()) or type(failure).__name__, exit_code_of(failure)
         shape = self._link.shape
         return Reported(
             node=self._node,
@@ -93,6 +93,7 @@ class InitiatorArm:
                 "rss_bytes": cgroup.rss_bytes(),
             },
             error=error,
+            exit_code=exit_code,
         )
 
     def sample(self) -> Sample:

@@ -8,6 +8,15 @@ from msgspec import Struct
 
 from nodes.kernel import kvm
 
+EMULATED_PATIENCE = 3
+READY_S = 20.0
+"""A guest's time from power-on to `READY`, at hardware speed: 3 to 8 s when emulated (lab.md section 5), several at once
+take longer."""
+_GUESTS = 2
+"""An initiator's own and, with transport `nvme`, its storage target, one after the other."""
+READY_S_MAX = _GUESTS * READY_S * EMULATED_PATIENCE
+"""What a node may take until its guests are ready, or told to have failed."""
+
 
 class Accelerator(Struct, frozen=True, kw_only=True):
     """How QEMU is to run its guest, and what follows from that."""
@@ -17,7 +26,7 @@ class Accelerator(Struct, frozen=True, kw_only=True):
     note: str
     """Why this one, for a person."""
     patience: float
-    """What time limits are multiplied by: 1 at hardware speed."""
+    """What time limits are multiplied by: 1 at hardware speed, EMULATED_PATIENCE without."""
 
 
 def choose(speed: Callable[[], str] = kvm.speed) -> Accelerator:
@@ -32,5 +41,5 @@ def choose(speed: Callable[[], str] = kvm.speed) -> Accelerator:
         # fifth level of page tables in each of the guest's accesses (lab.md section 5)
         arguments=("-accel", "tcg,tb-size=32", "-cpu", "max,la57=off"),
         note=f"guests are emulated (TCG): {said}",
-        patience=3,
+        patience=EMULATED_PATIENCE,
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from nodes import cgroup
 from nodes.config import InitiatorSpec
-from nodes.errors import LackingError, NetreserveError, UsageError
+from nodes.errors import LackingError, NetreserveError, UsageError, exit_code_of
 from nodes.kernel import accelerator, life, qemu
 from nodes.kernel.accelerator import Accelerator
 from nodes.kernel.life import Life
@@ -63,11 +63,11 @@ class KernelArm:
 
     async def apply(self, desired: Desired) -> Reported:
         """See `nodes.arm.Arm`. A run whose start failed is started again by the next message."""
-        error = ""
+        error, exit_code = "", 0
         try:
             await self._make_true(desired)
         except (NetreserveError, OSError) as failure:
-            error = " ".join(str(failure).split()) or type(failure).__name__
+            error, exit_code = " ".join(str(failure).split()) or type(failure).__name__, exit_code_of(failure)
         alive = self._life
         means = {"accelerator": self._accelerator.name} if self._accelerator else {}
         measured: dict[str, float] = {"cgroup_limit_bytes": cgroup.limit_bytes()}
@@ -84,6 +84,7 @@ class KernelArm:
             means={**means, **self._link.means},
             measured=measured,
             error=error,
+            exit_code=exit_code,
         )
 
     def sample(self) -> Sample:
@@ -135,8 +136,10 @@ class KernelArm:
         try:
             await born.start()
         except BaseException:
-            await watch.close()
-            await born.close("it did not start")
+            try:
+                await watch.close()
+            finally:
+                await born.close("it did not start")
             raise
         self._life, self._watch = born, watch
 
@@ -159,9 +162,11 @@ class KernelArm:
             with suppress(NetreserveError):  # an interface that is gone needs no link
                 await self._link.open()
         finally:
-            await alive.close(reason)
-            if watch is not None:
-                await watch.close()
+            try:
+                await alive.close(reason)
+            finally:
+                if watch is not None:
+                    await watch.close()
 
     def _lost(self, what: str) -> None:
         self._tell("harness", void_detail(what, harness=True))

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from nodes.errors import HarnessError
+from nodes.kernel.accelerator import READY_S
 from nodes.kernel.console import Console
 from nodes.kernel.qemu import Qemu
-
-READY_S = 20.0
-"""From power-on to `READY`, at hardware speed: 3 to 8 s when emulated (lab.md section 5), several at once take longer."""
 
 
 async def until_ready(what: str, console: Console, qemu: Qemu, patience: float) -> None:

@@ -110,7 +110,8 @@ def names(where: Path | None = None) -> tuple[str, ...]:
 
 
 def find(name: str = "", where: Path | None = None) -> Kernel:
-    """The kernel called `name`, or the image's default. LackingError: it is not there, with the names of those that are."""
+    """The kernel called `name`, or the image's default. UsageError: no such one is there, with the names of those that are.
+    LackingError: there is none at all."""
     base = where or folder()
     known = names(base)
     if not known:
@@ -119,7 +120,7 @@ def find(name: str = "", where: Path | None = None) -> Kernel:
     try:
         text = (path / "kernel.json").read_bytes()
     except OSError:
-        raise LackingError(f"there is no kernel {name} in {base}: there are {', '.join(known)}") from None
+        raise UsageError(f"there is no kernel {name} in {base}: there are {', '.join(known)}") from None
     try:
         kernel = msgspec.json.decode(text, type=Kernel)
     except msgspec.DecodeError as error:

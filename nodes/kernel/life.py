@@ -7,6 +7,7 @@ import errno
 import os
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -70,6 +71,7 @@ class Life:
         self.qemu = Qemu()
         self._control = Control(self.feed, accelerator.patience)
         self._panic = ""
+        self._changing = False
         self._watchers: list[asyncio.Task[None]] = []
         self.boot_ns = 0
         """From power-on to READY."""
@@ -112,11 +114,15 @@ class Life:
             return
         if self.ended:
             raise HarnessError(f"the guest is dead ({self._panic or 'QEMU has ended'}): start a new run")
-        for name, value in switches_of(spec.policy).commands():
-            await self._switch(name, value)
-        self._spec = replace(self._spec, policy=spec.policy)
-        await self._switch("min_free_kb", spec.machine.min_free_pages * KIB_PER_PAGE)
-        self._spec = replace(self._spec, machine=spec.machine)
+        self._changing = True
+        try:
+            for name, value in switches_of(spec.policy).commands():
+                await self._switch(name, value)
+            self._spec = replace(self._spec, policy=spec.policy)
+            await self._switch("min_free_kb", spec.machine.min_free_pages * KIB_PER_PAGE)
+            self._spec = replace(self._spec, machine=spec.machine)
+        finally:
+            self._changing = False
 
     def in_force(self) -> InitiatorSpec:
         """What is true now, as the guest's module tells it."""
@@ -126,6 +132,14 @@ class Life:
             policy=policies.in_force(self._spec.policy, told),
             machine=replace(machine, min_free_pages=told.min_free_kb // KIB_PER_PAGE or machine.min_free_pages),
         )
+
+    def strayed(self) -> str:
+        """Which policy is in force instead of the one that was asked for; empty where that one is, or a change is under
+        way."""
+        asked, now = self._spec.policy, self.in_force().policy
+        if self._changing or now == asked:
+            return ""
+        return f"policy is {policies.text(now)}, {policies.text(asked)} was asked for"
 
     def measured(self, sample: Sample) -> Sample:
         """`sample` with the guest's figures, QEMU's own, and what the host counted on the cable."""
@@ -148,16 +162,17 @@ class Life:
 
     async def close(self, reason: str) -> None:
         """Ends the guest, whatever it does, and gives the container its address back."""
-        for watcher in self._watchers:
-            watcher.cancel()
-        if self.qemu.pid:
-            self.console.mark(f"the guest is ended: {reason}")
-        for channel in (self.console.channel, self.feed.channel, self._control.channel):
-            channel.close()
-        await self.qemu.close()
-        if self._storage is not None:
-            await self._storage.close()
-        await self._wiring.close()
+        async with AsyncExitStack() as rest:  # each is done whatever becomes of the one before, the last pushed first
+            rest.push_async_callback(self._wiring.close)
+            if self._storage is not None:
+                rest.push_async_callback(self._storage.close)
+            rest.push_async_callback(self.qemu.close)
+            for watcher in self._watchers:
+                watcher.cancel()
+            if self.qemu.pid:
+                self.console.mark(f"the guest is ended: {reason}")
+            for channel in (self.console.channel, self.feed.channel, self._control.channel):
+                channel.close()
 
     async def _switch(self, name: ControlName, value: int) -> None:
         def holds() -> bool:

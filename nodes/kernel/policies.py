@@ -58,6 +58,11 @@ def check_live(before: PolicySpec, after: PolicySpec) -> None:
             raise UsageError(f"policy '{name}' is set up when a guest boots: start a new run")
 
 
+def text(policy: PolicySpec) -> str:
+    """`policy` in a word, for a message."""
+    return f"{policy.name}{'+head_reserve' if policy.head_reserve else ''}"
+
+
 def in_force(asked: PolicySpec, told: Telemetry) -> PolicySpec:
     """`asked` where the guest's switches are its, else the policy whose switches they are; UNKNOWN where the guest has no
     block socket whose flag could be read, though `asked` has one."""

@@ -101,12 +101,14 @@ class Qemu:
         process = self._process
         if process is None:
             return
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
-            try:
-                await asyncio.wait_for(process.wait(), TERM_S)
-            except TimeoutError:
+        try:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGTERM)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), TERM_S)
+        finally:  # also when we are told to hurry
+            if process.returncode is None:
                 with suppress(ProcessLookupError):
                     process.kill()
         await process.wait()
@@ -114,10 +116,12 @@ class Qemu:
 
     async def close(self) -> None:
         """As `stop`, and gives everything back: sockets and the folder."""
-        await self.stop()
-        for end in self._ends.values():
-            end.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            await self.stop()
+        finally:
+            for end in self._ends.values():
+                end.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     async def _spawn(self, arguments: list[str], inherited: tuple[int, ...]) -> None:
         probe()

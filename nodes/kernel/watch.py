@@ -1,4 +1,5 @@
-"""Watches a living guest: standstill with its autopsy, kills for want of memory, silence; and hands on its words."""
+"""Watches a living guest: standstill with its autopsy, kills for want of memory, silence, another policy than was asked
+for; and hands on its words."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from nodes.kernel.autopsy import Autopsy, examine
 from nodes.kernel.life import Life, Tell
 from nodes.kernel.telemetry import SILENT_AFTER_NS
 from nodes.machine.watch import StallWatch
-from nodes.messages import Sample
+from nodes.messages import Sample, void_detail
 from nodes.units import SECOND_NS
 
 AUTOPSY_AFTER_NS = 3 * SECOND_NS
@@ -24,6 +25,9 @@ KEYS = "wm"
 """Blocked tasks and memory (Documentation/admin-guide/sysrq.rst)."""
 ALL_TASKS = "t"
 """Asked, too, after an autopsy that named no cycle: it shows those who sleep interruptibly, as senders and relays do."""
+STRAYED_AFTER_NS = 3 * SECOND_NS
+"""A policy that nobody asked for makes the run prove nothing when it is in force for so long (own: as long as telemetry may
+be silent, so that the host's own delays do not count)."""
 NOTHING = Autopsy()
 
 
@@ -38,6 +42,8 @@ class Watch:
         self._examined_ns = 0
         self._kills = 0
         self._silent = False
+        self._strayed_ns: int | None = None
+        self._void = False
 
     def look(self, sample: Sample) -> None:
         """Tells what is to be told of this moment."""
@@ -46,6 +52,7 @@ class Watch:
         self._listen(sample)
         if self._life.ended:
             return
+        self._compare(sample)
         self._consider(sample)
         for kind, detail in self._stalls.observe(
             sample, time.monotonic_ns(), lambda: self._autopsy.waits, lambda: self._autopsy.cycle
@@ -69,7 +76,7 @@ class Watch:
     def _count_kills(self) -> None:
         kills = self._life.feed.newest.oom
         if kills > self._kills:
-            self._tell("oom", {"kind": "modelled", "kills": kills})
+            self._tell("oom", {"kind": "guest", "kills": kills})
             self._kills = kills
 
     def _listen(self, sample: Sample) -> None:
@@ -79,6 +86,18 @@ class Watch:
             self._silent = not self._silent
             what = f"no telemetry for {silent_ns / SECOND_NS:.1f} s" if self._silent else "telemetry is back"
             self._tell("harness", {"what": what})
+
+    def _compare(self, sample: Sample) -> None:
+        """A flag that was lost or changed in mid-run is told once: what comes of it is another policy's doing."""
+        now_ns = time.monotonic_ns()
+        strayed = "" if sample.state == "dead" else self._life.strayed()
+        if not strayed:
+            self._strayed_ns = None
+        elif self._strayed_ns is None:
+            self._strayed_ns = now_ns
+        elif now_ns - self._strayed_ns > STRAYED_AFTER_NS and not self._void:
+            self._void = True
+            self._tell("harness", void_detail(f"a setting was lost in the run: {strayed}"))
 
     def _consider(self, sample: Sample) -> None:
         now_ns = time.monotonic_ns()

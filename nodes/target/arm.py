@@ -11,7 +11,7 @@ from random import Random
 from typing import Protocol
 
 from nodes.config import BLOCK_PORT, Shape, TargetSpec
-from nodes.errors import LackingError, NetreserveError
+from nodes.errors import LackingError, NetreserveError, exit_code_of
 from nodes.messages import Desired, Event, Reported, Sample, Status, void_detail
 from nodes.network.interfaces import Interface
 from nodes.network.link import Link
@@ -83,7 +83,7 @@ class TargetArm:
         assert isinstance(desired.spec, TargetSpec), "the agent lets only a target's spec pass"
         spec = desired.spec
         async with self._busy:
-            errors = [await _attempt(self._serve(spec)), await _attempt(self._link.apply(desired.shape))]
+            errors = [await _failure(self._serve(spec)), await _failure(self._link.apply(desired.shape))]
         if desired.run != self._run:
             self._run, self._served_before = desired.run, self._count()
         return Reported(
@@ -94,7 +94,8 @@ class TargetArm:
             spec=self._server.in_force() if self._server.pid else None,
             shape=self._link.shape,
             means=self._link.means,
-            error="; ".join(filter(None, errors)),
+            error="; ".join(_told(error) for error in errors if error),
+            exit_code=next((exit_code_of(error) for error in errors if error), 0),
         )
 
     def sample(self) -> Sample:
@@ -165,8 +166,17 @@ class TargetArm:
 
 async def _attempt(work: Awaitable[object]) -> str:
     """What went wrong with `work`, one line; empty when nothing did."""
+    error = await _failure(work)
+    return _told(error) if error else ""
+
+
+async def _failure(work: Awaitable[object]) -> Exception | None:
     try:
         await work
     except (NetreserveError, OSError) as error:
-        return " ".join(str(error).split()) or type(error).__name__
-    return ""
+        return error
+    return None
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -180,7 +180,7 @@ CASES: dict[str, Case] = {
     "inconclusive: dead before anybody recorded why": Case(
         "inconclusive", stuck_from(3.2, 24, state="dead"), phases=phases(heal=24)
     ),
-    "oom: dead of it": Case("oom", stuck_from(3.2, 15, state="dead"), [event(9, "oom", kind="modelled")]),
+    "oom: dead of it": Case("oom", stuck_from(3.2, 15, state="dead"), [event(9, "oom", kind="guest", kills=1)]),
     "panicked: the guest's kernel gave up": Case(
         "panicked",
         stuck_from(3.2, 15, state="dead", tier="kernel"),
@@ -189,7 +189,10 @@ CASES: dict[str, Case] = {
     "panicked: for want of memory": Case(
         "panicked",
         stuck_from(3.2, 15, state="dead", tier="kernel"),
-        [event(9, "oom", kind="modelled"), event(9, "panic", line="Kernel panic - not syncing: System is deadlocked")],
+        [
+            event(9, "oom", kind="guest", kills=1),
+            event(9, "panic", line="Kernel panic - not syncing: System is deadlocked"),
+        ],
     ),
     # ---- it proves nothing
     "inconclusive: nothing swapped before the flood": Case(

@@ -14,7 +14,9 @@ from testbeds import SCENARIO, Testbed, failed
 
 from controller.api import RunStarted, StartRescue, StopRun
 from controller.rescue import SwitchTo
+from controller.service.parts import Timing
 from nodes.config import InitiatorSpec, PolicySpec
+from nodes.kernel import accelerator, boot, life
 from nodes.messages import Reported
 
 ROOMY = SCENARIO.replace("memory: 64 MiB", "memory: 80 MiB")
@@ -48,6 +50,30 @@ async def test_a_run_takes_guests_and_says_what_carried_them(bed: Testbed, guest
         .endswith("Z netreserve: ready\n")
     )
     assert not [event for event in bed.record(started.run).events if event.kind == "console"]
+
+
+@pytest.mark.parametrize(("told", "exit_code"), [(2, 2), (3, 3), (5, 5), (6, 5), (0, 5)])
+async def test_what_a_guest_cannot_be_ends_the_run_with_its_code(
+    bed: Testbed, guest: ScriptedNode, told: int, exit_code: int
+) -> None:
+    guest.answers = lambda honest: msgspec.structs.replace(honest, error="there is no kernel trixy", exit_code=told)
+    started = await bed.start(ROOMY, tier="kernel")
+    result = await bed.result(started.run)
+    assert (result.verdict, result.exit_code) == ("inconclusive", exit_code)
+    assert "kernel-initiator-1 cannot be what was asked: there is no kernel trixy" in result.sentence
+    assert bed.record(started.run).row.exit_code == exit_code
+
+
+async def test_a_container_that_refuses_ends_the_run_as_before(bed: Testbed) -> None:
+    bed.initiator.answers = lambda honest: msgspec.structs.replace(honest, error="no space", exit_code=3)
+    result = await bed.result((await bed.start()).run)
+    assert (result.verdict, result.exit_code) == ("inconclusive", 5)
+
+
+def test_a_node_has_told_that_its_guests_do_not_start_before_the_controller_gives_up() -> None:
+    slowest = accelerator.choose(lambda: "no KVM")
+    own_s = 2 * boot.READY_S * slowest.patience + life.FIGURES_S * slowest.patience
+    assert own_s < Timing().boot_deadline_s < own_s + 30
 
 
 async def test_a_guest_stays_as_it_is_until_another_run(bed: Testbed, guest: ScriptedNode) -> None:

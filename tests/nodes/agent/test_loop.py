@@ -69,13 +69,13 @@ class TestWishes:
             assert arm.at_once_most == 1
 
     @pytest.mark.parametrize(
-        ("payload", "seq", "part"),
+        ("payload", "seq", "part", "exit_code"),
         [
-            (b"no json", 0, "JSON"),
-            (b'{"seq": 3, "run": "r1", "spec": {"type": "target", "size_byte": 1}}', 3, "size_byte"),
-            (b'{"seq": 4, "run": "r1", "spec": {"type": "toaster"}}', 4, "toaster"),
-            (b'{"seq": 5, "run": "r1", "spec": {"type": "target", "rate_bps": "fast"}}', 5, "int"),
-            (wish(6, stalled=True), 6, "this arm cannot stall"),
+            (b"no json", 0, "JSON", 6),
+            (b'{"seq": 3, "run": "r1", "spec": {"type": "target", "size_byte": 1}}', 3, "size_byte", 6),
+            (b'{"seq": 4, "run": "r1", "spec": {"type": "toaster"}}', 4, "toaster", 6),
+            (b'{"seq": 5, "run": "r1", "spec": {"type": "target", "rate_bps": "fast"}}', 5, "int", 6),
+            (wish(6, stalled=True), 6, "this arm cannot stall", 3),
             (
                 encode(
                     Desired(
@@ -84,11 +84,12 @@ class TestWishes:
                 ),
                 8,
                 "role 'target' and cannot be 'initiator'",
+                2,
             ),
         ],
     )
     async def test_a_bad_wish_is_answered_and_changes_nothing(
-        self, controller: Ear, agent_with, payload: bytes, seq: int, part: str
+        self, controller: Ear, agent_with, payload: bytes, seq: int, part: str, exit_code: int
     ) -> None:
         async with agent_with(RecordingArm()):
             await ask(controller, wish(1, rate_bps=77))
@@ -96,9 +97,11 @@ class TestWishes:
             await ask(controller, payload)
             found = await reported(controller, seq)
             assert part in found["error"] and "\n" not in found["error"]
+            assert found["exit_code"] == exit_code
             assert found["spec"]["rate_bps"] == 77, "what was in force still is"
             await ask(controller, wish(100))
-            assert not (await reported(controller, 100))["error"], "the agent goes on"
+            good = await reported(controller, 100)
+            assert (good["error"], good["exit_code"]) == ("", 0), "the agent goes on"
 
     async def test_acknowledgements_come_fast(self, controller: Ear, agent_with) -> None:
         async with agent_with(RecordingArm()):
@@ -126,7 +129,8 @@ class TestLife:
             await until(lambda: [one for one in controller.of("status") if one["reason"] == "no NFQUEUE here"])
             assert agent.ailment() == "no NFQUEUE here"
             await ask(controller, wish(1))
-            assert "no NFQUEUE here" in (await reported(controller, 1))["error"]
+            found = await reported(controller, 1)
+            assert ("no NFQUEUE here" in found["error"], found["exit_code"]) == (True, 3)
 
     async def test_after_a_broker_restart_all_is_as_before(self, broker: Broker, agent_with) -> None:
         arm = RecordingArm()

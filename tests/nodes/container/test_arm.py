@@ -200,8 +200,9 @@ def test_what_cannot_change_in_a_run_is_refused_and_all_stays(lab: Lab) -> None:
     assert answer.error == "a running machine keeps its machine (but min_free): start a new run"
     assert answer.spec == SPEC
     answer = lab.apply(msgspec.structs.replace(SPEC, policy=PolicySpec(name="memaloc")))
-    assert "did you mean 'memalloc'?" in answer.error and answer.spec == SPEC
-    assert lab.apply(bigger, run="b").spec == bigger
+    assert "did you mean 'memalloc'?" in answer.error and answer.spec == SPEC and answer.exit_code == 2
+    good = lab.apply(bigger, run="b")
+    assert (good.spec, good.exit_code) == (bigger, 0)
 
 
 def test_a_sink_is_added_live(lab: Lab) -> None:

@@ -91,7 +91,7 @@ def test_a_guest_boots_is_read_back_cut_and_ended(kernels: Path) -> None:
 
     status, booted, sample, pulled, again, events = at_work(kernels, story)
     assert (status.state, status.tier, status.address) == ("online", "kernel", netspaces.LEFT)
-    assert booted.error == "" and booted.spec == SPEC and booted.shape == OPEN_LINK
+    assert (booted.error, booted.exit_code) == ("", 0) and booted.spec == SPEC and booted.shape == OPEN_LINK
     assert booted.means == {"accelerator": "tcg", "kernel": "0.0.1-tiny"}
     assert booted.measured["boot_ns"] > 0
     assert (sample.tier, sample.policy, sample.progress_pages, sample.state) == ("kernel", "none", 3, "running")
@@ -163,28 +163,93 @@ def test_a_qemu_that_ends_without_its_guests_doing_voids_the_run(kernels: Path) 
 
 
 @pytest.mark.qemu
+def test_a_flag_that_changes_in_the_run_voids_it(kernels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "STRAYED_AFTER_NS", 1)
+
+    def voids(node: Node) -> list[str]:
+        return [event.detail["void"] for event in node.events if "void" in event.detail]
+
+    async def story(node: Node) -> list[str]:
+        await node.apply()
+        life, looker = node.arm._life, node.arm._watch
+        assert life is not None and looker is not None
+        life.feed.newest = replace(life.feed.newest, memalloc=1, dead=SPEC.machine.tasks)
+        for _ in range(3):
+            looker.look(node.arm.sample())
+        assert not voids(node), "what a dead guest's flag is does not matter"
+        life.feed.newest = replace(life.feed.newest, dead=0)
+        await node.until(lambda: bool(voids(node)))
+        for _ in range(3):
+            looker.look(node.arm.sample())
+        return voids(node)
+
+    assert at_work(kernels, story) == ["a setting was lost in the run: policy is memalloc, none was asked for"]
+
+
+@pytest.mark.qemu
+def test_a_flag_is_not_looked_at_while_it_is_being_changed(kernels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "STRAYED_AFTER_NS", 1)
+    monkeypatch.setattr(control, "ACK_S", 0.5)
+
+    async def story(node: Node) -> Any:
+        await node.apply()
+        life = node.arm._life
+        assert life is not None
+        changing = asyncio.create_task(node.apply(replace(SPEC, policy=PolicySpec(name="memalloc", head_reserve=True))))
+        await node.until(lambda: life._changing)
+        life.feed.newest = replace(life.feed.newest, head_reserve=1)  # half of it
+        said = life.strayed()
+        await changing
+        return said, life.strayed()
+
+    during, after = at_work(kernels, story)
+    assert during == "" and after == "policy is none+head_reserve, none was asked for"
+
+
+@pytest.mark.qemu
+def test_what_cannot_be_closed_keeps_nothing_else_open(kernels: Path) -> None:
+    async def story(node: Node) -> str:
+        async def fails() -> None:
+            raise OSError("the folder is gone")
+
+        await node.apply()
+        assert node.arm._life is not None
+        running = node.arm._life.qemu
+        close = running.close
+        running.close = fails  # type: ignore[method-assign]
+        with pytest.raises(OSError, match="the folder is gone"):
+            await node.arm.close()
+        links = subprocess.run(("ip", "-br", "link"), capture_output=True, text=True, check=True).stdout
+        await close()
+        return links
+
+    links = at_work(kernels, story)
+    assert "left" in links and "tap0" not in links and "br0" not in links
+
+
+@pytest.mark.qemu
 def test_wishes_that_cannot_be_met_are_refused_before_anything_moves(kernels: Path) -> None:
     machine = SPEC.machine
 
-    async def story(node: Node) -> list[str]:
+    async def story(node: Node) -> list[Reported]:
         wishes = (
             replace(SPEC, policy=PolicySpec(name="nta", allocator="nta")),
             replace(SPEC, guest=GuestSpec(kernel="trixy")),
             replace(SPEC, machine=replace(machine, nic="igb")),
             replace(SPEC, machine=replace(machine, memory_pages=16_384)),
         )
-        errors = []
+        answers = []
         for number, wish in enumerate(wishes):
             reported = await node.apply(wish, run=f"run-{number}")
             assert reported.spec is None and interfaces()[-1].address == netspaces.LEFT
-            errors.append(reported.error)
-        return errors
+            answers.append(reported)
+        return answers
 
     policy, kernel, nic, memory = at_work(kernels, story)
-    assert "use the container tier" in policy
-    assert "trixy" in kernel and "tiny" in kernel
-    assert "igb" in nic and "e1000e" in nic
-    assert "72 MiB" in memory
+    assert "use the container tier" in policy.error and policy.exit_code == 3
+    assert "trixy" in kernel.error and "tiny" in kernel.error and kernel.exit_code == 2
+    assert "igb" in nic.error and "e1000e" in nic.error and nic.exit_code == 3
+    assert "72 MiB" in memory.error and memory.exit_code == 2
 
 
 @pytest.mark.qemu

@@ -44,7 +44,7 @@ def test_missing_kernel_is_told_with_those_that_are_there(tmp_path: Path) -> Non
     with pytest.raises(LackingError, match="image netreserve-kernel"):
         find("", tmp_path)
     write(tmp_path, CLOUD)
-    with pytest.raises(LackingError, match=r"no kernel sid-amd64 .*: there are trixie-cloud-amd64"):
+    with pytest.raises(UsageError, match=r"no kernel sid-amd64 .*: there are trixie-cloud-amd64"):
         find("sid-amd64", tmp_path)
 
 

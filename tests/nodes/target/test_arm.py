@@ -62,11 +62,12 @@ async def test_requests_are_counted_per_run(arm: TargetArm, port: int) -> None:
 async def test_what_cannot_be_is_told_and_the_rest_is_done(arm: TargetArm) -> None:
     await arm.apply(wish(1))
     found = await arm.apply(wish(2, rate_bps=5_000_000, shape=Shape(rate_bps=9)))
-    assert found.error == "this link has no rate"
+    assert found.error == "this link has no rate" and found.exit_code > 0
     assert isinstance(found.spec, TargetSpec) and found.spec.rate_bps == 5_000_000
     found = await arm.apply(wish(3, size_bytes=1 << 50))
     assert "has room for" in found.error and found.spec is None
-    assert not (await arm.apply(wish(4))).error
+    good = await arm.apply(wish(4))
+    assert (good.error, good.exit_code) == ("", 0)
 
 
 async def test_a_dead_nbdkit_is_replaced_and_told(arm: TargetArm, port: int) -> None:
