@@ -23,6 +23,9 @@ RESCUE = "rescue"
 WAIT_NS = 60 * SECOND_NS
 """How long each remedy is waited for, unless one says. A peer whose retransmission timeout has grown to 120 s (TCP_RTO_MAX)
 may take longer to notice (own)."""
+SHOWN_NS = STALL_NS + SECOND_NS
+"""A machine is back when it does not stand still again so long after its first page: what stopped after that page does by
+then, with a second for samples that come late (own)."""
 IN_FORCE = "it was in force already"
 """Why a remedy that would change nothing is not tried."""
 _RESTING = ("idle", "dead")

@@ -7,15 +7,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from controller.record import Rescue
-from controller.rescue import IN_FORCE, RESCUE, Change
+from controller.rescue import IN_FORCE, RESCUE, SHOWN_NS, Change
 from controller.trace import STALL_NS
 from nodes.errors import UsageError
 from nodes.messages import SAMPLE_INTERVAL_NS
 from nodes.sim.cluster import Cluster
-from nodes.units import SECOND_NS
-
-SHOWN_NS = 2 * SECOND_NS
-"""So much of what a machine does when it is back is recorded (own)."""
 
 
 def standing(cluster: Cluster) -> list[str]:
@@ -28,34 +24,55 @@ def standing(cluster: Cluster) -> list[str]:
 def rescue(cluster: Cluster, remedies: Sequence[Change], wait_ns: int, advance: Callable[[int], None]) -> None:
     """Tries `remedies` in their order, each on top of those before it, on whoever stands still; `advance` lets virtual time
     go on to a moment."""
-    tried = names = standing(cluster)
+    names = standing(cluster)
     for remedy in remedies:
         names = _try(cluster, remedy, names, wait_ns, advance)
-    if len(names) < len(tried):
-        advance(cluster.loop.now_ns + SHOWN_NS)
 
 
 def _try(
     cluster: Cluster, remedy: Change, names: Sequence[str], wait_ns: int, advance: Callable[[int], None]
 ) -> list[str]:
     """Those of `names` that stand still afterwards."""
-    asked_ns, waiting = cluster.loop.now_ns, []
-    before = {name: cluster.initiators[name].machine.workload.last_progress_ns for name in names}
+    end_ns, waiting = cluster.loop.now_ns + wait_ns, []
     for name in names:
         if error := _change(cluster, remedy, name):
             _tell(cluster, name, Rescue(remedy=str(remedy), revived=False, after_ns=0, error=error))
         else:
-            waiting.append(name)
-    refused = [name for name in names if name not in waiting]
-    while waiting and cluster.loop.now_ns < asked_ns + wait_ns:
-        advance(min(cluster.loop.now_ns + SAMPLE_INTERVAL_NS, asked_ns + wait_ns))
-        for name in list(waiting):
-            if cluster.initiators[name].machine.workload.last_progress_ns > before[name]:
-                waiting.remove(name)
-                _tell(cluster, name, Rescue(remedy=str(remedy), revived=True, after_ns=cluster.loop.now_ns - asked_ns))
-    for name in waiting:
-        _tell(cluster, name, Rescue(remedy=str(remedy), revived=False, after_ns=wait_ns))
-    return [*refused, *waiting]
+            waiting.append(_Waiting(cluster, name, end_ns))
+    refused = [name for name in names if name not in {one.name for one in waiting}]
+    while waiting and (cluster.loop.now_ns < end_ns or any(one.moved_ns for one in waiting)):
+        advance(cluster.loop.now_ns + SAMPLE_INTERVAL_NS)
+        for one in [one for one in waiting if one.is_back()]:
+            waiting.remove(one)
+            after_ns = one.moved_ns - one.asked_ns
+            _tell(cluster, one.name, Rescue(remedy=str(remedy), revived=True, after_ns=after_ns))
+    for one in waiting:
+        _tell(cluster, one.name, Rescue(remedy=str(remedy), revived=False, after_ns=wait_ns))
+    return [*refused, *(one.name for one in waiting)]
+
+
+class _Waiting:
+    """A machine on which a remedy was tried."""
+
+    def __init__(self, cluster: Cluster, name: str, end_ns: int) -> None:
+        self.name, self.asked_ns = name, cluster.loop.now_ns
+        self.moved_ns = 0  # when its first page was seen, until it is known whether it goes on
+        self._cluster, self._end_ns = cluster, end_ns
+        self._work = cluster.initiators[name].machine.workload
+        self._stood_ns = self._work.last_progress_ns
+
+    def is_back(self) -> bool:
+        """Whether it moved, and still did SHOWN_NS later. One that stopped again may move in what is left of the time."""
+        now_ns = self._cluster.loop.now_ns
+        if not self.moved_ns:
+            self.moved_ns = now_ns if self._work.last_progress_ns > self._stood_ns and now_ns <= self._end_ns else 0
+            return False
+        if now_ns < self.moved_ns + SHOWN_NS:
+            return False
+        if self._work.dead or now_ns - self._work.last_progress_ns >= STALL_NS:
+            self.moved_ns, self._stood_ns = 0, self._work.last_progress_ns
+            return False
+        return True
 
 
 def _change(cluster: Cluster, remedy: Change, name: str) -> str:

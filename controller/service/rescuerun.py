@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 from controller.bus.ending import end
 from controller.record import Result
-from controller.rescue import RESCUE, Remedy
+from controller.rescue import RESCUE, SHOWN_NS, Remedy
 from controller.service.activity import Activity
 from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Node
 from controller.service.parts import Parts
 from controller.service.recorder import Recording
-from controller.service.rescuing import SHOWN_NS, rescue, standing
+from controller.service.rescuing import rescue, standing
 from controller.verdict import void
 from nodes.errors import LackingError, NetreserveError
 

@@ -9,19 +9,15 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from controller.record import Rescue
-from controller.rescue import IN_FORCE, Change, EndFlood, Remedy, has_moved, stands_still
+from controller.rescue import IN_FORCE, SHOWN_NS, Change, EndFlood, Remedy, has_moved, stands_still
 from controller.service.activity import Activity
 from controller.service.nodes import Node
-from controller.trace import STALL_NS
 from nodes.config import InitiatorSpec, Shape, Spec
 from nodes.errors import InconclusiveError
 from nodes.messages import SAMPLE_INTERVAL_NS, Sample
 from nodes.units import SECOND_NS, format_ns
 
 LOOK_S = SAMPLE_INTERVAL_NS / SECOND_NS
-SHOWN_NS = STALL_NS + SECOND_NS
-"""A machine is back when it does not stand still again so long after its first page: what stopped after that page does by
-then, with a second for samples that come late (own)."""
 OFFLINE, DEAD = "went offline", "it was dead by then"
 """Why a remedy is not tried on somebody who stood still before."""
 

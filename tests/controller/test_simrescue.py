@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
 import pytest
 from msgspec import structs
 from tinyscenario import tiny
@@ -9,8 +13,10 @@ from tinyscenario import tiny
 from controller.record import Rescue
 from controller.rescue import IN_FORCE, Change, SetMin, SwitchTo, rescues_of
 from controller.scenario import Scenario
+from controller.simrescue import rescue
 from controller.simulate import Outcome, judged, simulate
-from nodes.config import PolicySpec
+from nodes.config import InitiatorSpec, MachineConfig, PolicySpec
+from nodes.sim.cluster import Cluster
 from nodes.units import SECOND_NS
 
 MEMALLOC = SwitchTo(policy=PolicySpec(name="memalloc"))
@@ -65,3 +71,44 @@ def test_what_a_machine_refuses_is_told() -> None:
     outcome = simulate(rescued("none", SetMin(min_free_pages=4096), wait_s=1))
     (refused,) = tried(outcome)
     assert not refused.revived and "4096" in refused.error
+
+
+class OneInitiator:
+    """A cluster of one machine that makes progress at the given moments only, after standing still for 10 s."""
+
+    def __init__(self, *progress_s: float) -> None:
+        self.loop = SimpleNamespace(now_ns=10 * SECOND_NS)
+        self.work = SimpleNamespace(dead=False, last_progress_ns=0)
+        spec = InitiatorSpec(machine=MachineConfig(), policy=PolicySpec(name="none"))
+        self.initiators = {"initiator-1": SimpleNamespace(spec=spec, machine=SimpleNamespace(workload=self.work))}
+        self.told: list[Rescue] = []
+        self._progress_ns = [int(moment * SECOND_NS) for moment in progress_s]
+
+    def advance(self, to_ns: int) -> None:
+        self.loop.now_ns = to_ns
+        self.work.last_progress_ns = max((moment for moment in self._progress_ns if moment <= to_ns), default=0)
+
+    def change_now(self, *_: object) -> None: ...
+
+    def emit(self, _node: str, _kind: str, detail: dict[str, Any]) -> None:
+        self.told.append(msgspec.convert(detail, Rescue))
+
+    def rescued(self) -> Rescue:
+        rescue(cast(Cluster, self), [MEMALLOC], 20 * SECOND_NS, self.advance)
+        (told,) = self.told
+        return told
+
+
+def test_one_page_is_no_revival() -> None:
+    told = OneInitiator(12.3).rescued()
+    assert (told.revived, told.after_ns) == (False, 20 * SECOND_NS)
+
+
+def test_a_machine_that_goes_on_is_back_from_its_first_page_on() -> None:
+    told = OneInitiator(12.3, *(12.4 + 0.1 * step for step in range(60))).rescued()
+    assert told.revived and told.after_ns == 2_300_000_000
+
+
+def test_a_machine_that_stops_again_may_come_back_later() -> None:
+    told = OneInitiator(12.3, *(20.1 + 0.1 * step for step in range(60))).rescued()
+    assert told.revived and told.after_ns == 10_100_000_000
