@@ -16,6 +16,7 @@
 
 #include "init.h"
 
+#define OWN_PORT 1010	/* privileged, and of no service (own) */
 #define REFUSALS_S 3.0	/* how long a target may refuse before it is believed */
 
 static int any_socket(void)
@@ -118,6 +119,20 @@ void split_target(const char *host_and_port, char *host, size_t bytes, int *port
 	*port = atoi(colon + 1);
 }
 
+/*
+ * Always from the same port: a guest that was ended said no goodbye, and the target would keep its connection, and all the
+ * memory that serves it, for ever. The next guest's SYN meets that connection, is answered with an ACK of its state, and the
+ * RST that this calls for ends it (RFC 9293 3.5.1, half-open connections); the SYN is sent again at once.
+ */
+static void bind_own_port(int fd)
+{
+	struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(OWN_PORT)};
+	int one = 1;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) || bind(fd, (struct sockaddr *)&own, sizeof own))
+		fail("port %d", OWN_PORT);
+}
+
 /* -1: not within `wait_ms`, errno says why. */
 static int try_once(const struct sockaddr_in *to, int wait_ms)
 {
@@ -127,6 +142,7 @@ static int try_once(const struct sockaddr_in *to, int wait_ms)
 
 	if (fd < 0)
 		fail("socket");
+	bind_own_port(fd);
 	if (!connect(fd, (const struct sockaddr *)to, sizeof *to) || errno == EINPROGRESS) {
 		if (poll(&wait, 1, wait_ms) == 1)
 			getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &bytes);
