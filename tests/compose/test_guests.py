@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from composed import ROOT, judged
+from composed import ROOT, compose, judged
 from requirements import require
 
 from controller.scenario import load
+from nodes.config import BLOCK_PORT
 from nodes.kernel.protocol import parse_telemetry
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1200), pytest.mark.usefixtures("testbed")]
@@ -20,16 +21,22 @@ def tap_devices() -> None:
     require(Path("/dev/net/tun").exists(), "needs /dev/net/tun")
 
 
-def test_a_stock_kernel_without_the_flag_deadlocks_and_names_its_cycle() -> None:
-    code, last = judged(SCENARIO.name, SCENARIO.arms["bad"].policy, "kernel")
+def test_a_stock_kernel_without_the_flag_deadlocks_names_its_cycle_and_is_revived_by_the_flag(tmp_path: Path) -> None:
+    scenario = tmp_path / "rescued.yaml"
+    plain = (ROOT / "scenarios" / f"{SCENARIO.name}.yaml").read_text().replace("heal: 10 s", "heal: 10 s, rescue: 60 s")
+    scenario.write_text(f"{plain}rescue: [{{policy: memalloc}}]\n")
+    code, last = judged(scenario, SCENARIO.arms["bad"].policy, "kernel")
     result = last["result"]
     assert (result["tier"], result["verdict"], code) == ("kernel", "deadlocked", 1), result["sentence"]
     (node,) = result["nodes"]
     assert node["cycle"] and result["data"] == "intact"
     folder = Path(last["report"]).parent / "nodes"
     assert "netreserve: ready" in (folder / f"{node['node']}.console.log").read_text()
-    assert "memalloc=0" in (folder / f"{node['node']}.telemetry.log").read_text().splitlines()[-1]
+    told = (folder / f"{node['node']}.telemetry.log").read_text().splitlines()
+    assert any("memalloc=0" in line for line in told) and "memalloc=1" in told[-1]
     assert (folder / f"{node['node']}.autopsy.txt").stat().st_size
+    (rescue,) = node["rescues"]
+    assert (rescue["remedy"], rescue["revived"]) == ("policy memalloc", True), result["sentence"]
 
 
 def test_the_same_kernel_with_the_flag_lives() -> None:
@@ -42,3 +49,11 @@ def test_the_same_kernel_with_the_flag_lives() -> None:
     told = [one for line in lines if (one := parse_telemetry(line.partition(" ")[2])) is not None]
     assert told[-1].memalloc == 1
     assert max(told[-1].filter_drop, told[-1].pfmemalloc_drop) > 0, "junk that lay in the reserve was refused"
+    assert connections() == 1, "the guest before it, ended without a goodbye, has left none"
+
+
+def connections() -> int:
+    """At the target's block port, established."""
+    rows = compose("exec", "-T", "target", "cat", "/proc/net/tcp").splitlines()[1:]
+    fields = [row.split() for row in rows]
+    return sum(local.endswith(f":{BLOCK_PORT:04X}") and state == "01" for _, local, _, state, *_ in fields)
