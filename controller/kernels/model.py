@@ -257,8 +257,9 @@ def kernel_text(name: str) -> str:
 
 
 def _range(trials: Sequence[Trial], field: str) -> list[str]:
-    """`0.4–0.9` of a figure in seconds, where any trial has one."""
-    values = [value for trial in trials if (value := getattr(trial, field)) is not None]
+    """`0.4–0.9` of a figure in seconds, where any trial that proves something has one."""
+    proved = (trial for trial in trials if trial.verdict not in OPEN)
+    values = [value for trial in proved if (value := getattr(trial, field)) is not None]
     if not values:
         return []
     low, high = f"{min(values):.1f}", f"{max(values):.1f}"

@@ -97,11 +97,14 @@ def _markdown(asked: Asked, cells: Sequence[Cell]) -> Iterator[str]:
             yield f"\nKernels: {_plain('; '.join(ran))}."
         hangs = [(cell, hang) for cell, hang in shown.hangs if cell.place.scenario == subject.name]
         if hangs:
-            yield "\nWhy they hang:\n"
+            yield "\nWhy they hang, and what their autopsies saw:\n"
         for cell, hang in hangs:
             place = cell.place
             where = f"{kernel_text(place.kernel)}, {place.nic}, {place.policy}"
-            yield f"* **{where}** ({hang.count} of {len(cell.trials)}): {_plain(hang.sentence)}."
+            share = f"{hang.count} of {len(cell.trials)}"
+            yield f"<details><summary><b>{where}</b> ({share}): {_plain(hang.sentence)}.</summary>\n"
+            yield from (f"* {_plain(line)}" for line in hang.found)
+            yield "\n</details>\n"
         yield ""
 
 
