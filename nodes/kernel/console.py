@@ -23,6 +23,10 @@ LAST_LINES = 5
 PANIC = "Kernel panic - not syncing"
 _READ_FAILED = re.compile(r"netreserve: eater \d+ ended: signal 7\b")
 """init: a page did not come back (SIGBUS)."""
+_OUT_OF_MEMORY = re.compile(
+    r"Out of memory|Kernel panic - not syncing: System is deadlocked on memory|netreserve: FAILED .*: Cannot allocate memory"
+)
+"""The kernel's words (mm/oom_kill.c), and init's; musl calls its ENOMEM "Out of memory", too."""
 _PREFIX = re.compile(r"^(<\d+>)?\[ *\d+\.\d+\](\[ *[TC]\d+\])? ")
 
 
@@ -32,6 +36,8 @@ class Console:
 
     def __init__(self, on_panic: Callable[[str], None], on_read_failed: Callable[[str], None]) -> None:
         self.channel = Channel(self._line)
+        self.out_of_memory = ""
+        """The first line that told of too little memory before init was ready."""
         self._on_panic, self._on_read_failed = on_panic, on_read_failed
         self._collected: list[str] | None = None
         self._news = asyncio.Event()
@@ -87,6 +93,8 @@ class Console:
         if self._collected is not None:
             self._collected.append(text)
             self._news.set()
+        if not self._ready.done() and not self.out_of_memory and _OUT_OF_MEMORY.search(text):
+            self.out_of_memory = _PREFIX.sub("", text.strip())
         if PANIC in text:
             self._on_panic(text[text.index(PANIC) :])
         elif failed := _READ_FAILED.search(text):

@@ -68,6 +68,11 @@ class Kernel(Struct, frozen=True, kw_only=True):
         """The ELF kernel, for QEMU's -kernel."""
         return self.folder / "vmlinux"
 
+    def require_image(self) -> None:
+        """Raises LackingError where there is nothing to boot."""
+        if not self.vmlinux.is_file():
+            raise LackingError(f"kernel {self.name}: {self.vmlinux} is missing: make the image again")
+
     def has(self, name: str) -> bool:
         """Whether a module is there or built in."""
         return name in self.needs or name in self.builtin

@@ -56,6 +56,7 @@ class Life:
         device_of(spec.machine.nic)
         switches_of(spec.policy)
         self._kernel: Kernel = kernels.find(spec.guest.kernel)
+        self._kernel.require_image()
         self._archive = initramfs.compose(
             self._kernel,
             spec.machine.nic,
@@ -87,8 +88,8 @@ class Life:
         return bool(self._panic) or not self.qemu.pid
 
     async def start(self) -> None:
-        """Boots the guest and waits until it swaps. Raises HarnessError with the guest's own words when it does not come so
-        far; `close` is due then too."""
+        """Boots the guest and waits until it swaps. When it does not come so far it raises what
+        `until_ready` raises, with the guest's own words; `close` is due then too."""
         wired = await self._wiring.open(target_host(self._spec.target))
         if self._storage is not None:
             wired = replace(wired, storage_mac=await self._storage.start(self._wiring, wired))
@@ -98,7 +99,8 @@ class Life:
         await self.console.open(self.qemu.console)
         await self.feed.channel.open(self.qemu.telemetry)
         await self._control.channel.open(self.qemu.control)
-        await until_ready(f"the guest ({self.release})", self.console, self.qemu, self._accelerator.patience)
+        what, patience = f"the guest ({self.release})", self._accelerator.patience
+        await until_ready(what, self.console, self.qemu, patience, guest.memory_bytes)
         self.feed.begin(time.time_ns())
         self.boot_ns = round((asyncio.get_running_loop().time() - started_s) * SECOND_NS)
         await self._figures()

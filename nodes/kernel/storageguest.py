@@ -38,8 +38,8 @@ class StorageGuest:
         """The firmware writes to the debug console, too, and waits until somebody reads it."""
 
     async def start(self, wiring: Wiring, wired: Wired) -> str:
-        """Boots it on the bridge of `wired`, waits until it serves, and answers its MAC. Raises HarnessError with its words
-        when it does not come so far; `close` is due then too."""
+        """Boots it on the bridge of `wired`, waits until it serves, and answers its MAC. Raises LackingError or HarnessError
+        with its words when it does not come so far; `close` is due then too."""
         mac = await wiring.add_storage(wired.mac)
         archive = self.qemu.folder / "initramfs"
         archive.write_bytes(self._archive)
