@@ -64,12 +64,13 @@ def run(
     Can be stopped at any time: the same command goes on from there, and a larger matrix in the same folder runs only what
     it has beyond. A place that cannot be tried, such as a card that a kernel has no driver for, is told in its cell.
 
-    The exit code is 0 when every place is decided, 5 when some are not, 130 when it was interrupted.
+    The exit code is 0 when every place is decided, 5 when some are not, 2 when there is no kernel of a name, 130 when it
+    was interrupted.
 
     Example: netreserve kernels run scenarios/kernel-tcp.yaml --nic e1000e,rtl8139 --policy none,memalloc --repeat 3
     """
     from controller.kernels.folder import TrialFolder
-    from controller.kernels.model import Asked, Subject
+    from controller.kernels.model import Asked, Subject, unknown_kernels
     from controller.scenario import load
 
     tiers.require(tier)
@@ -95,9 +96,12 @@ def run(
     with TrialFolder.open(out or runs_folder(runs) / FOLDER, fresh=fresh) as folder:
         hindered = _carry_out(folder, asked, by_name, runs, again=again, json=json)
         _conclude(folder, [asked], page, json=json)
+    cells = asked.cells(folder.trials)
+    if unknown := unknown_kernels(cells):
+        raise UsageError(f"--kernel: {'; '.join(unknown.values())}")
     if hindered:
         raise _nothing_known(folder, asked, hindered)
-    if not all(cell.decided for cell in asked.cells(folder.trials)):
+    if not all(cell.decided for cell in cells):
         raise typer.Exit(InconclusiveError.exit_code)
 
 

@@ -13,6 +13,7 @@ from controller.endings import DROPS, Ending
 from controller.expect import SURVIVED
 from controller.record import CycleEdge
 from controller.trials import shape_of
+from nodes.kernel.kernels import NO_SUCH
 
 SURE = 2
 """Runs that could not be set up before their place counts as one that cannot be tried: a guest that did not start once may
@@ -222,6 +223,20 @@ def barred(trials: Sequence[Trial]) -> bool:
     set up and no other could."""
     failed = [trial for trial in trials if trial.verdict == "cannot"]
     return len(failed) == len(trials) and (len(failed) >= SURE or any(not trial.run for trial in failed))
+
+
+def unknown_kernels(cells: Iterable[Cell]) -> dict[str, str]:
+    """Names that are no kernel's, as all runs for that name say, and the words for it, which name those that there are."""
+    told: dict[str, list[str]] = {}
+    for cell in cells:
+        for trial in cell.trials:
+            if trial.run:  # what is refused without a run says nothing about the kernel
+                told.setdefault(cell.place.kernel, []).append(trial.sentence if trial.verdict == "cannot" else "")
+    return {
+        name: sentences[0]
+        for name, sentences in told.items()
+        if name and all(sentence.startswith(NO_SUCH.format(name)) for sentence in sentences)
+    }
 
 
 def asked_of(trials: Sequence[Trial]) -> list[Asked]:

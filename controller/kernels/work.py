@@ -16,11 +16,13 @@ from controller.recorded import read_run
 from controller.scenario import Scenario
 from controller.scenario.limits import require_in_kernel
 from controller.scenario.vary import vary
-from nodes.errors import NetreserveError
+from nodes.errors import LackingError, NetreserveError, UsageError
 from nodes.messages import Event, Sample
 
 NOT_SET_UP = "cannot be what was asked: "
 """A node's own words for what it could not be set up to (controller.service.nodes)."""
+REFUSED = (UsageError.exit_code, LackingError.exit_code)
+"""What such a run ends with when the node can never be that."""
 KERNEL = "kernel"
 """The setting that says which release a guest runs."""
 SEED_END = 2**32
@@ -69,10 +71,11 @@ def carry_out(
 
 
 def trial_of(key: Key, result: Result, folder: Path) -> Trial:
-    """The trial whose run left `result` and `folder`. A node that could not be set up makes it one that cannot be tried."""
+    """The trial whose run left `result` and `folder`. A node that could not be set up makes it one that cannot be tried,
+    where the reason lies in what was asked or in what is lacking: any other may be gone the next time."""
     samples, events = _record(folder)
     reason = result.sentence.partition(NOT_SET_UP)[2].removesuffix(".")
-    if result.verdict == "inconclusive" and reason:
+    if result.verdict == "inconclusive" and reason and result.exit_code in REFUSED:
         return Trial(key=key, verdict="cannot", sentence=reason, run=result.run, folder=str(folder))
     return Trial(
         **structs.asdict(ending(result, samples)),

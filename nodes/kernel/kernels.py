@@ -39,6 +39,8 @@ TRANSPORTS = {"nbd": ("nbd",), "nvme": ("nvme_tcp",)}
 SERVER = ("nvmet_tcp", "null_blk")
 OWN = "netreserve"
 """The policy module."""
+NO_SUCH = "there is no kernel {} in "
+"""How the error begins for a name that no kernel has; which ones there are follows."""
 
 
 class Kernel(Struct, frozen=True, kw_only=True):
@@ -125,7 +127,7 @@ def find(name: str = "", where: Path | None = None) -> Kernel:
     try:
         text = (path / "kernel.json").read_bytes()
     except OSError:
-        raise UsageError(f"there is no kernel {name} in {base}: there are {', '.join(known)}") from None
+        raise UsageError(f"{NO_SUCH.format(name)}{base}: there are {', '.join(known)}") from None
     try:
         kernel = msgspec.json.decode(text, type=Kernel)
     except msgspec.DecodeError as error:

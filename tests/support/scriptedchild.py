@@ -14,13 +14,15 @@ from typing import Any
 
 import yaml
 
+EXIT_CODES = {"deadlocked": 1, "inconclusive": 5}
 WAIT = "wait"
 """Instead of a verdict: goes on until somebody interrupts it."""
 
 
 def starter(folder: Path, script: dict[str, Any]) -> tuple[str, ...]:
     """What `controller.child.STARTER` is to be. `script`: `<nic>/<policy>` -> a verdict, a list of them (one a repetition),
-    `wait`, `exit 3: words on stderr`, or `inconclusive: reason`; `*` for all others."""
+    `wait`, `exit 3: words on stderr`, `inconclusive: reason`, or `inconclusive 3: reason` for one that ends with 3; `*` for
+    all others."""
     folder.mkdir(exist_ok=True)
     (folder / "script.json").write_text(json.dumps(script))
     return sys.executable, __file__, str(folder)
@@ -53,7 +55,8 @@ def main(folder: Path, words: list[str]) -> int:
         print(f"netreserve: {error}", file=sys.stderr)
         return int(code)
     verdict, _, reason = told.partition(": ")
-    return _answer(folder, document["name"], tier, name, verdict, reason)
+    verdict, _, code = verdict.partition(" ")
+    return _answer(folder, document["name"], tier, name, verdict, reason, int(code or EXIT_CODES.get(verdict, 0)))
 
 
 def _wait(folder: Path) -> int:
@@ -67,7 +70,7 @@ def _wait(folder: Path) -> int:
     return 6
 
 
-def _answer(folder: Path, scenario: str, tier: str, policy: str, verdict: str, reason: str) -> int:
+def _answer(folder: Path, scenario: str, tier: str, policy: str, verdict: str, reason: str, code: int) -> int:
     run = f"run-{len(calls(folder))}"
     hung = verdict == "deadlocked"
     edge = {"waiter": "kswapd", "resource": "a reply", "need": 1, "have": 0, "who_frees": "the card", "why": "w"}
@@ -83,7 +86,7 @@ def _answer(folder: Path, scenario: str, tier: str, policy: str, verdict: str, r
     ]
     result = {
         "run": run, "scenario": scenario, "tier": tier, "policy": policy, "verdict": verdict,
-        "sentence": reason or f"it was {verdict}", "phases": phases, "nodes": [node], "exit_code": 1 if hung else 0,
+        "sentence": reason or f"it was {verdict}", "phases": phases, "nodes": [node], "exit_code": code,
     }  # fmt: skip
     place = folder / "runs" / run
     place.mkdir(parents=True)

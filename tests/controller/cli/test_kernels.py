@@ -70,7 +70,7 @@ def test_nothing_is_run_twice_and_more_is_added(
 def test_a_card_without_a_driver_is_told_in_its_cell_and_tried_twice(
     words: list[str], script: Script, tmp_path: Path, capsys: Capture
 ) -> None:
-    lacking = "inconclusive: initiator-1 cannot be what was asked: no driver for rtl8139"
+    lacking = "inconclusive 3: initiator-1 cannot be what was asked: no driver for rtl8139"
     script({"*": "healthy", "rtl8139/none": lacking})
     assert carry_out([*words, "--repeat", "3"]) == 0
     assert "cannot: no driver for rtl8139" in capsys.readouterr().out
@@ -78,6 +78,28 @@ def test_a_card_without_a_driver_is_told_in_its_cell_and_tried_twice(
         "sim/rtl8139/none/0",
         "sim/rtl8139/none/1",
     ]
+
+
+def test_a_name_that_no_kernel_has_is_an_error_with_those_that_there_are(
+    words: list[str], script: Script, tmp_path: Path, capsys: Capture
+) -> None:
+    said = "there is no kernel trixy in /vm: there are bookworm-amd64, trixie-amd64"
+    script({"*": f"inconclusive 2: Inconclusive: initiator-1 cannot be what was asked: {said}."})
+    assert carry_out([*words, "--kernel", "trixy", "--repeat", "3"]) == 2
+    assert f"netreserve: --kernel: {said}\n" in capsys.readouterr().err
+    assert len(calls(tmp_path / "child")) == 8
+    assert carry_out([*words, "--kernel", "trixy"]) == 2
+    assert len(calls(tmp_path / "child")) == 8
+
+
+def test_a_guest_that_was_not_ready_in_time_leaves_its_place_undecided(
+    words: list[str], script: Script, tmp_path: Path
+) -> None:
+    late = "initiator-1 cannot be what was asked: the guest (6.12.57) did not start: it was not ready after 60 s"
+    script({"*": "healthy", "e1000e/none": f"inconclusive 5: {late}"})
+    assert carry_out([*words, "--repeat", "2"]) == 5
+    script({"*": "healthy"})
+    assert carry_out([*words, "--repeat", "2", "--again"]) == 0
 
 
 def test_trials_that_prove_nothing_make_it_inconclusive_until_they_are_tried_again(

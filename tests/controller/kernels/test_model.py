@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.kernels.model import Asked, Cell, Key, Place, Subject, Trial, asked_of
+from controller.kernels.model import Asked, Cell, Key, Place, Subject, Trial, asked_of, unknown_kernels
 from controller.record import CycleEdge
 
 PLACE = Place("s", "trixie", "e1000e", "none")
@@ -108,3 +108,13 @@ def test_a_folder_shows_all_that_it_holds_the_newest_text_of_each_scenario() -> 
     kernel, sim = asked_of([old, trial("healthy"), trial("slow", 1, other), model])
     assert (kernel.kernels, kernel.policies, kernel.repeat) == (("trixie", "bookworm"), ("none", "memalloc"), 2)
     assert (sim.tier, sim.nics) == ("sim", ("e1000e",))
+
+
+def test_a_name_that_no_kernel_has_is_known_by_what_all_its_runs_say() -> None:
+    words = "there is no kernel trixie in /vm: there are trixie-amd64"
+    twice = cell("cannot", "cannot", sentence=words, run="r")
+    refused = cell("cannot", sentence="policy nta is not in any kernel")
+    assert unknown_kernels([twice, refused]) == {"trixie": words}
+    assert unknown_kernels([twice, cell("healthy", run="r")]) == {}
+    assert unknown_kernels([cell("cannot", sentence="there is no kernel trixie-amd64 in /vm", run="r")]) == {}
+    assert unknown_kernels([refused]) == unknown_kernels([cell()]) == {}
