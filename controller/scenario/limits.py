@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from controller.scenario.faults import Storage, SwitchPolicy
+from controller.rescue import SetMin
+from controller.scenario.faults import SetMinFree, Storage, SwitchPolicy
 from controller.scenario.model import Scenario
 from nodes.config import GuestSpec, MachineConfig, PolicySpec, Queueing
 from nodes.errors import LackingError
+from nodes.kernel import bounds
 from nodes.kernel.commandline import LEAST_MEMORY_BYTES
 from nodes.units import PAGE_BYTES, format_bytes, format_ns
 from traffic.profiles import BURST_NS_DEFAULT
@@ -31,6 +33,7 @@ NO_CARDS = frozenset({"ideal", "r8169"})
 NOT_IN_KERNELS = frozenset({"nta", "ideal"})
 """Policies that were never more than patches, or never code."""
 KERNEL_ALLOCATOR = "slab"
+_KIB_PER_PAGE = PAGE_BYTES >> 10
 
 
 def require_in_kernel(scenario: Scenario) -> None:
@@ -134,6 +137,39 @@ def _guest(scenario: Scenario) -> Iterator[Finding]:
         yield "policy.socket_floor", "what a socket may hold above tcp_mem is the kernel's own"
 
 
+def _guest_whole(scenario: Scenario) -> Iterator[Finding]:
+    """What QEMU or init would round or cut, or not start with."""
+    initiator = scenario.nodes.initiator
+    if (size := initiator.memory_pages * PAGE_BYTES) % bounds.MEMORY_STEP_BYTES:
+        below = size // bounds.MEMORY_STEP_BYTES
+        yield (
+            "nodes.initiator.memory",
+            f"memory {size >> 10} KiB is no whole number of MiB, as QEMU gives it: {below} MiB or {below + 1} MiB would be",
+        )
+    if initiator.tasks > bounds.TASKS_MAX:
+        yield "nodes.initiator.tasks", f"{initiator.tasks} tasks are too many: a guest has {bounds.TASKS_MAX} at most"
+    if initiator.cpus > bounds.CPUS_MAX:
+        yield (
+            "nodes.initiator.cpus",
+            f"{initiator.cpus} processors are too many: QEMU's pc has {bounds.CPUS_MAX} at most",
+        )
+
+
+def _guest_min_free(scenario: Scenario) -> Iterator[Finding]:
+    """At the start, by faults and by remedies: what the policy module would take, too."""
+    memory_kib = scenario.nodes.initiator.memory_pages * _KIB_PER_PAGE
+    asked = [("nodes.initiator.min_free", scenario.nodes.initiator.min_free_pages)]
+    for index, fault in enumerate(scenario.faults):
+        if isinstance(fault, SetMinFree):
+            asked.append((f"faults[{index}].min_free", fault.min_free_pages))
+    for index, remedy in enumerate(scenario.rescue):
+        if isinstance(remedy, SetMin):
+            asked.append((f"rescue[{index}].min_free", remedy.min_free_pages))
+    for path, pages in asked:
+        if problem := bounds.min_free_problem(pages * _KIB_PER_PAGE, memory_kib):
+            yield path, problem
+
+
 def _storage_guest(scenario: Scenario) -> Iterator[Finding]:
     """Of transport `nvme`: the targets of the testbed are nbdkit's, and take no part."""
     if (scenario.nodes.initiator.guest or GuestSpec()).transport != "nvme":
@@ -148,8 +184,9 @@ def _storage_guest(scenario: Scenario) -> Iterator[Finding]:
             yield f"faults[{index}]", problem
 
 
+_GUEST: tuple[Limit, ...] = (_guest, _guest_whole, _guest_min_free, _storage_guest)
 LIMITS: Mapping[str, tuple[Limit, ...]] = {
     "container": (_one_at_a_time, _bursts, _sockets, _counts, _card, _target, _queueing),
-    "kernel": (_one_at_a_time, _bursts, _sockets, _counts, _card, _target, _queueing, _guest, _storage_guest),
+    "kernel": (_one_at_a_time, _bursts, _sockets, _counts, _card, _target, _queueing, *_GUEST),
 }
 """Tier -> what limits it."""

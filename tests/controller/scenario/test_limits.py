@@ -70,6 +70,7 @@ def test_a_container_refuses_what_the_simulator_takes(before: str, after: str, m
     assert caught.value.errors[0].line > 0
 
 
+MIN_FREE = "is none for this guest: 128 KiB to 40 MiB are possible, at most half of its memory"
 KERNEL_CHANGES = [
     (
         "memory: 80 MiB",
@@ -96,7 +97,27 @@ KERNEL_CHANGES = [
         "start: 6 s, sockets: 513",
         "floods[1].sockets: a container holds 512 junk sockets of a flood at most",
     ),
+    (
+        "memory: 80 MiB",
+        "memory: 82300 KiB",
+        "nodes.initiator.memory: memory 82300 KiB is no whole number of MiB, as QEMU gives it: 80 MiB or 81 MiB would be",
+    ),
+    ("count: 1", "tasks: 65", "nodes.initiator.tasks: 65 tasks are too many: a guest has 64 at most"),
+    ("count: 1", "cpus: 256", "nodes.initiator.cpus: 256 processors are too many: QEMU's pc has 255 at most"),
+    ("count: 1", "min_free: 44 MiB", f"nodes.initiator.min_free: min_free 44 MiB {MIN_FREE}"),
+    ("count: 1", "min_free: 124 KiB", f"nodes.initiator.min_free: min_free 124 KiB {MIN_FREE}"),
+    (
+        "faults:",
+        "faults:\n  - {kind: min_free, at: 1 s, min_free: 44 MiB}",
+        f"faults[0].min_free: min_free 44 MiB {MIN_FREE}",
+    ),
+    ("expect:", "rescue: [min_free: 44 MiB]\nexpect:", f"rescue[0].min_free: min_free 44 MiB {MIN_FREE}"),
 ]
+
+
+def test_what_a_guest_can_just_be() -> None:
+    most = "tasks: 64, cpus: 255, min_free: 40 MiB"
+    assert parse(TEXT.replace("count: 1", most), tier="kernel").nodes.initiator.tasks == 64
 
 
 @pytest.mark.parametrize(("before", "after", "message"), KERNEL_CHANGES, ids=[row[2][:24] for row in KERNEL_CHANGES])
