@@ -27,6 +27,8 @@ _OUT_OF_MEMORY = re.compile(
     r"Out of memory|Kernel panic - not syncing: System is deadlocked on memory|netreserve: FAILED .*: Cannot allocate memory"
 )
 """The kernel's words (mm/oom_kill.c), and init's; musl calls its ENOMEM "Out of memory", too."""
+_RAM = re.compile(r"netreserve: MemTotal: *(\d+) kB")
+"""init, before it is ready: /proc/meminfo."""
 _PREFIX = re.compile(r"^(<\d+>)?\[ *\d+\.\d+\](\[ *[TC]\d+\])? ")
 
 
@@ -38,6 +40,8 @@ class Console:
         self.channel = Channel(self._line)
         self.out_of_memory = ""
         """The first line that told of too little memory before init was ready."""
+        self.ram_kib = 0
+        """Memory that the guest's kernel has for itself and others, beside its own image; 0: not told yet."""
         self._on_panic, self._on_read_failed = on_panic, on_read_failed
         self._collected: list[str] | None = None
         self._news = asyncio.Event()
@@ -103,7 +107,9 @@ class Console:
             self._hear(_PREFIX.sub("", text.strip()))
 
     def _hear(self, words: str) -> None:
-        if words.startswith(READY):
+        if ram := _RAM.match(words):
+            self.ram_kib = int(ram.group(1))
+        elif words.startswith(READY):
             self._ready.set_result("")
         elif words.startswith(FAILED):
             self._ready.set_result(words.removeprefix(FAILED).strip())

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from nodes.config import InitiatorSpec
+from nodes.config import InitiatorSpec, MachineConfig
 from nodes.errors import HarnessError, LackingError, UsageError
 from nodes.kernel import initramfs, kernels, policies
 from nodes.kernel.accelerator import Accelerator
 from nodes.kernel.boot import until_ready
+from nodes.kernel.bounds import check_min_free
 from nodes.kernel.commandline import Guest, check_memory, device_of
 from nodes.kernel.console import Console
 from nodes.kernel.control import Control
@@ -110,8 +111,10 @@ class Life:
 
     async def change(self, spec: InitiatorSpec) -> None:
         """Puts what differs in force, live: the policy's switches and min_free_pages. Raises UsageError for what needs a new
-        run, HarnessError when the guest does not answer."""
+        run or a min_free that this guest cannot have, LackingError for what its kernel cannot do, HarnessError when the
+        guest does not answer."""
         self._refuse_what_stays(spec)
+        self._refuse_min_free(spec.machine)
         if spec == self.in_force():
             return
         if self.ended:
@@ -240,6 +243,12 @@ class Life:
         )
         if same != here:
             raise UsageError("a running guest changes its policy and min_free alone: start a new run")
+
+    def _refuse_min_free(self, machine: MachineConfig) -> None:
+        """The module would only say that it cannot be."""
+        if machine.min_free_pages != self._spec.machine.min_free_pages:
+            ram_kib = self.console.ram_kib or machine.memory_pages * KIB_PER_PAGE
+            check_min_free(machine.min_free_pages * KIB_PER_PAGE, ram_kib)
 
 
 def probe() -> None:

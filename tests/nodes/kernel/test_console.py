@@ -56,6 +56,12 @@ async def test_ready_and_failure_are_heard_with_and_without_the_kernels_stamp(gu
     assert "Connection refused" in other.last_words
 
 
+async def test_the_memory_that_the_kernel_has_is_heard(guest: Guest) -> None:
+    guest.say("netreserve: MemTotal:         119412 kB")
+    guest.say("netreserve: MemFree:           80000 kB")
+    assert guest.console.ram_kib == 119_412
+
+
 async def test_a_panic_and_a_page_that_did_not_come_back_are_told(guest: Guest) -> None:
     guest.say("[    3.0] Kernel panic - not syncing: Attempted to kill init!")
     guest.say("netreserve: eater 0 ended: signal 9")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import tinykernels
+from msgspec.structs import replace
 
 from nodes.config import InitiatorSpec, MachineConfig, PolicySpec
-from nodes.errors import LackingError
+from nodes.errors import HarnessError, LackingError, UsageError
 from nodes.kernel.accelerator import choose
 from nodes.kernel.life import Life
 from nodes.kernel.wiring import Wiring
@@ -37,3 +38,33 @@ async def test_a_kernels_folder_without_a_kernel_is_refused(kernels: Path) -> No
     (kernels / "tiny" / "vmlinux").unlink()
     with pytest.raises(LackingError, match=r"kernel tiny: .*/vmlinux is missing: make the image again"):
         born()
+
+
+@pytest.mark.parametrize(
+    ("ram", "min_free_pages", "possible"),
+    [
+        ("", 10_241, "128 KiB to 40 MiB"),
+        ("MemTotal:  60000 kB", 7_501, "128 KiB to 29.3 MiB"),
+        ("MemTotal:  60000 kB", 31, "128 KiB to 29.3 MiB"),
+    ],
+)
+async def test_a_min_free_that_the_guest_cannot_have_is_refused_with_what_it_can(
+    kernels: Path, ram: str, min_free_pages: int, possible: str
+) -> None:
+    guest = born()
+    try:
+        guest.console.channel.add(f"netreserve: {ram}")
+        with pytest.raises(UsageError, match=f"min_free .* is none for this guest: {possible} are possible"):
+            await guest.change(replace(SPEC, machine=replace(SPEC.machine, min_free_pages=min_free_pages)))
+    finally:
+        await guest.close("it was not started")
+
+
+async def test_a_min_free_that_stays_is_not_looked_at(kernels: Path) -> None:
+    spec = replace(SPEC, machine=replace(SPEC.machine, min_free_pages=16))
+    guest = born(spec)
+    try:
+        with pytest.raises(HarnessError, match="the guest is dead"):
+            await guest.change(replace(spec, policy=PolicySpec(name="memalloc")))
+    finally:
+        await guest.close("it was not started")
