@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 from controller.endings import Ending, drops_text, ending, figures_text
 from controller.guestlog import Told
 from controller.matched import Measured, measured
-from controller.record import Result, VerdictName
+from controller.record import Result, VerdictName, kernel_of
 from controller.scenario import Scenario
 from controller.scenario.vary import vary
 from controller.simulate import judged, simulate
@@ -29,7 +29,7 @@ KINDS: dict[VerdictName, str] = {
     "panicked": "panics",
     "inconclusive": "says nothing",
 }
-"""What a verdict comes down to."""
+"""What a verdict comes down to. One that says nothing is not compared."""
 
 
 class Row(Ending, frozen=True, kw_only=True):
@@ -51,6 +51,13 @@ class Row(Ending, frozen=True, kw_only=True):
     """The kernel's run that this one was matched to; empty: the scenario ran as it stands."""
     changes: tuple[str, ...] = ()
     """How the matched scenario differs from the scenario."""
+    kernel: str = ""
+    """The release that a kernel's run booted; empty also in rows that were kept before it was noted."""
+
+    @property
+    def proves(self) -> bool:
+        """Whether it says something: there was a run, and not one that proves nothing."""
+        return self.verdict not in (None, "inconclusive")
 
 
 class Pair(Struct, frozen=True, kw_only=True):
@@ -63,7 +70,7 @@ class Pair(Struct, frozen=True, kw_only=True):
     @property
     def agreement(self) -> str:
         """`same`, `same kind`, `differs`, or `-` while fewer than two tiers have said something."""
-        said = [row for row in self.rows if row.verdict]
+        said = [row for row in self.rows if row.proves]
         if len(said) < 2:
             return "-"
         if len({row.verdict for row in said}) == 1:
@@ -77,7 +84,7 @@ class Pair(Struct, frozen=True, kw_only=True):
 
 
 def _kinds(rows: Iterable[Row]) -> set[str]:
-    return {KINDS[row.verdict] for row in rows if row.verdict}
+    return {KINDS[row.verdict] for row in rows if row.verdict and row.proves}
 
 
 def row_of(
@@ -95,6 +102,7 @@ def row_of(
         sentence=result.sentence,
         cycle=tuple(edge.waiter for edge in found.edges),
         measured=measured(result, samples, told) if result.tier == KERNEL else None,
+        kernel=kernel_of(result),
     )
 
 
@@ -133,10 +141,18 @@ def matched_lines(found: Iterable[Pair]) -> Iterator[str]:
             yield f"{pair.scenario} under {pair.policy}: {'; '.join(row.changes)}"
 
 
+def kernels_line(found: Iterable[Pair]) -> str:
+    """The releases that ran in tier kernel; empty when none told its own."""
+    ran = dict.fromkeys(row.kernel for pair in found for row in pair.rows if row.kernel)
+    return f"Kernels: {', '.join(ran)}." if ran else ""
+
+
 def cells(row: Row) -> tuple[str, str]:
-    """Verdict and figures of a row, in words."""
+    """Verdict and figures of a row, in words; of a run that proves nothing, why."""
     if row.error:
         return "cannot", row.error
+    if row.verdict and not row.proves:
+        return row.verdict, row.sentence
     lost = drops_text(row.drops)
     return row.verdict or "", ", ".join(filter(None, [figures_text(row), f"lost: {lost}" if lost else ""]))
 
@@ -149,6 +165,8 @@ def markdown(found: Sequence[Pair], tiers: Sequence[str], why: Mapping[tuple[str
         by_tier = {row.tier: row for row in pair.rows}
         said = [": ".join(filter(None, cells(by_tier[tier]))) if tier in by_tier else "not run" for tier in tiers]
         yield f"| {pair.scenario} | {pair.policy} | {' | '.join(said)} | {pair.agreement_because(why)} |"
+    if ran := kernels_line(found):
+        yield from ("", ran)
     for number, line in enumerate(matched_lines(found)):
         yield from () if number else ("", "Matched to the kernel's run:", "")
         yield f"* {line}"

@@ -12,6 +12,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 SCHEMA = 1
+KERNEL = "kernel"
+"""The setting that says which release a guest runs."""
 
 VerdictName = Literal["healthy", "slow", "starved", "deadlocked", "oom", "panicked", "inconclusive"]
 """Design, section 7."""
@@ -142,6 +144,11 @@ class RunRow(Struct, frozen=True, kw_only=True):
     ended_ns: int | None = None
     verdict: str | None = None
     exit_code: int | None = None
+
+
+def kernel_of(result: Result) -> str:
+    """The release that the run's guests booted, as the first of them told; empty in the other tiers."""
+    return next((setting.in_force for setting in result.settings if setting.name == KERNEL), "")
 
 
 def worst(verdicts: list[VerdictName]) -> VerdictName:

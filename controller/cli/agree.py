@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from controller import child, explanations, marked, tiers
-from controller.agree import KERNEL, Pair, Row, cells, explained, markdown, matched_lines, pairs, row_of
+from controller.agree import KERNEL, Pair, Row, cells, explained, kernels_line, markdown, matched_lines, pairs, row_of
 from controller.cli.console import Json, console, print_json, say
 from controller.cli.options import listed
 from controller.cli.runs import Runs
@@ -26,7 +26,7 @@ from controller.matched import changes_of, twin, unmatched
 from controller.recorded import read_run
 from controller.scenario import Scenario, dump, load, override_policy
 from controller.testbed import find_root
-from nodes.errors import LackingError, NetreserveError, UsageError
+from nodes.errors import InconclusiveError, LackingError, NetreserveError, UsageError
 
 FILE_NAME = "agreement.jsonl"
 TWINS = "agreement"
@@ -48,14 +48,15 @@ def agree(
     """Run scenarios in several tiers and lay the verdicts side by side.
 
     What was run before is not run again, simulations apart (the rows are kept in agreement.jsonl beside the runs), unless
-    the scenario's file has changed or --fresh is given.
+    it proved nothing, the scenario's file has changed or --fresh is given.
 
     With tier kernel its run comes first, and the others get the settings that its guest really had: the memory that was
     free, the min watermark, the application's rate, the flood as it was sent.
 
     Where the simulator differs, it is tried whether bursts would explain it: with the junk of 20 or 50 ms at once.
 
-    The exit code is 0 when all agree, 1 when some differ, explained or not.
+    The exit code is 0 when all agree, 1 when some differ, explained or not, else 5 when fewer than two tiers say something
+    of a scenario and policy.
 
     Example: netreserve agree scenarios/classic.yaml --policy none,memalloc
     """
@@ -77,7 +78,12 @@ def agree(
     _print(table, wanted, because, json=json)
     if page is not None:
         marked.write(page, KERNEL if KERNEL in wanted else "table", "\n".join(markdown(table, wanted, because)))
-    raise typer.Exit(DIFFERENT if any(pair.agreement == "differs" for pair in table) else 0)
+    raise typer.Exit(_exit_code(table))
+
+
+def _exit_code(table: Sequence[Pair]) -> int:
+    found = {pair.agreement for pair in table}
+    return DIFFERENT if "differs" in found else InconclusiveError.exit_code if "-" in found else 0
 
 
 @dataclass
@@ -120,11 +126,11 @@ class _Comparison:
         except NetreserveError as error:
             return structs.replace(blank, error=str(error).splitlines()[0])
         for row in reversed(self.before) if tier != "sim" else ():  # simulated in a second or two, by code that changes
-            if _key(row) == _key(blank):
+            if row.proves and _key(row) == _key(blank):
                 return row
         say(f"{blank.scenario} under {policy}, {tier} tier ...")
         row = self._carried_out(blank, path)
-        if not row.error:  # what a machine lacks today it may have tomorrow
+        if row.proves:  # what a machine lacks today it may have tomorrow, and a void run may succeed
             self.kept.parent.mkdir(parents=True, exist_ok=True)
             with self.kept.open("ab") as stream:
                 stream.write(msgspec.json.encode(row) + b"\n")
@@ -164,8 +170,8 @@ class _Comparison:
 
 
 def _run_of(kernel: Row | None) -> str:
-    """The kernel's run that others can be matched to; empty: there is none."""
-    usable = kernel is not None and kernel.measured is not None and kernel.measured.usable
+    """The kernel's run that others can be matched to; empty: there is none, or it proves nothing."""
+    usable = kernel is not None and kernel.proves and kernel.measured is not None and kernel.measured.usable
     return kernel.measured.run if usable and kernel and kernel.measured else ""
 
 
@@ -210,5 +216,7 @@ def _print(table: Sequence[Pair], wanted: Sequence[str], why: Mapping[tuple[str,
         said = ["\n".join(filter(None, cells(by_tier[tier]))) if tier in by_tier else "-" for tier in wanted]
         shown.add_row(*map(escape, (pair.scenario, pair.policy, *said, pair.agreement_because(why))))
     console().print(shown)
+    if ran := kernels_line(table):
+        console().print(escape(ran), soft_wrap=True)
     for line in matched_lines(table):
         console().print(escape(f"matched to the kernel's run, {line}"), soft_wrap=True)

@@ -11,7 +11,7 @@ from msgspec import structs
 from controller import child
 from controller.endings import ending
 from controller.kernels.model import Key, Trial
-from controller.record import Result
+from controller.record import Result, kernel_of
 from controller.recorded import read_run
 from controller.scenario import Scenario
 from controller.scenario.limits import require_in_kernel
@@ -23,8 +23,6 @@ NOT_SET_UP = "cannot be what was asked: "
 """A node's own words for what it could not be set up to (controller.service.nodes)."""
 REFUSED = (UsageError.exit_code, LackingError.exit_code)
 """What such a run ends with when the node can never be that."""
-KERNEL = "kernel"
-"""The setting that says which release a guest runs."""
 SEED_END = 2**32
 
 
@@ -85,7 +83,7 @@ def trial_of(key: Key, result: Result, folder: Path) -> Trial:
         data=result.data,
         run=result.run,
         folder=str(folder),
-        kernel=next((setting.in_force for setting in result.settings if setting.name == KERNEL), ""),
+        kernel=kernel_of(result),
         ended_ns=result.ended_ns,
         found=autopsy_of(events),
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from controller.agree import Row, cells, markdown, matched_lines, pairs, row_of
-from controller.record import CycleEdge, NodeVerdict, Phase, Result
+from controller.agree import Row, cells, kernels_line, markdown, matched_lines, pairs, row_of
+from controller.record import CycleEdge, NodeVerdict, Phase, Result, Setting
 from nodes.messages import Sample
 from nodes.units import SECOND_NS
 
@@ -22,7 +22,8 @@ def row(tier: str, verdict: str, policy: str = "none") -> Row:
         ("healthy", "slow", "same kind"),
         ("healthy", "deadlocked", "differs"),
         ("oom", "deadlocked", "differs"),
-        ("healthy", "inconclusive", "differs"),
+        ("healthy", "inconclusive", "-"),
+        ("inconclusive", "inconclusive", "-"),
     ],
 )
 def test_verdicts_agree_when_they_are_of_one_kind(sim: str, container: str, agreement: str) -> None:
@@ -64,6 +65,19 @@ def test_the_page_tells_what_could_not_be_run_and_why_they_differ() -> None:
     table = list(pairs([row("sim", "healthy"), lacking], ("sim", "container")))
     text = list(markdown(table, ("sim", "container"), {("s", "none"): "because"}))
     assert text[2] == "| s | none | healthy | cannot: no links.storage | -: because |"
+
+
+def test_of_a_run_that_proves_nothing_the_reason_is_told() -> None:
+    void = Row(scenario="s", digest="d", policy="none", tier="sim", verdict="inconclusive", sentence="why", hang_s=1.0)
+    assert cells(void) == ("inconclusive", "why")
+
+
+def test_a_kernels_row_has_its_release() -> None:
+    settings = (Setting(node="i", name="kernel", in_force="6.12.1"),)
+    found = row_of(Result(run="r", scenario="s", tier="kernel", settings=settings), policy="none", digest="d")
+    table = list(pairs([found, row("sim", "healthy")], ("sim", "kernel")))
+    assert found.kernel == "6.12.1" and kernels_line(table) == "Kernels: 6.12.1."
+    assert kernels_line(pairs([row("kernel", "healthy")], ("kernel",))) == ""
 
 
 def test_what_was_matched_to_a_kernel_is_told_once_a_pair() -> None:

@@ -15,6 +15,8 @@ from typing import Any
 import yaml
 
 EXIT_CODES = {"deadlocked": 1, "inconclusive": 5}
+RELEASE = "6.12.1+test"
+"""What guests boot."""
 WAIT = "wait"
 """Instead of a verdict: goes on until somebody interrupts it."""
 
@@ -84,9 +86,11 @@ def _answer(folder: Path, scenario: str, tier: str, policy: str, verdict: str, r
         {"name": name, "start_ns": start * 10**9, "end_ns": (start + 10) * 10**9}
         for name, start in (("warmup", 2), ("flood", 12), ("heal", 22))
     ]
+    settings = [{"node": "initiator-1", "name": "kernel", "in_force": RELEASE}] if tier == "kernel" else []
     result = {
         "run": run, "scenario": scenario, "tier": tier, "policy": policy, "verdict": verdict,
-        "sentence": reason or f"it was {verdict}", "phases": phases, "nodes": [node], "exit_code": code,
+        "sentence": reason or f"it was {verdict}", "phases": phases, "nodes": [node], "settings": settings,
+        "exit_code": code,
     }  # fmt: skip
     place = folder / "runs" / run
     place.mkdir(parents=True)

@@ -22,12 +22,12 @@ def words(tmp_path: Path) -> list[str]:
     return ["agree", str(file), "--runs", str(tmp_path / "runs"), "--tier", "sim"]
 
 
-def test_rows_are_kept_and_not_run_again(words: list[str], tmp_path: Path, capsys: Capture) -> None:
+def test_the_page_is_written_and_simulations_are_run_again(words: list[str], tmp_path: Path, capsys: Capture) -> None:
     page = tmp_path / "page.md"
-    assert carry_out([*words, "--policy", "none", "--page", str(page)]) == 0
+    assert carry_out([*words, "--policy", "none", "--page", str(page)]) == 5  # one tier alone agrees with nobody
     assert "small under none, sim tier" in capsys.readouterr().err
     assert "| small | none | deadlocked" in page.read_text()
-    assert carry_out([*words, "--policy", "none", "--json"]) == 0
+    assert carry_out([*words, "--policy", "none", "--json"]) == 5
     again = capsys.readouterr()
     assert "small under none" in again.err  # simulations always are
     assert json.loads(again.out)["rows"][0]["verdict"] == "deadlocked"
@@ -95,9 +95,9 @@ def test_the_kernels_run_comes_first_and_the_others_are_matched_to_it(
     assert text.startswith("# Words\n") and text.endswith("more words\n")
     assert "| scenario | policy | sim | container | kernel | agreement |" in text
     assert "same kind: TCG is slow" in text and "lost: 450 early drop" in text
-    assert (
-        "matched to the kernel's run, guest under memalloc: nodes.initiator.memory 61440 KiB" in capsys.readouterr().out
-    )
+    out = capsys.readouterr().out
+    assert "matched to the kernel's run, guest under memalloc: nodes.initiator.memory 61440 KiB" in out
+    assert "Kernels: 6.12.1+test." in out and "\nKernels: 6.12.1+test.\n" in text
 
 
 def test_a_kernels_run_and_what_was_matched_to_it_are_kept(
@@ -110,12 +110,57 @@ def test_a_kernels_run_and_what_was_matched_to_it_are_kept(
     assert len(calls(tmp_path / "child")) == 7
 
 
+def test_what_proves_nothing_is_neither_compared_nor_kept(
+    three: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    script = {"*": "healthy", "container/e1000e/mainline": "inconclusive: no pressure"}
+    monkeypatch.setattr(child, "STARTER", starter(tmp_path / "child", script))
+    assert carry_out(three) == carry_out(three) == 0  # sim and kernel agree
+    assert "no pressure" in capsys.readouterr().out
+    called = [call.partition("/")[0] for call in calls(tmp_path / "child")]
+    assert called == ["kernel", "sim", "container", "sim", "container"]
+    rows = (tmp_path / "runs" / "agreement.jsonl").read_text().splitlines()
+    assert [json.loads(row)["tier"] for row in rows] == ["kernel", "sim", "sim"]
+
+
+def test_two_tiers_that_prove_nothing_do_not_agree(
+    three: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "STARTER", starter(tmp_path / "child", {"*": "inconclusive: no pressure"}))
+    assert carry_out([*three[:-1], "sim,container"]) == 5
+    assert carry_out(three) == 5
+    assert [call.partition("/")[0] for call in calls(tmp_path / "child")] == ["sim", "container", "kernel"]
+    assert not (tmp_path / "runs" / "agreement.jsonl").exists()
+
+
+def test_a_difference_counts_more_than_what_could_not_be_compared(
+    three: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = {"*": "exit 3: no docker", "kernel/e1000e/memalloc": "slow", "container/e1000e/mainline": "oom"}
+    monkeypatch.setattr(child, "STARTER", starter(tmp_path / "child", script))
+    assert carry_out([*three[:-3], "none,memalloc", "--tier", "container,kernel"]) == 1
+
+
+def test_rows_kept_before_kernels_were_noted_or_that_prove_nothing_are_read(
+    three: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "STARTER", starter(tmp_path / "child", {"*": "healthy"}))
+    assert carry_out(three) == 0
+    kept = tmp_path / "runs" / "agreement.jsonl"
+    rows = [json.loads(line) for line in kept.read_text().splitlines()]
+    rows[0].pop("kernel")
+    rows += [row | {"verdict": "inconclusive"} for row in rows]
+    kept.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert carry_out(three) == 0
+    assert [call.partition("/")[0] for call in calls(tmp_path / "child")] == ["kernel", "sim", "container", "sim"]
+
+
 def test_without_a_kernels_figures_there_is_nothing_to_match(
     three: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     script = {"*": "healthy", "kernel/e1000e/memalloc": "exit 3: no kernel in the image"}
     monkeypatch.setattr(child, "STARTER", starter(tmp_path / "child", script))
-    assert carry_out([*three, "--json"]) == 0
+    assert carry_out([*three, "--json"]) == 5
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["error"] for row in rows] == [
         *["the kernel's run measured nothing to match"] * 2,
