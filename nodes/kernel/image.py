@@ -20,7 +20,7 @@ import msgspec
 from nodes.errors import LackingError, NetreserveError, UsageError
 from nodes.kernel import kernels, packages
 from nodes.kernel.modules import collect, read_tree, said
-from nodes.kernel.vmlinux import extract
+from nodes.kernel.vmlinux import extract, release_of
 
 _NO_BTF = "CONFIG_DEBUG_INFO_BTF_MODULES="
 """BTF would want pahole and the kernel with its debug information."""
@@ -79,8 +79,20 @@ def _check_vermagic(module: bytes, release: str, source: str) -> None:
         raise LackingError(f"{source}: its modules are for kernel {magic or '(unknown)'}, not for {release}")
 
 
+def _check_release(bzimage: Path, release: str) -> None:
+    """UsageError: `bzimage` is of another release, whose modules it would refuse, at every boot."""
+    found = release_of(bzimage)
+    if found and found != release:
+        raise UsageError(
+            f"{bzimage} is kernel {found}, the modules are for {release}: give image and modules of one build"
+        )
+
+
 def make(name: str, into: Path, *, bzimage: Path, modules: Path, headers: Path | None, source: str) -> kernels.Kernel:
-    """A kernel's folder at `into`, whole or not at all. `modules` is /lib/modules/<release>."""
+    """A kernel's folder at `into`, whole or not at all. `modules` is /lib/modules/<release>.
+
+    Raises UsageError for files that do not belong together, LackingError for what is missing to build with.
+    """
     if into.exists():
         raise UsageError(f"{into} is there already: remove it first, or choose another name")
     if headers is None:
@@ -91,6 +103,7 @@ def make(name: str, into: Path, *, bzimage: Path, modules: Path, headers: Path |
     found = collect(WANTED, tree)
     for own in list(found)[:1]:
         _check_vermagic(found[own][0], modules.name, str(modules))
+    _check_release(bzimage, modules.name)
     kernel = kernels.Kernel(
         name=name,
         release=modules.name,

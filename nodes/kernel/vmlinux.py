@@ -1,6 +1,7 @@
 """The ELF file inside a bzImage, which QEMU starts at once through its PVH note, without the kernel unpacking itself.
 
-Sources: Documentation/arch/x86/boot.rst (setup_sects, payload_offset, payload_length), arch/x86/platform/pvh/head.S.
+Sources: Documentation/arch/x86/boot.rst (setup_sects, kernel_version, payload_offset, payload_length),
+arch/x86/platform/pvh/head.S.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Protocol
 
 from nodes.errors import LackingError, UsageError
 
-_SETUP_SECTS, _MAGIC, _PAYLOAD = 0x1F1, 0x202, 0x248
+_SETUP_SECTS, _MAGIC, _VERSION, _PAYLOAD = 0x1F1, 0x202, 0x20E, 0x248
 _SECTOR_BYTES = 512
 
 
@@ -82,11 +83,25 @@ def extract(bzimage: Path) -> bytes:
     image = bzimage.read_bytes()
     if image.startswith(b"\x7fELF"):
         return _with_pvh(image, bzimage)
-    if len(image) < _PAYLOAD + 8 or image[_MAGIC : _MAGIC + 4] != b"HdrS":
+    if not _has_header(image):
         raise UsageError(f"{bzimage} is no x86 kernel image (bzImage, as in /boot/vmlinuz-*)")
     offset, length = struct.unpack_from("<II", image, _PAYLOAD)
     start = ((image[_SETUP_SECTS] or 4) + 1) * _SECTOR_BYTES + offset
     return _with_pvh(unpack(image[start : start + length], str(bzimage)), bzimage)
+
+
+def release_of(bzimage: Path) -> str:
+    """What `uname -r` would say of a kernel image, by its header; empty where it has none or does not say."""
+    image = bzimage.read_bytes()
+    pointer = struct.unpack_from("<H", image, _VERSION)[0] if _has_header(image) else 0
+    if not pointer:
+        return ""
+    text = image[pointer + _SECTOR_BYTES :].partition(b"\0")[0]  # counted from behind the boot sector
+    return next(iter(text.decode("ascii", "replace").split()), "")
+
+
+def _has_header(image: bytes) -> bool:
+    return len(image) >= _PAYLOAD + 8 and image[_MAGIC : _MAGIC + 4] == b"HdrS"
 
 
 def _with_pvh(elf: bytes, source: Path) -> bytes:

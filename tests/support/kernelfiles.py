@@ -17,12 +17,15 @@ def elf(*, pvh: bool = True) -> bytes:
     return head + struct.pack("<IIQQQQQQ", 4, 4, 120, 0, 0, len(note), len(note), 4) + note
 
 
-def bzimage(payload: bytes) -> bytes:
-    """A kernel image of one setup sector and this payload."""
+def bzimage(payload: bytes, version: str = "") -> bytes:
+    """A kernel image of one setup sector and this payload. `version`: as its header has it, the release first."""
     image = bytearray(1024)
     image[0x1F1] = 1
     image[0x202:0x206] = b"HdrS"
     struct.pack_into("<II", image, 0x248, 0, len(payload))
+    if version:
+        struct.pack_into("<H", image, 0x20E, 0x300 - 0x200)
+        image[0x300 : 0x300 + len(version)] = version.encode()
     return bytes(image) + payload + b"behind"
 
 

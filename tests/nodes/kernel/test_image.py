@@ -9,7 +9,7 @@ import kernelfiles
 import pytest
 from requirements import require_programs
 
-from nodes.kernel import image
+from nodes.kernel import image, kernels
 from nodes.kernel.modules import said
 
 
@@ -68,6 +68,36 @@ def test_modules_of_another_kernel_are_told(tmp_path: Path, capsys: pytest.Captu
     words += ["--headers", str(headers(tmp_path))]
     assert image.main(["--into", str(tmp_path / "vm"), *words]) == 3
     assert f"its modules are for kernel {kernelfiles.RELEASE}, not for 5.0" in capsys.readouterr().err
+
+
+def test_image_of_another_kernel_than_its_modules_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = kernelfiles.bzimage(kernelfiles.elf(), "6.12.2+test (somebody@somewhere) #1 SMP")
+    assert add(tmp_path, "--headers", str(headers(tmp_path)), kernel=other) == 2
+    assert f"is kernel 6.12.2+test, the modules are for {kernelfiles.RELEASE}" in capsys.readouterr().err
+    assert not (tmp_path / "vm").exists()
+
+
+def test_kernel_of_your_own_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    require_programs("gcc", "make", "strip")
+    compiled = headers(tmp_path) / "own.ko"
+    (tmp_path / "headers" / "Makefile").write_text("modules:\n\tcp own.ko $(M)/netreserve.ko\n")
+    said = f'"\\0vermagic={kernelfiles.RELEASE} SMP"'
+    source = f'const char info[] __attribute__((section(".modinfo"))) = {said};'
+    subprocess.run(["gcc", "-xc", "-c", "-o", str(compiled), "-"], input=source.encode(), check=True)
+    modules = kernelfiles.tree(tmp_path)
+    for path in modules.rglob("*.ko*"):
+        path.write_bytes(compiled.read_bytes())
+    kernel = kernelfiles.bzimage(kernelfiles.elf(), f"{kernelfiles.RELEASE} (somebody@somewhere) #1 SMP")
+    (tmp_path / "vmlinuz").write_bytes(kernel)
+    words = ["add", "own", "--bzimage", str(tmp_path / "vmlinuz"), "--modules", str(modules)]
+    assert image.main(["--into", str(tmp_path / "vm"), *words, "--headers", str(tmp_path / "headers")]) == 0
+    assert f"{kernelfiles.RELEASE}, NICs e1000e" in capsys.readouterr().out
+    made = kernels.find("own", tmp_path / "vm")
+    assert (made.release, made.modules("e1000e")) == (kernelfiles.RELEASE, ("e1000e", "nbd", kernels.OWN))
+    assert kernels.find("", tmp_path / "vm").name == "own"
+    assert made.vmlinux.read_bytes() == kernelfiles.elf()
+    present = {path.name for path in (made.folder / "modules").iterdir()}
+    assert present == {"e1000e.ko", "nbd.ko", "nvme_tcp.ko", "netreserve.ko"}
 
 
 def test_kernel_of_that_name_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

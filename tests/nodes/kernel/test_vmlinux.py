@@ -14,7 +14,7 @@ import kernelfiles
 import pytest
 
 from nodes.errors import UsageError
-from nodes.kernel.vmlinux import extract, has_pvh_note, unpack
+from nodes.kernel.vmlinux import extract, has_pvh_note, release_of, unpack
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,23 @@ def test_zstd(tmp_path: Path) -> None:
 def test_elf_is_taken_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "vmlinux").write_bytes(kernelfiles.elf())
     assert extract(tmp_path / "vmlinux") == kernelfiles.elf()
+
+
+@pytest.mark.parametrize(
+    ("content", "release"),
+    [
+        (kernelfiles.bzimage(b"", "6.12.1+deb13-amd64 (debian-kernel@lists.debian.org) #1 SMP"), "6.12.1+deb13-amd64"),
+        (kernelfiles.bzimage(b"", "6.12.1"), "6.12.1"),
+        (kernelfiles.bzimage(b""), ""),
+        (kernelfiles.bzimage(b"")[:0x20E] + b"\xff\xff" + kernelfiles.bzimage(b"")[0x210:], ""),
+        (kernelfiles.elf(), ""),
+        (b"HdrS", ""),
+    ],
+    ids=["Debian's", "release alone", "not said", "beyond the end", "ELF", "no kernel"],
+)
+def test_release_is_read_from_the_header(tmp_path: Path, content: bytes, release: str) -> None:
+    (tmp_path / "vmlinuz").write_bytes(content)
+    assert release_of(tmp_path / "vmlinuz") == release
 
 
 def test_kernel_without_pvh_entry_is_told(tmp_path: Path) -> None:
