@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nodes.errors import HarnessError, LackingError, NetreserveError
+from nodes.errors import HarnessError, LackingError, NetreserveError, UsageError
 from nodes.kernel import kvm
 
 COMPOSE_FILE = Path("compose/compose.yaml")
@@ -27,6 +27,12 @@ PROFILE = "kernel"
 ENGINE_TIMEOUT_S = 20
 """An engine that does not say its version for so long will not start containers either (own)."""
 TAIL_LINES = 30
+NO_TUN = re.compile(r"/dev/net/tun\W.*no such file or directory", re.IGNORECASE)
+"""Docker's words for a device that a service asks for and its machine lacks."""
+OWN_REASON = re.compile(r"(?:^|\s)netreserve: (\S.*)")
+"""In a build's output: what netreserve's own command, a step of it, failed for ..."""
+STEP_ENDED = re.compile(r"did not complete successfully: exit code: (\d+)")
+"""... and BuildKit's words for how the step ended."""
 
 Heard = Callable[[str], None]
 """Takes the lines that docker compose prints while it works."""
@@ -54,6 +60,10 @@ class ComposeError(HarnessError):
     def __init__(self, message: str, tail: tuple[str, ...]) -> None:
         self.tail = tail
         super().__init__(message)
+
+
+BUILD_ERRORS: dict[int, type[NetreserveError]] = {kind.exit_code: kind for kind in (UsageError, LackingError)}
+"""The exit codes of a step that are no failure of ours."""
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -125,7 +135,10 @@ def compose_version() -> str:
 
 
 class Testbed:
-    """The project at `root`. Every method raises LackingError when Docker cannot be used, ComposeError when it fails."""
+    """The project at `root`. Every method raises LackingError when Docker cannot be used, ComposeError when it fails.
+
+    `up` raises for an image that cannot be built what the build itself says: UsageError, LackingError or ComposeError.
+    """
 
     __test__ = False  # pytest: not a test case
 
@@ -243,7 +256,18 @@ def _why_unreachable(stderr: str) -> str:
 
 
 def _failure(verb: str, lines: list[str]) -> NetreserveError:
-    return ComposeError(f"docker compose {verb} failed: {_telling(lines)}", tuple(lines[-TAIL_LINES:]))
+    if any(map(NO_TUN.search, lines)):
+        return LackingError("/dev/net/tun is missing on the engine's machine: modprobe tun there")
+    reasons, ends = _found(OWN_REASON, lines), _found(STEP_ENDED, lines)
+    kind = BUILD_ERRORS.get(int(ends[-1])) if reasons and ends else None
+    if kind is not None:
+        return kind(reasons[-1])
+    told = reasons[-1] if reasons else _telling(lines)
+    return ComposeError(f"docker compose {verb} failed: {told}", tuple(lines[-TAIL_LINES:]))
+
+
+def _found(pattern: re.Pattern[str], lines: list[str]) -> list[str]:
+    return [found[1].strip() for line in lines if (found := pattern.search(line))]
 
 
 def _telling(lines: list[str]) -> str:

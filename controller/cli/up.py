@@ -57,7 +57,7 @@ def parse_scale(text: str) -> tuple[str, int]:
 
 
 def bring_up(counts: dict[str, int], *, build: bool = False, shrink: bool = True) -> Testbed:
-    """The testbed, up and healthy. Raises LackingError or ComposeError."""
+    """The testbed, up and healthy. Raises LackingError, ComposeError, or UsageError for kernels that cannot be built."""
     with heard() as line:
         testbed = Testbed(find_root(), line)
         testbed.up(counts, build=build, shrink=shrink)

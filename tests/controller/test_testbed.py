@@ -11,7 +11,7 @@ import pytest
 
 from controller import testbed
 from controller.testbed import ComposeError, Container, Testbed
-from nodes.errors import LackingError
+from nodes.errors import LackingError, UsageError
 
 COMPOSE = """\
 name: cli-testbed-{pid}
@@ -125,6 +125,57 @@ def test_a_failure_is_one_line_and_keeps_its_tail(root: Path, docker: object, mo
     assert str(caught.value) == "docker compose up failed: service broker failed to build: boom"
     assert caught.value.tail == tuple(heard) == ("Network ok", "service broker failed to build: boom")
     assert caught.value.exit_code == 6
+
+
+def build_of(code: int) -> str:
+    """What docker compose prints when a kernel cannot be prepared."""
+    return f"""\
+#15 [kernels 4/4] RUN apt-get -qq update && /opt/venv/bin/python -m nodes.kernel.image build trixie-foo
+#15 12.34 netreserve: Debian trixie has no kernel foo (or run apt-get update first)
+#15 ERROR: process "/bin/sh -c apt-get -qq update" did not complete successfully: exit code: {code}
+------
+ > [kernels 4/4] RUN apt-get -qq update && /opt/venv/bin/python -m nodes.kernel.image build trixie-foo:
+12.34 netreserve: Debian trixie has no kernel foo (or run apt-get update first)
+------
+target kernel-initiator: failed to solve: process "/bin/sh -c apt-get" did not complete successfully: exit code: {code}
+"""
+
+
+NO_TUN = """\
+ Container netreserve-kernel-initiator-1  Starting
+Error response from daemon: error gathering device information while adding custom device "/dev/net/tun": no such file \
+or directory
+"""
+NO_KVM = NO_TUN.replace("net/tun", "kvm")
+NO_KERNEL = "Debian trixie has no kernel foo (or run apt-get update first)"
+
+
+@pytest.mark.parametrize(
+    ("output", "kind", "message"),
+    [
+        (NO_TUN, LackingError, "/dev/net/tun is missing on the engine's machine: modprobe tun there"),
+        (NO_KVM, ComposeError, f"docker compose up failed: {NO_KVM.splitlines()[-1]}"),
+        (build_of(2), UsageError, NO_KERNEL),
+        (build_of(3), LackingError, NO_KERNEL),
+        (build_of(6), ComposeError, f"docker compose up failed: {NO_KERNEL}"),
+        (
+            build_of(3).replace("netreserve: ", "E: "),
+            ComposeError,
+            f"docker compose up failed: {build_of(3).splitlines()[-1]}",
+        ),
+    ],
+    ids=["no tun", "another device", "asked wrongly", "lacking", "failed", "another's words"],
+)
+def test_what_the_kernel_tier_lacks_is_told_in_our_words(
+    root: Path, docker: object, monkeypatch: pytest.MonkeyPatch, output: str, kind: type[Exception], message: str
+) -> None:
+    assert callable(docker)
+    (root / "output").write_text(output)
+    docker("case $2 in ps) ;; up) cat $PWD/output; exit 1;; *) echo 26.1;; esac")
+    monkeypatch.setattr(testbed, "port_taken", lambda port: False)
+    with pytest.raises(kind) as caught:
+        Testbed(root).up({testbed.GUESTS: 1})
+    assert (type(caught.value), str(caught.value)) == (kind, message)
 
 
 def test_a_port_of_another_program_is_refused_before_anything_starts(
