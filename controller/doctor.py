@@ -25,6 +25,9 @@ MEMORY_BYTES_NEEDED = 2 << 30
 DISK_BYTES_NEEDED = 3 << 30
 """All images (below 900 MB, below 1.5 GB with the kernel tier's), the build's cache as much again, and runs (own)."""
 TUN = "/dev/net/tun"
+X86 = "x86-64"
+X86_NAMES = ("x86_64", "amd64")
+"""What Linux and Docker, and other systems, call it."""
 PACKETS_JUDGED = ("NFQUEUE", "iptables NFQUEUE")
 """What the modelled machine needs and a guest does not: its own kernel judges its packets."""
 
@@ -150,12 +153,20 @@ def _guest_rows(info: dict[str, object]) -> tuple[Row, ...]:
     speed = kvm.speed()
     kvm_fact = Fact("yes" if speed == "hardware" else "unknown" if speed.startswith("not examined") else "no", speed)
     return (
+        _row(X86, _processor(info), "the kernel tier's guests are of this kind, and so are their kernels",
+             "another machine; nothing for the container tier"),
         _row(TUN, _of_engine(info, kernelfacts.tun), "the kernel tier's guests get their packets by it",
              "`modprobe tun` on the host; nothing for the container tier"),
         _row("KVM", kvm_fact, "makes the kernel tier's guests fast", "nothing: QEMU emulates instead (TCG)"),
         _row("nbd client", kernelfacts.nbd_client(), "swapping of this very machine over NBD",
              "nothing for the container tier"),
     )  # fmt: skip
+
+
+def _processor(info: dict[str, object]) -> Fact:
+    """The image is built where the engine is; without its word it is taken to be here."""
+    found = str(info.get("Architecture") or platform.machine()) or "unknown"
+    return Fact("yes" if found.lower() in X86_NAMES else "no", f"the processor is {found}")
 
 
 def _row(what: str, fact: Fact, why: str, do: str, *, needed: bool = False) -> Row:
@@ -188,7 +199,7 @@ def _tiers(rows: tuple[Row, ...]) -> dict[str, str]:
     needed = {
         "sim": [],
         "container": [row for row in rows if row.needed],
-        "kernel": [row for row in rows if row.what == TUN or (row.needed and row.what not in PACKETS_JUDGED)],
+        "kernel": [row for row in rows if row.what in (X86, TUN) or (row.needed and row.what not in PACKETS_JUDGED)],
     }
     return {name: _able(needed[name]) for name in TIERS}
 

@@ -63,6 +63,31 @@ def test_only_guests_need_tap_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "/dev/net/tun" not in diagnosis.tiers["container"]
 
 
+@pytest.mark.parametrize(
+    ("machine", "engine", "able"),
+    [
+        ("x86_64", {}, True),
+        ("AMD64", {}, True),
+        ("aarch64", {}, False),
+        ("x86_64", {"Architecture": "aarch64"}, False),
+        ("arm64", {"Architecture": "x86_64"}, True),
+    ],
+)
+def test_guests_need_an_engine_on_x86(
+    machine: str, engine: dict[str, object], able: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor.platform, "machine", lambda: machine)
+    monkeypatch.setattr(testbed, "engine_version", lambda: "26.1")
+    monkeypatch.setattr(
+        testbed, "engine_info", lambda: {"KernelVersion": os.uname().release, "MemoryLimit": True, **engine}
+    )
+    diagnosis = doctor.examine()
+    row = _row(diagnosis, "x86-64")
+    assert row.state == ("yes" if able else "no") and not row.needed
+    assert ("x86-64" in diagnosis.tiers["kernel"]) != able
+    assert "x86-64" not in diagnosis.tiers["container"]
+
+
 def test_another_kernels_abilities_are_not_guessed_from_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(testbed, "engine_version", lambda: "26.1")
     monkeypatch.setattr(testbed, "compose_version", lambda: "2.26")
