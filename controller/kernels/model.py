@@ -160,10 +160,12 @@ class Cell(Struct, frozen=True, kw_only=True):
         return ", ".join(f"{name} {count}/{len(self.trials)}" for name, count in counts) or "not tried yet"
 
     def figures(self) -> list[str]:
-        """Hang, recovery and losses over the trials, each as a range."""
+        """Hang, recovery and losses over the trials, each as a range; and the releases that ran, where they were several."""
         told = [f"stands since {text} s" for text in _range(self.trials, "hang_s")]
         told += [f"back after {text} s" for text in _range(self.trials, "recovery_s")]
-        return told + [f"{word} {text}" for word, text in self.drops()]
+        told += [f"{word} {text}" for word, text in self.drops()]
+        ran = dict.fromkeys(trial.kernel for trial in self.trials if trial.kernel and trial.verdict not in OPEN)
+        return [*told, f"releases {', '.join(ran)}"] if len(ran) > 1 else told
 
     def drops(self) -> Iterator[tuple[str, str]]:
         """What was lost, in the report's words, and how much: a range over the trials."""

@@ -52,6 +52,18 @@ def test_the_most_frequent_verdict_speaks_and_among_equals_the_worst(
     assert (found.verdict, found.told()) == (verdict, told)
 
 
+def test_a_cell_of_several_releases_names_them() -> None:
+    old, new = "6.12.117+deb13-amd64", "6.12.120+deb13-amd64"
+    trials = (
+        trial("healthy", 0, kernel=old),
+        trial("healthy", 1, kernel=new),
+        trial("inconclusive", 2, kernel="6.12.130+deb13-amd64"),
+        trial("healthy", 3, kernel=old),
+    )
+    assert Cell(place=PLACE, asked=4, trials=trials).figures() == [f"releases {old}, {new}"]
+    assert cell("healthy", "healthy", kernel=old).figures() == []
+
+
 def test_a_place_that_is_refused_without_a_run_cannot_be_tried() -> None:
     found = cell("cannot", sentence="no such policy")
     assert found.complete and found.decided and found.told() == "cannot: no such policy"
