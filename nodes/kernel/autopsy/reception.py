@@ -131,11 +131,28 @@ def edges(facts: Facts) -> Iterator[Wait]:
     short = shortage(facts, atomic=True)
     if short is None:
         return
-    for who, shown in _failing(facts):
+    failing = list(_failing(facts))
+    for who, shown in failing:
         resource, why, source = _WHAT[who]
         yield Wait(REPLY, resource, 1, 0, who, f"{why}: {shown}", source)
         need = f"a page is to be had only when at least {short.need} are free in its zone"
         yield Wait(who, "free pages", short.need, short.have, KSWAPD, need, f"{short.source}; physics.md section 2")
+    if not failing:
+        yield from _refused(facts, short)
+
+
+def _refused(facts: Facts, short: Short) -> Iterator[Wait]:
+    """Replies that are received and thrown away: drivers that take pages from the reserve whoever asks mark the packet, and
+    a socket that is not flagged may not have it, the block device's as little as another."""
+    refused = facts.grown("block_drop")
+    if facts.now is None or facts.before is None or facts.now.memalloc != 0 or not refused:
+        return
+    why = (
+        f"{refused} packets of the block connection came since progress stopped, lay in the reserve and were refused, as its"
+        f" socket is not flagged; one outside of it is to be had only when at least {short.need} pages are free in its zone"
+    )
+    source = f"telemetry, block_drop and memalloc; {short.source}; physics.md sections 3 and 4"
+    yield Wait(REPLY, "free pages", short.need, short.have, KSWAPD, why, source)
 
 
 def unacknowledged(facts: Facts) -> Iterator[Wait]:

@@ -158,6 +158,17 @@ def test_failed_pages_are_the_rings_only_where_heads_and_data_are_counted() -> N
     assert not examine(lines, structs.replace(silent, fail_data=-1), before).cycle
 
 
+def test_replies_that_their_own_socket_refuses_close_the_cycle() -> None:
+    name = "guest-refused-igb-off-6.12"
+    lines, (newest, before) = console(name), figures(name)
+    assert newest is not None and before is not None
+    assert nodes(autopsy(name)) == [KSWAPD, REPLY] and autopsy(name).cycle[1].resource == FREED_BY_KSWAPD
+    flagged = structs.replace(newest, memalloc=1)
+    assert not examine(lines, flagged, before).cycle, "a flagged socket may have them"
+    quiet = structs.replace(newest, block_drop=before.block_drop)
+    assert not examine(lines, quiet, before).cycle, "none came since progress stopped"
+
+
 def test_every_edge_has_its_evidence() -> None:
     for name in NAMES:
         for edge in autopsy(name).waits:
