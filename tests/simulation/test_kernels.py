@@ -72,7 +72,7 @@ def kernel_of(line: str) -> str:
 @pytest.mark.parametrize("card", CARDS)
 def test_simulated_kernels_end_as_the_record_says(card: str, load: str) -> None:
     """Golden table. The column `kernel` is written by hand: how many of how many trials hung, with Debian's 6.12.117 under
-    TCG (in some cells one trial of 6.1). A rewrite keeps it."""
+    TCG (in some cells one trial of 6.1; `igb`'s datagrams half as many). A rewrite keeps it."""
     rows = known()
     cells = [(card, load, policy) for policy in POLICIES]
     found = {cell: row(*cell, kernel_of(rows.get(cell, ""))) for cell in cells}
