@@ -256,8 +256,8 @@ class ScenarioRun(Activity):
 
     async def _quiet(self) -> None:
         """No junk flows after a run."""
-        self._flooding = None
-        if not self.watch.going:
+        asked, self._flooding = self._flooding, None  # one that was asked for may begin though the run ended meanwhile
+        if not self.watch.going and asked is None:
             return
         try:
             await self.watch.stop()

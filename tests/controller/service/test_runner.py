@@ -125,7 +125,7 @@ async def test_a_node_that_dies_ends_the_run(bed: Testbed) -> None:
     result = await bed.result(started.run)
     assert (result.verdict, result.exit_code) == ("inconclusive", 6)
     assert "initiator-1 went offline" in result.sentence
-    assert bed.locust.state == "stopped"
+    await until(lambda: bed.locust.state == "stopped")
 
 
 async def test_a_flood_that_locust_does_not_start_is_a_harness_fault(bed: Testbed) -> None:
