@@ -154,12 +154,17 @@ def test_a_failure_of_netreserve_costs_its_point_alone(
 POINTS = ("--vary", "policy=none,memalloc", "--vary", "floods.0.rate=100..3k:log8", "--jobs", "2", "--json")
 
 
+def hears_ctrl_c() -> None:
+    """As what is typed in a terminal does: a shell's background jobs ignore it, and what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def begun(scenario: Path, sweeps: Path, points: Sequence[str] = POINTS) -> subprocess.Popen[str]:
     """A sweep in processes of its own, of which the first chunk is there."""
     command = [*COMMAND, "sweep", str(scenario), *points]
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment(NETRESERVE_SWEEPS=str(sweeps)), text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=hears_ctrl_c,
     )  # fmt: skip
     assert process.stdout is not None
     assert any('"progress"' in line for line in process.stdout)
