@@ -207,7 +207,7 @@ def test_a_flag_is_not_looked_at_while_it_is_being_changed(kernels: Path, monkey
 
 
 @pytest.mark.qemu
-def test_what_cannot_be_closed_keeps_nothing_else_open(kernels: Path) -> None:
+def test_what_cannot_be_closed_keeps_nothing_else_open(kernels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(node: Node) -> str:
         async def fails() -> None:
             raise OSError("the folder is gone")
@@ -216,7 +216,7 @@ def test_what_cannot_be_closed_keeps_nothing_else_open(kernels: Path) -> None:
         assert node.arm._life is not None
         running = node.arm._life.qemu
         close = running.close
-        running.close = fails  # type: ignore[method-assign]
+        monkeypatch.setattr(running, "close", fails)
         with pytest.raises(OSError, match="the folder is gone"):
             await node.arm.close()
         links = subprocess.run(("ip", "-br", "link"), capture_output=True, text=True, check=True).stdout
