@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from freeports import free_ports
+from freeports import free_port
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -145,7 +145,7 @@ class Storage(Struct, frozen=True, kw_only=True):
 async def storage() -> AsyncIterator[Storage]:
     """nbdkit on loopback, its store in memory, as in the target container."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as store:
-        (port,) = free_ports(1)
+        port = free_port()
         server = Server(Path(store), "127.0.0.1", port)
         await server.start(replace(TargetSpec(), size_bytes=WORKING_SET_PAGES * PAGE_BYTES))
         try:

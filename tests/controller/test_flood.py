@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import locusts
 import pytest
-from brokers import free_port
+from freeports import free_port
 from standinlocust import StandInLocust
 
 from controller.flood import Locust

@@ -18,19 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import aiomqtt
+from freeports import free_port
 from requirements import require, require_programs
 
 from nodes.agent.settings import Credentials, read_credentials
 
 COMPOSE = Path(__file__).parents[2] / "compose"
 DEADLINE_S = 10.0
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 async def until(condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:

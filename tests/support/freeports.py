@@ -1,16 +1,39 @@
-"""Ports of loopback that nobody holds."""
+"""Ports of loopback that nobody holds, and that no other test process will be given.
+
+A port that the kernel gave and that was closed again is given again: two test processes at once then find each other's
+brokers behind one number. So each process has numbers of its own, below those the kernel gives to connections.
+"""
 
 from __future__ import annotations
 
+import os
 import socket
+
+FIRST, EACH = 20_000, 1_000
+"""From 20 000 on, a thousand for each process: up to twelve stay below 32 768, where Linux' own choice begins."""
+_next = 0
+
+
+def free_port() -> int:
+    """A port free for UDP and TCP at the moment, not given before until all were."""
+    return free_ports(1)[0]
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` consecutive ports free for UDP and TCP at the moment."""
-    for first in range(20_000, 32_000, count):
+    """`count` consecutive such ports."""
+    global _next
+    begin = FIRST + EACH * (_process() % 12)
+    for _ in range(EACH):
+        first = begin + _next % (EACH - count)
+        _next = _next % (EACH - count) + count
         if all(_free(port) for port in range(first, first + count)):
             return list(range(first, first + count))
-    raise AssertionError(f"no {count} consecutive free ports")
+    raise AssertionError(f"no {count} consecutive free ports from {begin} on")
+
+
+def _process() -> int:
+    """0 for a test run of one process, 1 and so on for the processes of pytest-xdist."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1").removeprefix("gw")) + 1
 
 
 def _free(port: int) -> bool:

@@ -100,7 +100,7 @@ def guest(
         try:
             running = Guest(folder, ours, process)
             end = time.monotonic() + READY_S
-            while not any(word in _read(folder / "console") for word in (READY, FAILED)):
+            while not _told(folder / "console"):
                 assert time.monotonic() < end and process.poll() is None, (
                     _read(folder / "qemu") + running.console()[-2000:]
                 )
@@ -125,6 +125,12 @@ def target(port: int) -> Iterator[None]:
                 pytest.fail("nbdkit does not start")
             time.sleep(0.02)
         yield
+
+
+def _told(console: Path) -> bool:
+    """Whether a whole line of it says READY or FAILED."""
+    whole = _read(console).rpartition("\n")[0]
+    return READY in whole or FAILED in whole
 
 
 def _read(path: Path) -> str:

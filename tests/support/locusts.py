@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
+from freeports import free_port, free_ports
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -38,7 +40,7 @@ def entries(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, float
 @contextmanager
 def web() -> Iterator[str]:
     """A Locust that waits for POST /swarm; yields its URL."""
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     process = subprocess.Popen(
         command("--web-host", "127.0.0.1", "--web-port", str(port)),
         cwd=ROOT,
@@ -80,12 +82,6 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float) -> None:
         time.sleep(0.05)
 
 
-def free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 class UdpSinks:
     """Sockets on consecutive ports of loopback that count what arrives."""
 
@@ -115,17 +111,12 @@ class UdpSinks:
 
 
 def _neighbours(count: int) -> list[socket.socket]:
-    for first in range(20_000, 32_000, count):
-        socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-        try:
-            for n, sock in enumerate(socks):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-                sock.bind(("127.0.0.1", first + n))
-            return socks
-        except OSError:
-            for sock in socks:
-                sock.close()
-    raise AssertionError("no free ports side by side")
+    socks = []
+    for port in free_ports(count):
+        socks.append(sock := socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        sock.bind(("127.0.0.1", port))
+    return socks
 
 
 def _environment() -> dict[str, str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import aiomqtt
 import msgspec
+from freeports import free_port
 from requirements import require
 
 from controller.api import (
@@ -45,13 +46,6 @@ RUN = "20261122T201715Z-3fa9c1"
 DEADLINE_S = 10.0
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listened at a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def running_broker(folder: Path) -> Iterator[int]:
     """As `broker_process`, its port alone."""
@@ -70,6 +64,7 @@ def broker_process(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]
     process = subprocess.Popen([str(program), "-c", str(configuration)], stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: _listens(port), "mosquitto to listen")
+        assert process.poll() is None, "mosquitto ended at once"
         yield port, process
     finally:
         process.terminate()
@@ -119,6 +114,7 @@ class ScriptedController:
         with contextlib.suppress(RuntimeError):  # it ended with its broker
             self._loop.call_soon_threadsafe(self._task.cancel)
         self._thread.join(DEADLINE_S)
+        assert not self._thread.is_alive(), "it would answer the next test"
 
     async def _work(self) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()

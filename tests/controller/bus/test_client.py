@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from brokers import Broker, free_port, until
+from brokers import Broker, until
+from freeports import free_port
 
 from controller.api import (
     CONTROLLER_STATUS,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from clirunner import ROOT, SCENARIO, netreserve, operator
-from scriptedcontroller import free_port
+from freeports import free_port
 
 from controller.cli import main as command_line
 from nodes.errors import HarnessError

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from brokers import Broker, Ear, free_port, until
+from brokers import Broker, Ear, until
+from freeports import free_port
 
 from nodes.agent.bus import OUTBOX_MAX, Bus
 from nodes.agent.settings import Credentials

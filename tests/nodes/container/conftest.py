@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from freeports import free_port
 from requirements import require, require_programs
 from systemlibnbd import usable
 
@@ -57,12 +58,6 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     yield started
     for server in servers:
         server.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def wait_for_port(port: int, deadline_s: float = 10.0) -> None:

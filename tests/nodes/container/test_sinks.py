@@ -8,7 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from freeports import free_ports
+from freeports import free_port, free_ports
 from ippackets import tcp, udp
 
 from nodes.config import MachineConfig, PolicySpec, Reader, Sink
@@ -65,7 +65,7 @@ async def yard() -> AsyncIterator[Yard]:
     [("fast", False, True), ("app", True, True), ("app", False, False), ("stalled", True, False)],
 )
 async def test_who_reads_a_datagram_socket(yard: Yard, reader: Reader, app_running: bool, read: bool) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     yard.sinks.open(Sink(kind="udp", port=port, reader=reader))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.sendto(bytes(1400), (HOST, port))
@@ -76,7 +76,7 @@ async def test_who_reads_a_datagram_socket(yard: Yard, reader: Reader, app_runni
 
 
 async def test_an_application_that_runs_again_reads_what_waited(yard: Yard) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     yard.sinks.open(Sink(kind="udp", port=port, reader="app"))
     yard.flows.judge(udp(1400, to=(HOST, port)), 0)
     yard.sinks.drain(app_running=False)
@@ -91,7 +91,7 @@ async def test_buffers_are_what_was_asked_and_read_back(yard: Yard) -> None:
 
 
 async def test_a_stream_is_read_and_its_end_closes_the_flow(yard: Yard) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     yard.sinks.open(Sink(kind="tcp", port=port, reader="app"))
     client, own = await yard.connect(port)
     client.send(bytes(1000))
@@ -104,7 +104,7 @@ async def test_a_stream_is_read_and_its_end_closes_the_flow(yard: Yard) -> None:
 
 
 async def test_a_stalled_stream_keeps_its_bytes_until_it_is_reset(yard: Yard) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     yard.sinks.open(Sink(kind="tcp", port=port, reader="stalled"))
     client, own = await yard.connect(port)
     yard.flows.judge(tcp(ACK, 1000, source=own, to=(HOST, port)), 0)
@@ -118,7 +118,7 @@ async def test_a_stalled_stream_keeps_its_bytes_until_it_is_reset(yard: Yard) ->
 
 
 async def test_http_is_answered_once_it_is_read(yard: Yard) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     yard.sinks.open(Sink(kind="http", port=port, reader="app"))
     client, own = await yard.connect(port)
     client.send(b"GET / HTTP/1.1\r\n\r\n")

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from freeports import free_ports
+from freeports import free_port, free_ports
 from guests import Guest, guest, kernels_folder, target
 
 from nodes.kernel import kernels
 from nodes.kernel.kernels import Kernel
 from nodes.kernel.protocol import FAILED, READY, Settings
+
+pytestmark = pytest.mark.qemu
 
 ADDRESS, HOST = "198.18.44.5/24", "198.18.44.2"
 
@@ -120,6 +122,6 @@ def test_what_cannot_be_done_is_told_in_one_line(
 
 
 def test_target_that_refuses_is_told(kernel: Kernel, tmp_path: Path) -> None:
-    settings = Settings(address=ADDRESS, target=f"{HOST}:{free_ports(1)[0]}")
+    settings = Settings(address=ADDRESS, target=f"{HOST}:{free_port()}")
     with guest(tmp_path, kernel, settings, nic="rtl8139") as running:
         assert f"{FAILED}target {settings.target}: Connection refused" in running.console()

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from brokers import free_port
+from freeports import free_port
 from requirements import require_programs
 
 from nodes.config import OPEN_LINK, Shape
