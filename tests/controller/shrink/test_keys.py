@@ -41,7 +41,7 @@ def test_halves(written: object, half: object) -> None:
 
 def test_halving_begins_with_time_and_memory() -> None:
     first, second, *rest = halvable(CABLE_PULL)
-    assert halved(CABLE_PULL, first) == {"phases.warmup": "5 s", "phases.flood": "15 s", "phases.heal": "7.5 s"}
+    assert halved(CABLE_PULL, first) == {"phases.warmup": "5 s", "phases.flood": "20 s", "phases.heal": "7.5 s"}
     memory = halved(CABLE_PULL, second)
     assert memory["nodes.initiator.memory"] == "32 MiB" and memory["nodes.initiator.working_set"] == "48 MiB"
     assert ("floods.0.rate",) in rest and ("faults.0.duration",) in rest
