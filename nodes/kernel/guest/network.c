@@ -161,7 +161,25 @@ static int try_once(const struct sockaddr_in *to, int wait_ms)
 	return -1;
 }
 
-/* A link takes seconds to come up in some drivers, and a target may be about to start: both are asked again. */
+/* Some drivers take seconds to see their link; what is sent before is lost, and with it the time until it is sent again. */
+static void wait_for_link(double until)
+{
+	char up = 0;
+
+	while (now_s() < until) {
+		int file = open("/sys/class/net/eth0/carrier", O_RDONLY | O_CLOEXEC);
+
+		if (file < 0)
+			return;
+		(void)!read(file, &up, 1);
+		close(file);
+		if (up == '1')
+			return;
+		sleep_s(0.01);
+	}
+}
+
+/* A target may be about to start: it is asked again. */
 int connect_to(const char *host_and_port, double patience_s)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET};
@@ -175,6 +193,7 @@ int connect_to(const char *host_and_port, double patience_s)
 		fail("target %s: an IPv4 address is needed", host_and_port);
 	}
 	to.sin_port = htons(port);
+	wait_for_link(until);
 	do {
 		fd = try_once(&to, 200);
 		if (fd >= 0)
