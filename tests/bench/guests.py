@@ -1,12 +1,13 @@
 """The kernel tier's benchmarks: its guests, one at a time, and what finished runs came to.
 
-    uv run python tests/bench/guests.py [boot] [memory] [telemetry] [--repeat N] [--kernel NAME] [--nic NAME] [--json]
+    uv run python tests/bench/guests.py [boot] [memory] [telemetry] [lines] [--repeat N] [--kernel NAME] [--nic NAME]
+        [--json]
     uv run python tests/bench/guests.py verdicts FOLDER...
 
 boot: power-on to swap on, beside a bare boot; memory: QEMU's, above the guest's; telemetry: swap pages a second with and
-without the module; all of them when none is named (parts i, j and k of run.py). verdicts: verdict, time to decide, recovery
-and drops in run folders, or in all of a scenario's, node by node and counted. Exit code 1 when an aim is not met or a part
-could not be measured.
+without the module; lines: what telemetry's lines take of them; all of them when none is named (parts i to l of run.py).
+verdicts: verdict, time to decide, recovery and drops in run folders, or in all of a scenario's, node by node and counted.
+Exit code 1 when an aim is not met or a part could not be measured.
 """
 
 from __future__ import annotations
@@ -20,20 +21,30 @@ from subprocess import SubprocessError
 sys.path[:0] = [str(Path(__file__).parents[1] / "support"), str(Path(__file__).parents[2])]
 
 import guestfigures  # noqa: E402
-import guestruns  # noqa: E402
+import linefigures  # noqa: E402
 import msgspec  # noqa: E402
 from figures import as_json, as_table  # noqa: E402
 from slirpguests import NIC  # noqa: E402
 
 from nodes.errors import NetreserveError  # noqa: E402
 
-PARTS = {"boot": guestfigures.boot, "memory": guestfigures.memory, "telemetry": guestfigures.telemetry}
+PARTS = {
+    "boot": guestfigures.boot,
+    "memory": guestfigures.memory,
+    "telemetry": guestfigures.telemetry,
+    "lines": linefigures.lines,
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="The benchmarks of netreserve's kernel tier.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; or verdicts FOLDER...")
-    parser.add_argument("--repeat", type=int, default=0, help="guests of each kind (boot 5, memory 3, telemetry 3)")
+    parser.add_argument(
+        "--repeat",
+        type=int,
+        default=0,
+        help="guests of each kind (5, 3, 3), pairs of windows (30)",
+    )
     parser.add_argument("--kernel", default="", help="name of a kernel (the default one)")
     parser.add_argument("--nic", default=NIC, help=f"NIC model ({NIC})")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -61,6 +72,8 @@ def _measure(parts: list[str], given: argparse.Namespace) -> int:
 
 
 def _verdicts(folders: list[Path], in_json: bool) -> int:
+    import guestruns
+
     try:
         found = guestruns.rows(guestruns.run_folders(folders))
     except NetreserveError as error:

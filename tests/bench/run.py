@@ -1,12 +1,12 @@
 """All benchmarks, or those named by letter; a table of what was measured, or JSON.
 
-    uv run python tests/bench/run.py [--json] [a] [b] [c] [d] [e] [f] [g] [h] [i] [j] [k]
+    uv run python tests/bench/run.py [--json] [a] [b] [c] [d] [e] [f] [g] [h] [i] [j] [k] [l]
 
 a: packets judged per CPU second; b: swap pages a second beside fio; c: a policy change's acknowledgement; d: memory above
 the modelled pool; e: initiators at once; f: the simulator beside SimPy; g: beside real time; h: with up to 512 initiators;
-i: a guest's boot; j: QEMU's memory above the guest's; k: what a guest's telemetry costs.
+i: a guest's boot; j: QEMU's memory above the guest's; k: what a guest's module costs; l: what a line of its telemetry does.
 a and b need root with NET_ADMIN and SYS_ADMIN (b also fio, nbdkit and python3-libnbd), c to e the testbed, up to date and
-used by nobody else, f to h nothing, i to k QEMU, nbdkit, a C compiler and kernels (by themselves: guests.py). Exit code 1
+used by nobody else, f to h nothing, i to l QEMU, nbdkit, a C compiler and kernels (by themselves: guests.py). Exit code 1
 when an aim is not met or a part could not be measured.
 """
 
@@ -20,6 +20,7 @@ from subprocess import SubprocessError
 sys.path[:0] = [str(Path(__file__).parents[1] / "support"), str(Path(__file__).parents[2])]
 
 import guestfigures  # noqa: E402
+import linefigures  # noqa: E402
 import packets  # noqa: E402
 import scaling  # noqa: E402
 import simpy_peer  # noqa: E402
@@ -41,6 +42,7 @@ PARTS = {
     "i": guestfigures.boot,
     "j": guestfigures.memory,
     "k": guestfigures.telemetry,
+    "l": linefigures.lines,
 }
 
 

@@ -32,6 +32,8 @@ NIC, MEMORY_BYTES, WORKING_SET_PAGES, MIN_FREE_KB = "e1000e", 128 << 20, (160 <<
 """scenarios/kernel-tcp.yaml's."""
 ADDRESS, HOST, MAC = "198.18.44.5/24", "198.18.44.2", "52:54:00:12:34:56"
 NETWORK = "user,id=data,restrict=off,ipv6=off,net=198.18.44.0/24,host=198.18.44.2,dhcpstart=198.18.44.15"
+NEIGHBOURS = f"{HOST}/52:55:c6:12:2c:02"
+"""Told to the guest, as an initiator's is told its neighbours: QEMU's own host is 52:55 and its address."""
 POLL_S = 0.05
 
 
@@ -94,8 +96,9 @@ def setup(kernel: str = "", nic: str = NIC) -> Setup:
 def settings(port: int) -> Settings:
     """A guest that swaps as fast as it can with nbdkit on `port`, and never hangs for want of the flag."""
     return Settings(
-        address=ADDRESS, target=f"{HOST}:{port}", swap_bytes=WORKING_SET_PAGES * PAGE_BYTES, min_free_kb=MIN_FREE_KB,
-        working_set_pages=WORKING_SET_PAGES, memalloc=True, udp_mem_pages=LIFTED_PAGES, tcp_mem_pages=LIFTED_PAGES,
+        address=ADDRESS, neighbours=NEIGHBOURS, target=f"{HOST}:{port}", swap_bytes=WORKING_SET_PAGES * PAGE_BYTES,
+        min_free_kb=MIN_FREE_KB, working_set_pages=WORKING_SET_PAGES, memalloc=True, udp_mem_pages=LIFTED_PAGES,
+        tcp_mem_pages=LIFTED_PAGES,
     )  # fmt: skip
 
 
