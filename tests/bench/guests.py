@@ -39,12 +39,7 @@ PARTS = {
 def main() -> int:
     parser = argparse.ArgumentParser(description="The benchmarks of netreserve's kernel tier.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; or verdicts FOLDER...")
-    parser.add_argument(
-        "--repeat",
-        type=int,
-        default=0,
-        help="guests of each kind (5, 3, 3), pairs of windows (30)",
-    )
+    parser.add_argument("--repeat", type=int, default=0, help="guests of each kind (5, 3, 3), pairs of windows (30)")
     parser.add_argument("--kernel", default="", help="name of a kernel (the default one)")
     parser.add_argument("--nic", default=NIC, help=f"NIC model ({NIC})")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -72,7 +67,7 @@ def _measure(parts: list[str], given: argparse.Namespace) -> int:
 
 
 def _verdicts(folders: list[Path], in_json: bool) -> int:
-    import guestruns
+    import guestruns  # it reads runs as the controller does, whose libraries the guests' image lacks
 
     try:
         found = guestruns.rows(guestruns.run_folders(folders))

@@ -1,7 +1,7 @@
 """(l): what a line of telemetry costs a guest, by sending many more of them.
 
 Guests that differ in nothing swap a quarter apart on a busy machine (part k), so one guest is asked here, and in turn
-sends as many lines as in a run and twelve times as many. The module's poll of the control port, every 20 ms, is there
+sends as many lines as in a run and ten times as many. The module's poll of the control port, every 20 ms, is there
 both times.
 """
 

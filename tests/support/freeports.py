@@ -1,7 +1,7 @@
 """Ports of loopback that nobody holds, and that no other test process will be given.
 
-A port that the kernel gave and that was closed again is given again: two test processes at once then find each other's
-brokers behind one number. So each process has numbers of its own, below those the kernel gives to connections.
+A port is free only until somebody takes it: two test processes that look at once may find the same one, and meet each
+other's brokers there. So each process has numbers of its own, below those that the kernel gives to connections.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import socket
 
-FIRST, EACH = 20_000, 1_000
-"""From 20 000 on, a thousand for each process: up to twelve stay below 32 768, where Linux' own choice begins."""
+FIRST, ALL = 20_000, 12_000
+"""From 20 000 on, shared by all processes: they stay below 32 768, where Linux' own choice begins."""
 _next = 0
 
 
@@ -22,10 +22,11 @@ def free_port() -> int:
 def free_ports(count: int) -> list[int]:
     """`count` consecutive such ports."""
     global _next
-    begin = FIRST + EACH * (_process() % 12)
-    for _ in range(EACH):
-        first = begin + _next % (EACH - count)
-        _next = _next % (EACH - count) + count
+    each = ALL // (int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")) + 1)
+    begin = FIRST + each * _process()
+    for _ in range(each):
+        first = begin + _next % (each - count)
+        _next = _next % (each - count) + count
         if all(_free(port) for port in range(first, first + count)):
             return list(range(first, first + count))
     raise AssertionError(f"no {count} consecutive free ports from {begin} on")
