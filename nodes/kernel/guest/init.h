@@ -7,18 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base.h"
 #include "shared.h"
-
-/* init.c */
-void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Tells on the console what could not be done and why (errno, unless 0), and powers the machine off. */
-_Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-bool put(const char *path, const char *text);	/* writes text to a file; false: errno says why */
-void must_put(const char *path, const char *text);
-void stay_resident(void);	/* all memory that the process has now; a child of fork does not inherit it */
-int fork_resident(const char *what);	/* as fork, but it does not return when it fails */
-double now_s(void);
-void sleep_s(double seconds);
 
 /* settings.c: nr.<name>=<value> of the kernel's command line (nodes/kernel/protocol.py, Settings) */
 void read_settings(void);
