@@ -11,9 +11,9 @@ import typer
 
 from controller.cli.console import Json, print_json
 from nodes.errors import UsageError
-from nodes.kernel.autopsy import Autopsy, examine
-from nodes.kernel.autopsy.figures import at_stall
-from nodes.kernel.autopsy.words import told
+from nodes.frozen import Autopsy, examine
+from nodes.frozen.words import told
+from nodes.kernel.figures import at_stall
 
 NOT_NAMED = 1
 STDIN = Path("-")

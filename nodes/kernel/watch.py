@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from nodes.errors import HarnessError
-from nodes.kernel.autopsy import Autopsy, examine
+from nodes.frozen import Autopsy, examine
 from nodes.kernel.life import Life, Tell
 from nodes.kernel.telemetry import SILENT_AFTER_NS
 from nodes.machine.watch import StallWatch

@@ -95,8 +95,8 @@ TESTED_BY = {
         "controller/cli/test_live.py",
     ),
     **dict.fromkeys(
-        (f"nodes/kernel/autopsy/{name}.py" for name in ("reception", "shapes", "tasks", "words")),
-        "nodes/kernel/autopsy/test_examine.py",
+        (f"nodes/frozen/{name}.py" for name in ("figures", "reception", "shapes", "tasks", "words")),
+        "nodes/frozen/test_examine.py",
     ),
     **dict.fromkeys(
         (

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from nodes.kernel.autopsy import Autopsy, examine
-from nodes.kernel.autopsy.figures import at_stall
-from nodes.kernel.autopsy.words import told
+from nodes.frozen import Autopsy, examine
+from nodes.frozen.words import told
+from nodes.kernel.figures import at_stall
 from nodes.kernel.protocol import Telemetry
 from nodes.machine.waits import APPLICATION, COPY, HEAD, KSWAPD, REFILL, REPLY, WORKER
 
-TESTS = Path(__file__).parents[3]
+TESTS = Path(__file__).parents[2]
 CONSOLES = TESTS / "recorded" / "consoles"
 GOLDEN = TESTS / "golden" / "autopsy.txt"
 NAMES = sorted(path.stem for path in CONSOLES.glob("*.log"))

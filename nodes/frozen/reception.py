@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from nodes.kernel.autopsy.meminfo import PAGE_KB, Zone
-from nodes.kernel.autopsy.shapes import has
-from nodes.kernel.autopsy.stacks import Stack, same
-from nodes.kernel.protocol import Telemetry
+from nodes.frozen.figures import Figures
+from nodes.frozen.meminfo import PAGE_KB, Zone
+from nodes.frozen.shapes import has
+from nodes.frozen.stacks import Stack, same
 from nodes.machine.events import Wait
 from nodes.machine.waits import COPY, HEAD, KSWAPD, REFILL, REPLY, TRANSMIT
 from nodes.machine.watermarks import Watermarks
@@ -78,8 +78,8 @@ class Facts(Struct, frozen=True):
     """Slab caches that could not grow, and when."""
     newest_us: int | None = None
     """Of the log's lines."""
-    now: Telemetry | None = None
-    before: Telemetry | None = None
+    now: Figures | None = None
+    before: Figures | None = None
     """An older line: when progress stopped. Without it counters are taken since boot."""
 
     def grown(self, name: str) -> int:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from nodes.kernel.autopsy.printk import Message
+from nodes.frozen.printk import Message
 
 Kind = Literal["task", "failure"]
 

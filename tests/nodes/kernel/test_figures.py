@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodes.kernel.autopsy.figures import at_stall
+from nodes.kernel.figures import at_stall
 
 
 def test_the_stop_is_the_first_line_with_the_last_progress() -> None:

@@ -1,5 +1,5 @@
 """Names the cycle that a frozen machine sits in, from its kernel log and, where there is some, its telemetry."""
 
-from nodes.kernel.autopsy.examine import Autopsy, examine
+from nodes.frozen.examine import Autopsy, examine
 
 __all__ = ["Autopsy", "examine"]

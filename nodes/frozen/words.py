@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodes.kernel.autopsy.examine import SEEN, Autopsy
+from nodes.frozen.examine import SEEN, Autopsy
 
 _ENDINGS = {"oom": "ended by the OOM killer", "panic": "ended by a panic"}
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from nodes.kernel.autopsy.printk import Message
+from nodes.frozen.printk import Message
 from nodes.machine.watermarks import Watermarks
 from nodes.units import PAGE_BYTES
 

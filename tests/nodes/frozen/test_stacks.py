@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nodes.kernel.autopsy.printk import messages
-from nodes.kernel.autopsy.stacks import Stack, lacking_caches, same, stacks
+from nodes.frozen.printk import messages
+from nodes.frozen.stacks import Stack, lacking_caches, same, stacks
 
 KSWAPD = """\
 [   26.939754] task:kswapd0         state:D stack:0     pid:43    tgid:43    ppid:2      flags:0x00004000

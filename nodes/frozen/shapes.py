@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from nodes.kernel.autopsy.stacks import Stack, same
+from nodes.frozen.stacks import Stack, same
 from nodes.machine.waits import KSWAPD, REPLY, TRANSMIT
 
 Step = tuple[str, ...]

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from nodes.kernel.autopsy.shapes import RECEIVING, RECLAIM, REFILL_WORK, Shape, evidence, has, top, waits_for
-from nodes.kernel.autopsy.stacks import Stack
+from nodes.frozen.shapes import RECEIVING, RECLAIM, REFILL_WORK, Shape, evidence, has, top, waits_for
+from nodes.frozen.stacks import Stack
 from nodes.machine.events import Wait
 from nodes.machine.waits import APPLICATION, KSWAPD, REPLY, TRANSMIT, WORKER
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nodes.kernel.autopsy.printk import Message, messages
+from nodes.frozen.printk import Message, messages
 
 TEXT = " mempool_alloc+0x172/0x1b0"
 

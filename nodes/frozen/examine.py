@@ -8,12 +8,12 @@ from typing import Literal
 
 from msgspec import Struct
 
-from nodes.kernel.autopsy import reception, tasks
-from nodes.kernel.autopsy.meminfo import zones
-from nodes.kernel.autopsy.printk import Message, messages, newest_us
-from nodes.kernel.autopsy.reception import Facts, Short, shortage
-from nodes.kernel.autopsy.stacks import lacking_caches, stacks
-from nodes.kernel.protocol import Telemetry
+from nodes.frozen import reception, tasks
+from nodes.frozen.figures import Figures
+from nodes.frozen.meminfo import zones
+from nodes.frozen.printk import Message, messages, newest_us
+from nodes.frozen.reception import Facts, Short, shortage
+from nodes.frozen.stacks import lacking_caches, stacks
 from nodes.machine.events import Wait
 from nodes.machine.waits import KSWAPD, REPLY, TRANSMIT, WORKER, cycle
 from nodes.units import PAGE_BYTES
@@ -51,7 +51,7 @@ class Autopsy(Struct, frozen=True, kw_only=True):
     """How the machine ended other than by waiting: its OOM killer killed, or it panicked."""
 
 
-def examine(lines: Sequence[str], figures: Telemetry | None = None, before: Telemetry | None = None) -> Autopsy:
+def examine(lines: Sequence[str], figures: Figures | None = None, before: Figures | None = None) -> Autopsy:
     """What the kernel log `lines` show, best one with the answers to sysrq w, m and t.
 
     `figures`: the newest telemetry, if there is any; `before`: the one of when progress stopped, so that it is known which
