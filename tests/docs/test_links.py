@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from docpages import DOCS, PAGES, ROOT, links, slugs
 
 
@@ -18,11 +17,11 @@ def inner(page: Path) -> list[tuple[Path, str]]:
     return found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
-    for path, anchor in inner(page):
-        assert path.exists(), f"{page.name} links to {path}"
-        assert not anchor or anchor in slugs(path), f"{page.name} links to {path.name}#{anchor}"
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for path, anchor in inner(page):
+            assert path.exists(), f"{page.name} links to {path}"
+            assert not anchor or anchor in slugs(path), f"{page.name} links to {path.name}#{anchor}"
 
 
 def test_every_page_can_be_reached() -> None:
