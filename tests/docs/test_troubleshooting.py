@@ -20,12 +20,8 @@ HOLE = "\0"
 """Stands for what is filled in when a message is told."""
 OWN_SHARE = 0.5
 """A text of whose words less than this is fixed fits any quote, and so vouches for none."""
-TOLD_BY_OTHERS = {
-    "Connection refused", "Connection reset by peer", "No route to host",  # the kernel
-    "iface = 1",  # init, in C, puts name and value together: less than half is its own
-    "success",  # Locust
-}  # fmt: skip
-"""Parts of quotes that no Python file holds."""
+TOLD_BY_OTHERS = {"Connection refused", "Connection reset by peer", "No route to host"}
+"""Parts that the kernel tells."""
 
 
 def letters(text: str) -> str:
