@@ -14,22 +14,15 @@ from controller.scenario import Scenario, load
 from controller.scenario.vary import vary
 from controller.simulate import judged, simulate
 from nodes.errors import UsageError
+from nodes.machine.policies import POLICIES
 from nodes.registry import did_you_mean
 
-VARIANTS: dict[str, dict[str, object]] = {
-    "none": {"policy": "none"},
-    "local": {"policy": "local"},
-    "iface": {"policy": "iface"},
-    "memalloc": {"policy": "memalloc+slab"},
-    "memalloc+srog": {"policy": "memalloc+srog"},
-    "netmem": {"policy": "netmem", "policy.socket_floor": "0 B"},
-    "netmem+floor": {"policy": "netmem", "policy.socket_floor": "4 KiB"},
-    "nta-v1": {"policy": "nta+nta-v1"},
-    "nta": {"policy": "nta+nta"},
-    "mainline": {"policy": "mainline"},
-    "ideal": {"policy": "ideal"},
+VARIANTS: dict[str, Mapping[str, str]] = {
+    name: settings
+    for policy in POLICIES.values()
+    for name, settings in (policy.variants or {policy.name: {"policy": policy.name}}).items()
 }
-"""Who took part: the policy and what it was combined with, in the order of the debate."""
+"""Who takes part: every policy in each of its forms, in the order of their table."""
 IMPOSSIBLE = "impossible"
 """Instead of a verdict: the machine cannot hold the policy's reserve or pools."""
 REAL_SIZE = "-full"

@@ -10,18 +10,12 @@ from msgspec import Struct
 from nodes.errors import LackingError, UsageError
 from nodes.kernel.accelerator import Accelerator
 from nodes.kernel.protocol import TELEMETRY_PORT
+from nodes.machine.nic import NICS
 from nodes.registry import did_you_mean
 from nodes.units import PAGE_BYTES, format_bytes
 
 PROGRAM = "qemu-system-x86_64"
-DEVICES = {
-    "virtio-net": "virtio-net-pci",
-    "e1000": "e1000",
-    "e1000e": "e1000e",
-    "igb": "igb",
-    "rtl8139": "rtl8139",
-    "vmxnet3": "vmxnet3",
-}
+DEVICES = {name: nic.qemu_device for name, nic in NICS.items() if nic.qemu_device}
 """NIC model of a scenario -> QEMU's device."""
 CHANNELS = ("console", "telemetry", "control", "qmp")
 LEAST_MEMORY_BYTES = 72 << 20

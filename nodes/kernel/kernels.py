@@ -10,21 +10,15 @@ from msgspec import Struct
 
 from nodes.errors import LackingError, UsageError
 from nodes.kernel.modules import ordered
+from nodes.machine.nic import NICS
 
 FOLDER = Path("/vm")
 FOLDER_VARIABLE = "NETRESERVE_KERNELS_DIR"
 DEFAULT = "default"
 """A link to the kernel that is meant when none is named."""
 
-DRIVERS: dict[str, tuple[str, ...]] = {
-    "virtio-net": ("virtio_net",),
-    "e1000": ("e1000",),
-    "e1000e": ("e1000e",),
-    "rtl8139": ("8139cp", "8139too"),
-    "vmxnet3": ("vmxnet3",),
-    "igb": ("igb",),
-}
-"""NIC model -> the modules that may drive it; 8139cp leaves the older chip revisions to 8139too."""
+DRIVERS = {name: nic.linux_modules for name, nic in NICS.items() if nic.linux_modules}
+"""NIC model -> the modules that may drive it."""
 DAY_S = 86_400
 OPTIONS = {
     "nbd": "nbds_max=1 max_part=4",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from nodes.config import PolicySpec
 from nodes.errors import LackingError, UsageError
 from nodes.kernel.protocol import ControlName, Telemetry
+from nodes.machine.policies import POLICIES
+from nodes.machine.policies.base import KernelSwitches
 
 
 class Switches(Struct, frozen=True, kw_only=True):
@@ -22,16 +23,6 @@ class Switches(Struct, frozen=True, kw_only=True):
         return [("iface", int(self.iface)), ("head_reserve", int(self.head_reserve)), ("memalloc", int(self.memalloc))]
 
 
-AT_BOOT = ("netmem", "local")
-"""Policies that are sysctls or a disk beside a flag that is off: set up with the guest, not afterwards."""
-_SWITCHES = {
-    "none": Switches(),
-    "netmem": Switches(),
-    "local": Switches(),
-    "mainline": Switches(memalloc=True),
-    "memalloc": Switches(memalloc=True),
-    "iface": Switches(memalloc=True, iface=True),
-}
 UNKNOWN = "unknown"
 """What is in force when a client has made its connection anew, with flags that nobody here gave it: no policy's name."""
 _ALLOCATOR = "slab"
@@ -41,20 +32,25 @@ _ALLOCATOR = "slab"
 def switches_of(policy: PolicySpec) -> Switches:
     """What `policy` means in a kernel. Raises LackingError for what no kernel has, UsageError for head_reserve without a
     flagged socket."""
-    switches = _SWITCHES.get(policy.name)
+    switches = _in_kernel(policy.name)
     if switches is None or policy.allocator != _ALLOCATOR:
         what = f"policy '{policy.name}'" if switches is None else f"allocator '{policy.allocator}'"
         raise LackingError(f"{what} is not in any kernel: use the container tier")
     if policy.head_reserve and not switches.memalloc:
         raise UsageError(f"policy '{policy.name}' cannot have head_reserve: it opens the reserve to no socket")
-    return replace(switches, head_reserve=policy.head_reserve)
+    return Switches(memalloc=switches.memalloc, iface=switches.iface, head_reserve=policy.head_reserve)
+
+
+def _in_kernel(name: str) -> KernelSwitches | None:
+    return POLICIES[name].in_kernel if name in POLICIES else None
 
 
 def check_live(before: PolicySpec, after: PolicySpec) -> None:
     """Raises UsageError when a running guest cannot go from one to the other, LackingError as `switches_of`."""
     switches_of(after)
-    for name in AT_BOOT:
-        if before.name != after.name and name in (before.name, after.name):
+    for name in (before.name, after.name):
+        switches = _in_kernel(name)
+        if before.name != after.name and switches is not None and switches.at_boot:
             raise UsageError(f"policy '{name}' is set up when a guest boots: start a new run")
 
 

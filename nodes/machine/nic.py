@@ -47,6 +47,10 @@ class NicModel:
     """Frames up to this size are copied into a small skb and the ring buffer is used again."""
     heads_in_ring: bool = False
     """True: the ring holds whole skbs, head and data allocated at refill; else the head is allocated on reception."""
+    qemu_device: str = ""
+    """What QEMU calls it; empty: QEMU has no such card."""
+    linux_modules: tuple[str, ...] = ()
+    """The modules that may drive QEMU's card, the first that is there; empty without a `qemu_device`."""
     ideal: bool = False
     """No real card: heads may go to 0 at all times, too, and what came from the reserve is refused only by policies."""
     watchdog_ns: int = 0
@@ -55,8 +59,24 @@ class NicModel:
 
 NICS: Registry[NicModel] = Registry("nic")
 for _model in (
-    NicModel(name="virtio-net", refill="worker", data="atomic", refill_batch=33, copybreak_bytes=128),
-    NicModel(name="e1000", refill="softirq", data="atomic", copybreak_bytes=256, watchdog_ns=INTEL_WATCHDOG_NS),
+    NicModel(
+        name="virtio-net",
+        refill="worker",
+        data="atomic",
+        refill_batch=33,
+        copybreak_bytes=128,
+        qemu_device="virtio-net-pci",
+        linux_modules=("virtio_net",),
+    ),
+    NicModel(
+        name="e1000",
+        refill="softirq",
+        data="atomic",
+        copybreak_bytes=256,
+        watchdog_ns=INTEL_WATCHDOG_NS,
+        qemu_device="e1000",
+        linux_modules=("e1000",),
+    ),
     NicModel(
         name="e1000e",
         refill="softirq",
@@ -64,11 +84,36 @@ for _model in (
         copybreak_bytes=256,
         heads_in_ring=True,
         watchdog_ns=INTEL_WATCHDOG_NS,
+        qemu_device="e1000e",
+        linux_modules=("e1000e",),
     ),
-    NicModel(name="igb", refill="softirq", data="always", watchdog_ns=INTEL_WATCHDOG_NS),
-    NicModel(name="rtl8139", refill="swap", data="memalloc", heads_in_ring=True, ring_slots=RTL8139_RING_SLOTS),
+    NicModel(
+        name="igb",
+        refill="softirq",
+        data="always",
+        watchdog_ns=INTEL_WATCHDOG_NS,
+        qemu_device="igb",
+        linux_modules=("igb",),
+    ),
+    NicModel(
+        name="rtl8139",
+        refill="swap",
+        data="memalloc",
+        heads_in_ring=True,
+        ring_slots=RTL8139_RING_SLOTS,
+        qemu_device="rtl8139",
+        linux_modules=("8139cp", "8139too"),  # 8139cp leaves the older chip revisions to 8139too
+    ),
     NicModel(name="r8169", refill="fixed", data="memalloc"),
-    NicModel(name="vmxnet3", refill="swap", data="memalloc", heads_in_ring=True, ring_slots=VMXNET3_RING_SLOTS),
+    NicModel(
+        name="vmxnet3",
+        refill="swap",
+        data="memalloc",
+        heads_in_ring=True,
+        ring_slots=VMXNET3_RING_SLOTS,
+        qemu_device="vmxnet3",
+        linux_modules=("vmxnet3",),
+    ),
     NicModel(
         name="ideal", refill="softirq", data="always", heads_in_ring=True, refill_batch=1, ideal=True, watchdog_ns=MS_NS
     ),

@@ -6,11 +6,25 @@ that a policy which is never triggered changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 from nodes.machine.allocators.base import NO_RESERVE
 from nodes.machine.nic import NicModel
 from nodes.machine.watermarks import Watermarks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelSwitches:
+    """How a stock kernel with the guest's module carries a policy out (nodes/kernel/guest/module/commands.c)."""
+
+    memalloc: bool = False
+    """The block socket's SOCK_MEMALLOC."""
+    iface: bool = False
+    """The hook on the interface that drops strangers' packets."""
+    at_boot: bool = False
+    """Sysctls or a disk beside them are set up with the guest, and not afterwards."""
 
 
 class Policy:
@@ -32,6 +46,11 @@ class Policy:
     """A head from the reserve marks its packet, as its data does."""
     debt_max_packets: ClassVar[int] = 0
     """A card counts, up to this, the packets that took from the reserve; 0: nobody counts."""
+    in_kernel: ClassVar[KernelSwitches | None] = None
+    """None: no kernel has it."""
+    variants: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    """Its forms, as the debate tells them apart: name -> keys of a scenario and their values. Empty: one form, the policy
+    with its own allocator, by its own name."""
     oracle: ClassVar[bool] = False
     """Whose packet it is, is known before it costs memory; the paging socket's needs none."""
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from nodes.machine.allocators.base import ALL_RESERVE
 from nodes.machine.allocators.slab import HEAD_BYTES
 from nodes.machine.nic import NicModel
-from nodes.machine.policies.base import Policy
+from nodes.machine.policies.base import KernelSwitches, Policy
 from nodes.units import PAGE_BYTES
 
 RX_RESERVE_PACKETS = 50
@@ -34,6 +34,7 @@ class IfacePolicy(Policy):
     delivered to a stranger: reserve pages leak into sockets. That is the patch's own defect (Garzik; section 5)."""
 
     name: ClassVar[str] = "iface"
+    in_kernel: ClassVar[KernelSwitches | None] = KernelSwitches(memalloc=True, iface=True)
     memalloc_socket: ClassVar[bool] = True
     debt_max_packets: ClassVar[int] = RX_RESERVE_PACKETS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from nodes.machine.policies.base import Policy
+from nodes.machine.policies.base import KernelSwitches, Policy
 
 
 class LocalPolicy(Policy):
@@ -12,4 +12,5 @@ class LocalPolicy(Policy):
     bio is finite (physics.md section 11). The network's packets can still take all memory above 3/8 min."""
 
     name: ClassVar[str] = "local"
+    in_kernel: ClassVar[KernelSwitches | None] = KernelSwitches(at_boot=True)
     local_disk: ClassVar[bool] = True

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from nodes.machine.allocators.base import ALL_RESERVE, NO_RESERVE
 from nodes.machine.nic import NicModel
-from nodes.machine.policies.base import Policy
+from nodes.machine.policies.base import KernelSwitches, Policy
 
 
 class MainlinePolicy(Policy):
@@ -15,6 +15,7 @@ class MainlinePolicy(Policy):
     nobody advertises"). Marked packets for unflagged sockets are dropped; ICMP is not."""
 
     name: ClassVar[str] = "mainline"
+    in_kernel: ClassVar[KernelSwitches | None] = KernelSwitches(memalloc=True)
     memalloc_socket: ClassVar[bool] = True
     heads_mark: ClassVar[bool] = False
     """skb->pfmemalloc is set from the data alone (__netdev_alloc_skb, napi_alloc_skb, build_skb: net/core/skbuff.c). So with

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from nodes.machine.nic import NicModel
-from nodes.machine.policies.base import Policy
+from nodes.machine.policies.base import KernelSwitches, Policy
 
 RX_RESERVE_PAGES = 128
 """Pages that marked packets may hold in all, added once to min: 64 packets of 2 pages (PZ06c; physics.md section 6)."""
@@ -23,6 +24,11 @@ class MemallocPolicy(Policy):
     (physics.md section 12, row `memalloc + slab`)."""
 
     name: ClassVar[str] = "memalloc"
+    variants: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "memalloc": {"policy": "memalloc+slab"},
+        "memalloc+srog": {"policy": "memalloc+srog"},
+    }
+    in_kernel: ClassVar[KernelSwitches | None] = KernelSwitches(memalloc=True)
     allocators: ClassVar[tuple[str, ...]] = ("slab", "srog")
     memalloc_socket: ClassVar[bool] = True
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
-from nodes.machine.policies.base import Policy
+from nodes.machine.policies.base import KernelSwitches, Policy
 
 LEAST_PAGES = 128
 """tcp_init_mem's lower bound (net/ipv4/tcp.c; physics.md section 8)."""
@@ -27,6 +28,11 @@ class NetmemPolicy(Policy):
     PolicySpec.socket_floor_bytes is what every socket may hold whatever the sum: it gives the paging socket its way."""
 
     name: ClassVar[str] = "netmem"
+    variants: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "netmem": {"policy": "netmem", "policy.socket_floor": "0 B"},
+        "netmem+floor": {"policy": "netmem", "policy.socket_floor": "4 KiB"},
+    }
+    in_kernel: ClassVar[KernelSwitches | None] = KernelSwitches(at_boot=True)
 
     def network_cap_pages(self, memory_pages: int) -> int:
         return tcp_mem_pages(memory_pages)[2]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from nodes.machine.policies.base import Policy
+from nodes.machine.policies.base import KernelSwitches, Policy
 
 
 class NonePolicy(Policy):
     """Strangers' packets stay until they are read or the receive buffer is full (physics.md section 12, row `none`)."""
 
     name: ClassVar[str] = "none"
+    in_kernel: ClassVar[KernelSwitches | None] = KernelSwitches()
     allocators: ClassVar[tuple[str, ...]] = ("slab", "srog")

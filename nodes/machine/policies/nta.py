@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from nodes.machine.policies.base import Policy
@@ -13,5 +14,9 @@ class NtaPolicy(Policy):
     sections 7 and 12, row `nta (Polyakov)`)."""
 
     name: ClassVar[str] = "nta"
+    variants: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "nta-v1": {"policy": "nta+nta-v1"},
+        "nta": {"policy": "nta+nta"},
+    }
     allocators: ClassVar[tuple[str, ...]] = ("nta", "nta-v1")
     own_pools: ClassVar[bool] = True

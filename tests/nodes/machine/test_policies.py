@@ -38,6 +38,7 @@ SPECS = {
     "mainline": spec_of("mainline"),
     "ideal": spec_of("ideal"),
 }
+SPECS |= {name: spec_of(name) for name in POLICIES if name not in SPECS}
 CONFIG = MachineConfig(memory_pages=4096, working_set_pages=6144, touch_pages_per_s=4000)
 SITUATIONS: dict[str, tuple[MachineConfig, int, int]] = {
     "one card": (CONFIG, 25_000, 1 << 20),
