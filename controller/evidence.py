@@ -13,16 +13,20 @@ import msgspec
 
 from controller.record import CycleEdge, Phase
 from controller.trace import STALL_NS, Stall, growth, phase, rate_per_s, stalls, within, without
+from nodes.machine.retransmit import RTO_MAX_NS, RTO_MIN_NS
 from nodes.messages import Event, Sample
-from nodes.units import MS_NS, SECOND_NS
+from nodes.units import SECOND_NS
 
 BIO_ROUND_NS = 5 * SECOND_NS
 """mempool_alloc sleeps up to 5 s before it tries again (physics.md section 2)."""
 WATCHDOG_NS = 2 * SECOND_NS
 """A driver's forced receive interrupt (physics.md section 4)."""
-RTO_MIN_NS = 200 * MS_NS
-RTO_MAX_NS = 120 * SECOND_NS
-"""TCP_RTO_MIN and TCP_RTO_MAX: the peer's retransmission timeout doubles between them."""
+LONGEST_WAIT_NS = RTO_MAX_NS + BIO_ROUND_NS + WATCHDOG_NS
+"""127 s: no legitimate wait is longer (`legitimate_wait_ns`)."""
+HEAL_EXTENSION_NS = LONGEST_WAIT_NS + STALL_NS + SECOND_NS
+"""So much longer than planned a heal phase lasts at most, in every tier. A machine that stops just as the planned phase ends
+may wait for LONGEST_WAIT_NS; before that the record takes STALL_NS to show that it stands, and a sample may come late (own:
+1 s)."""
 FREE_JITTER_PAGES = 64
 """Free memory of a real kernel that hangs may move by as much: per-CPU lists are filled and drained, 63 pages at a time
 (own; in the first hangs that were seen, on one processor, it did not move at all)."""

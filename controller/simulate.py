@@ -30,8 +30,6 @@ from nodes.units import SECOND_NS
 
 CONTROLLER = "controller"
 """Name of the node that the controller's own events come from, as in the other tiers."""
-HEAL_MAX_NS = 400 * SECOND_NS
-"""A heal phase is extended at most to this, as by the container tier's runner (own)."""
 STEP_NS = SECOND_NS
 BACK_NS = 2 * SAMPLE_INTERVAL_NS
 """When only the verdict is of interest, a run may end so long after flood and faults: with machines that move, and whose
@@ -233,15 +231,13 @@ class Simulation:
 
     def _extend(self, planned: Phase) -> None:
         """As the container tier: as long as the longest legitimate wait demands."""
-        while (needed_ns := self._needed_ns()) > self.cluster.loop.now_ns - planned.start_ns:
+        while (needed_ns := self._needed_ns(planned)) > self.cluster.loop.now_ns - planned.start_ns:
             self._advance(min(planned.start_ns + needed_ns, self.cluster.loop.now_ns + 10 * SECOND_NS))
-            if self.cluster.loop.now_ns - planned.start_ns >= HEAL_MAX_NS:
-                break
 
-    def _needed_ns(self) -> int:
+    def _needed_ns(self, planned: Phase) -> int:
         self._end()
         series = _by_node(self.cluster.samples, tuple(self.cluster.initiators))
-        return min(heal_needed_ns(self._phases, series, self.cluster.events), HEAL_MAX_NS)
+        return heal_needed_ns(self._phases, series, self.cluster.events, planned.end_ns - planned.start_ns)
 
 
 def simulate(scenario: Scenario, *, brief: bool = False, heard: Heard | None = None) -> Outcome:

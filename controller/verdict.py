@@ -19,7 +19,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 
 from msgspec import Struct
 
-from controller.evidence import Evidence
+from controller.evidence import HEAL_EXTENSION_NS, Evidence
 from controller.record import CycleEdge, NodeVerdict, Phase, VerdictName, worst
 from controller.trace import SILENCE_NS, Stall, growth, silence, within
 from nodes.messages import Event, Sample, void_detail
@@ -94,10 +94,18 @@ def judge(
     )
 
 
-def heal_needed_ns(phases: Sequence[Phase], samples: Mapping[str, Sequence[Sample]], events: Sequence[Event]) -> int:
-    """How long the heal phase must last in all for the verdict to be decided; 0 when nobody stands still. For the runner,
-    which gives the heal phase so far as the last of `phases` (its end is now) and extends it."""
-    return max((Evidence(name, phases, series, events).heal_needed_ns() for name, series in samples.items()), default=0)
+def heal_needed_ns(
+    phases: Sequence[Phase],
+    samples: Mapping[str, Sequence[Sample]],
+    events: Sequence[Event],
+    planned_ns: int,
+    extension_ns: int = HEAL_EXTENSION_NS,
+) -> int:
+    """How long the heal phase, planned to last `planned_ns`, must last in all for the verdict to be decided, at most
+    `extension_ns` longer than planned; 0 when nobody stands still. For a runner, which gives the heal phase so far as the
+    last of `phases` (its end is now) and extends it."""
+    needed = [Evidence(name, phases, series, events).heal_needed_ns() for name, series in samples.items()]
+    return min(max(needed, default=0), planned_ns + extension_ns)
 
 
 # ---- one node

@@ -74,10 +74,11 @@ class AdHoc(Activity):
         if self.held or self.recording.phase != "heal" or healed_ns < timing.adhoc_heal_ns:
             return False
         needed_ns = self._needed_ns()
-        return not needed_ns or healed_ns >= min(needed_ns + SAMPLES_LAG_NS, timing.heal_max_ns)
+        return not needed_ns or healed_ns >= needed_ns + SAMPLES_LAG_NS
 
     def _needed_ns(self) -> int:
         initiators = [node.name for node in self.nodes if node.role == "initiator"]
         series = by_node(self.recording.samples, initiators)
-        events = self.recording.events
-        return heal_needed_ns(self.recording.phases, {name: series[name] for name in initiators}, events)
+        recording, timing = self.recording, self.parts.timing
+        own = {name: series[name] for name in initiators}
+        return heal_needed_ns(recording.phases, own, recording.events, timing.adhoc_heal_ns, timing.heal_extension_ns)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
+from controller.evidence import HEAL_EXTENSION_NS
 from controller.flood import Locust
 from controller.runtime.docker import Engine
 from controller.service.nodes import Nodes
@@ -26,8 +27,8 @@ class Timing(Struct, frozen=True, kw_only=True):
     state for 2 s (locust.web.DEFAULT_CACHE_TIME)."""
     poll_interval_s: float = 0.3
     progress_interval_s: float = 0.5
-    heal_max_ns: int = 120 * SECOND_NS
-    """Heal is extended so far at most, for a verdict that needs more time."""
+    heal_extension_ns: int = HEAL_EXTENSION_NS
+    """So much longer than planned heal lasts at most, for a verdict that needs more time."""
     adhoc_heal_ns: int = 15 * SECOND_NS
     """An ad-hoc run ends after this long without a flood."""
     adhoc_max_ns: int = 900 * SECOND_NS

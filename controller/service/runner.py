@@ -171,16 +171,17 @@ class ScenarioRun(Activity):
 
     async def _heal(self, began_ns: int, planned_ns: int) -> None:
         await _sleep_until(began_ns + planned_ns)
-        while (lasted_ns := time.time_ns() - began_ns) < (needed_ns := self._needed_ns()):
+        while (lasted_ns := time.time_ns() - began_ns) < (needed_ns := self._needed_ns(planned_ns)):
             self.message = f"the verdict needs {format_ns(needed_ns)} of healing"
             self.expected_ns = self._plan.total_ns - planned_ns + needed_ns
             await asyncio.sleep(min((needed_ns - lasted_ns) / SECOND_NS, 1.0))
 
-    def _needed_ns(self) -> int:
+    def _needed_ns(self, planned_ns: int) -> int:
         """For a verdict; at most what the runner will wait."""
-        self.recording.end(time.time_ns())
-        needed_ns = heal_needed_ns(self.recording.phases, self._series(), self.recording.events)
-        return min(needed_ns + SAMPLES_LAG_NS, self.parts.timing.heal_max_ns) if needed_ns else 0
+        recording, extension_ns = self.recording, self.parts.timing.heal_extension_ns
+        recording.end(time.time_ns())
+        needed_ns = heal_needed_ns(recording.phases, self._series(), recording.events, planned_ns, extension_ns)
+        return needed_ns + SAMPLES_LAG_NS if needed_ns else 0
 
     def _series(self) -> dict[str, list[Sample]]:
         """The samples of every initiator so far."""

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from traces import CYCLE, NODE, WARMUP, at, event, phases, stretch, trace
 
-from controller.evidence import fault_event, legitimate_wait_ns
+from controller.evidence import HEAL_EXTENSION_NS, LONGEST_WAIT_NS, fault_event, legitimate_wait_ns
 from controller.record import Phase
+from controller.service.parts import Timing
 from controller.verdict import Judgement, heal_needed_ns, judge, void
 from nodes.messages import Event, Sample, void_detail
 from nodes.units import SECOND_NS
@@ -409,20 +410,39 @@ def test_order_of_samples_and_events_does_not_matter() -> None:
 
 def test_nobody_waits_for_a_node_that_moves() -> None:
     samples = trace(WARMUP, stretch(20, 950), stretch(1, 950))
-    assert heal_needed_ns(phases(heal=1), {NODE: samples}, []) == 0
+    assert heal_needed_ns(phases(heal=1), {NODE: samples}, [], 0) == 0
 
 
 def test_heal_lasts_until_the_verdict_is_decided() -> None:
-    needed_ns = heal_needed_ns(phases(heal=2), {NODE: stuck_from(3.2, 2)}, [])
+    needed_ns = heal_needed_ns(phases(heal=2), {NODE: stuck_from(3.2, 2)}, [], 0)
     assert needed_ns == pytest.approx((16.8 + 7) * SECOND_NS, rel=0.02)
     seconds = needed_ns / SECOND_NS + 0.1
     samples = {NODE: stuck_from(3.2, seconds)}
     assert judge(phases(heal=seconds), samples, stalls()).verdict == "deadlocked"
-    assert heal_needed_ns(phases(heal=seconds), samples, []) <= seconds * SECOND_NS
+    assert heal_needed_ns(phases(heal=seconds), samples, [], 0) <= seconds * SECOND_NS
+
+
+@given(flood=st.floats(2.5, 400), stood=st.floats(2, 400), planned=st.floats(1, 30))
+def test_no_heal_phase_ends_before_the_longest_legitimate_wait_is_over(
+    flood: float, stood: float, planned: float
+) -> None:
+    """Whoever stands when the planned phase ends is given all the time that a verdict needs, in every tier."""
+    flood, planned, stood = round(flood), round(planned), min(round(stood), round(flood))
+    times = phases(flood=flood, heal=planned)
+    stands = [WARMUP, stretch(flood - stood, 900), stretch(stood, 0)]
+    open_ns = heal_needed_ns(times, {NODE: trace(*stands, stretch(planned, 0))}, [], planned * SECOND_NS)
+    lasts = max(open_ns / SECOND_NS, planned) + 0.1
+    samples = {NODE: trace(*stands, stretch(lasts, 0))}
+    told = [event(5 + flood + lasts - 0.5, "stall", waits=CYCLE, cycle=CYCLE)]
+    assert judge(phases(flood=flood, heal=lasts), samples, told).verdict == "deadlocked"
+
+
+def test_the_controller_extends_heal_as_far_as_the_simulator_does() -> None:
+    assert Timing().heal_extension_ns == HEAL_EXTENSION_NS > LONGEST_WAIT_NS
 
 
 def test_refused_block_packets_shorten_heal() -> None:
-    needed_ns = heal_needed_ns(phases(heal=5), {NODE: stuck_from(3.2, 5, block_drops=1)}, [])
+    needed_ns = heal_needed_ns(phases(heal=5), {NODE: stuck_from(3.2, 5, block_drops=1)}, [], 0)
     assert needed_ns == pytest.approx(7 * SECOND_NS)
 
 
@@ -433,7 +453,7 @@ def test_a_standstill_is_a_deadlock_exactly_when_heal_was_long_enough(
     heal, stuck_after = round(heal, 1), round(stuck_after, 1)
     samples = {NODE: stuck_from(stuck_after, heal, block_drops=10 if refused else 0)}
     times = phases(heal=heal)
-    enough = heal_needed_ns(times, samples, []) <= heal * SECOND_NS
+    enough = heal_needed_ns(times, samples, [], 0) <= heal * SECOND_NS
     judgement = judge(times, samples, stalls(25, 90))
     assert judgement.verdict == ("deadlocked" if enough else "inconclusive")
 

@@ -29,7 +29,7 @@ QUICK = Timing(
     flood_deadline_s=1.5,
     poll_interval_s=0.05,
     progress_interval_s=0.1,
-    heal_max_ns=15 * SECOND_NS,
+    heal_extension_ns=15 * SECOND_NS,
     adhoc_heal_ns=SECOND_NS,
     furnish_delay_s=0.2,
 )
