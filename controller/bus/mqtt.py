@@ -15,12 +15,11 @@ from types import TracebackType
 from typing import TypeVar
 
 import aiomqtt
-import msgspec
 from msgspec import Struct
 
 from controller.bus.access import Broker, Credentials
 from controller.bus.ending import end
-from nodes.errors import LackingError, NetreserveError
+from nodes.errors import HarnessError, LackingError, NetreserveError
 from nodes.messages import decode, encode
 
 KEEPALIVE_S = 5
@@ -34,6 +33,12 @@ FAILURES_UNTOLD = 3
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.2, 3.0
 """A broker's restart takes about a second (own)."""
 GOODBYE_S = 1.0
+PUBLISH_DEADLINE_S = 15.0
+"""A broker that is away for longer is lost, not restarting; shorter than an operator waits for an answer (own)."""
+MESSAGE_BYTES_MAX = 4 << 20
+"""The largest that anybody has reason to send is a scenario of 1 MiB, escaped (controller/scenario)."""
+REFUSED_TOLD_MAX = 20
+"""So many messages that could not be taken are told one by one, then each hundredth: a flood of them fills no log (own)."""
 QUEUED_OUTGOING_MAX = 10_000
 NOT_AUTHORIZED = {"Not authorized", "Bad user name or password"}
 
@@ -62,45 +67,82 @@ class Bus:
         self._connected = asyncio.Event()
         self._client: aiomqtt.Client | None = None
         self._task: asyncio.Task[None] | None = None
+        self.refused = 0
+        """How many messages could not be taken."""
 
     def route(self, topics: str, kind: type[M], handler: Callable[[str, M], None], *, qos: int = 1) -> None:
-        """Messages on `topics` (wildcards allowed) go to `handler(topic, message)`; one that does not decode is told on
-        stderr and dropped."""
+        """Messages on `topics` (wildcards allowed) go to `handler(topic, message)`; one that is not a `kind`, or that the
+        handler fails on, is told on stderr, counted in `refused`, and dropped."""
 
         def typed(topic: str, payload: bytes) -> None:
-            try:
-                message = decode(payload, kind)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                print(f"netreserve: message on {topic} is no {kind.__name__}: {error}", file=sys.stderr)
-                return
-            handler(topic, message)
+            if len(payload) > MESSAGE_BYTES_MAX:
+                raise ValueError(f"{len(payload)} bytes, at most {MESSAGE_BYTES_MAX} are read")
+            handler(topic, decode(payload, kind))
 
         self._routes.append((aiomqtt.Wildcard(topics), topics, qos, typed))
 
     async def __aenter__(self) -> Bus:
         first = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._stay_connected(first), name="bus")
-        await first
+        try:
+            await asyncio.wait({self._task, first}, return_when=asyncio.FIRST_COMPLETED)
+            if first.done():
+                first.result()
+            else:
+                await self.over()
+        except BaseException:
+            await end(self._task)
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._will is not None and self._connected.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(GOODBYE_S):
-                    await self.publish(*self._will, retain=True)
+            with contextlib.suppress(LackingError):
+                await self.publish(*self._will, retain=True, deadline_s=GOODBYE_S)
         if self._task is not None:
             await end(self._task)
 
-    async def publish(self, topic: str, message: Struct, *, retain: bool = False, qos: int = 1) -> None:
-        """Publishes once there is a connection; a connection lost on the way means once more on the next one."""
+    @property
+    def ailment(self) -> str:
+        """Why nobody hears us (one line); empty while there is a connection."""
+        return "" if self._connected.is_set() else f"not connected to the broker at {self.broker}"
+
+    async def over(self) -> None:
+        """Until there is no connection any more, and none will come: raises HarnessError, which says why."""
+        assert self._task is not None
+        await asyncio.wait({self._task})
+        error = None if self._task.cancelled() else self._task.exception()
+        why = f"{type(error).__name__}: {error}" if error else "it was ended"
+        raise HarnessError(f"the connection to the broker at {self.broker} is over for good: {why}") from error
+
+    async def publish(
+        self,
+        topic: str,
+        message: Struct,
+        *,
+        retain: bool = False,
+        qos: int = 1,
+        deadline_s: float = PUBLISH_DEADLINE_S,
+    ) -> None:
+        """Publishes once there is a connection; a connection lost on the way means once more on the next one. Raises
+        LackingError, which names the broker, when the broker did not take it within `deadline_s`."""
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._publish(topic, encode(message), retain=retain, qos=qos)
+        except TimeoutError:
+            raise LackingError(
+                f"the broker at {self.broker} took no message on {topic} within {deadline_s:g} s: is it still running?"
+            ) from None
+
+    async def _publish(self, topic: str, payload: bytes, *, retain: bool, qos: int) -> None:
         while True:
             await self._connected.wait()
             client = self._client
             try:
                 assert client is not None
-                await client.publish(topic, encode(message), qos=qos, retain=retain)
+                await client.publish(topic, payload, qos=qos, retain=retain)
                 return
             except aiomqtt.MqttError:
                 await asyncio.sleep(BACKOFF_FIRST_S)
@@ -165,7 +207,18 @@ class Bus:
                 continue  # an empty payload clears a retained message: nothing is said
             for wildcard, _, _, handler in self._routes:
                 if message.topic.matches(wildcard):
-                    handler(str(message.topic), bytes(payload))
+                    self._hand_over(handler, str(message.topic), bytes(payload))
+
+    def _hand_over(self, handler: Handler, topic: str, payload: bytes) -> None:
+        """Whatever is wrong with a message costs that message alone: one that nests a thousand lists, or that a handler
+        did not expect, must not make us deaf to the next."""
+        try:
+            handler(topic, payload)
+        except Exception as error:
+            self.refused += 1
+            if self.refused <= REFUSED_TOLD_MAX or self.refused % 100 == 0:
+                told = f"refused a message on {topic}: {type(error).__name__}: {error} ({self.refused} so far)"
+                print(f"netreserve: {told}", file=sys.stderr)
 
 
 def refused(error: BaseException) -> bool:

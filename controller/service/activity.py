@@ -12,6 +12,7 @@ from importlib.metadata import version
 import msgspec
 
 from controller.api import Progress, ProgressRow
+from controller.bus.ending import end
 from controller.conclude import INTERRUPTED, conclude
 from controller.drawing import write_report
 from controller.expect import Expectation
@@ -46,7 +47,7 @@ class Activity:
         self.held = 0
         """How many changes by hand are under way: until they are acknowledged or failed, the run does not end by itself."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        parts.nodes.listeners.append(self._hear)
+        self._stop_hearing = parts.nodes.listen(self._hear)
 
     def stop(self) -> None:
         """A person ends it."""
@@ -59,6 +60,11 @@ class Activity:
         )
         if not self.ended.done():
             self.ended.set_result(None)
+
+    async def let_go(self) -> None:
+        """Whatever became of the run: nothing that nodes say from now on concerns it."""
+        self._stop_hearing()
+        await end(*self._autopsies)
 
     def progress(self, result: Result | None = None) -> Progress:
         """Where it stands."""
@@ -77,7 +83,9 @@ class Activity:
 
     async def finish(self, expectations: Sequence[Expectation] = (), seed: int = 0) -> Result:
         """Judges and writes everything. Raises HarnessError when the result cannot be written."""
-        self.parts.nodes.listeners.remove(self._hear)
+        self._stop_hearing()
+        if self._autopsies:
+            await asyncio.wait(self._autopsies)
         recording = self.recording
         recording.end(time.time_ns())
         environment = await self._environment()

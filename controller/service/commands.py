@@ -69,7 +69,10 @@ class Commands:
         except Exception as error:
             print(f"netreserve: {type(request.command).__name__}: {type(error).__name__}: {error}", file=sys.stderr)
             answer = Failed(message=f"the controller failed: {type(error).__name__}: {error}", exit_code=6)
-        await self._bus.publish(f"{ROOT}/controller/reply/{client}", Reply(id=request.id, answer=answer))
+        try:
+            await self._bus.publish(f"{ROOT}/controller/reply/{client}", Reply(id=request.id, answer=answer))
+        except LackingError as error:
+            print(f"netreserve: no answer to {client}: {error}", file=sys.stderr)
 
     async def _carry_out(self, command: Command) -> Answer:
         match command:
@@ -158,9 +161,9 @@ class Commands:
             current.held += 1
         try:
             await self._parts.nodes.change([node.name for node in nodes], change, deadline_s)
-        except InconclusiveError as error:
+        except NetreserveError as error:
             if current is not None:
-                current.void(str(error))
+                current.void(str(error), harness=not isinstance(error, InconclusiveError))
             raise
         finally:
             if current is not None:

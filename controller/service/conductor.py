@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from controller.api import PROGRESS, RunStarted, StartRun
+from controller.api import PROGRESS, Progress, RunStarted, StartRun
 from controller.bus.mqtt import Bus
 from controller.record import Result
 from controller.rescue import RESCUE, Remedy
@@ -18,7 +18,7 @@ from controller.service.nodes import Node
 from controller.service.parts import Parts
 from controller.service.rescuerun import open_rescue, patients_of
 from controller.service.runner import open_run
-from nodes.errors import NetreserveError, UsageError
+from nodes.errors import LackingError, NetreserveError, UsageError
 
 TIERS = ("container", "kernel")
 
@@ -113,7 +113,7 @@ class Conductor:
         """Publishes the progress of whatever goes on, until cancelled."""
         while True:
             if self.current is not None:
-                await self._bus.publish(PROGRESS, self.current.progress(), qos=0)
+                await self._say(self.current.progress(), qos=0)
             await asyncio.sleep(self._parts.timing.progress_interval_s)
 
     async def finished(self) -> None:
@@ -139,6 +139,15 @@ class Conductor:
             print(f"netreserve: run {activity.recording.run} failed: {type(error).__name__}: {error}", file=sys.stderr)
             self._parts.recorder.recording = None
             result = None
+        finally:
+            await activity.let_go()
         self.current = None
         if result is not None:
-            await self._bus.publish(PROGRESS, activity.progress(result))
+            await self._say(activity.progress(result), qos=1)
+
+    async def _say(self, progress: Progress, qos: int) -> None:
+        """A run does not end for want of listeners."""
+        try:
+            await self._bus.publish(PROGRESS, progress, qos=qos)
+        except LackingError as error:
+            print(f"netreserve: {error}", file=sys.stderr)

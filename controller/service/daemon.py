@@ -86,7 +86,7 @@ async def serve(config: Config) -> None:
     )
     nodes = Nodes(bus)
     recorder = Recorder(database, config.runs_folder)
-    nodes.listeners.append(lambda node, what: _record(recorder, node, what))
+    nodes.listen(lambda node, what: _record(recorder, node, what))
     engine = Engine(config.docker_url, config.project) if config.docker_url else None
     async with Locust(config.locust_url) as locust:
         parts = Parts(nodes=nodes, recorder=recorder, locust=locust, engine=engine, timing=config.timing)
@@ -96,7 +96,7 @@ async def serve(config: Config) -> None:
         Commands(parts, bus, watch, conductor, standing)
         async with bus:
             print(f"netreserve: controller {version('netreserve')} serves {config.broker}", file=sys.stderr)
-            work = (recorder.run, watch.run, standing.run, conductor.follow_floods, conductor.tell)
+            work = (bus.over, recorder.run, watch.run, standing.run, conductor.follow_floods, conductor.tell)
             try:
                 await _until_stopped([asyncio.create_task(task()) for task in work])
             finally:

@@ -76,7 +76,7 @@ Listener = Callable[[Node, Sample | Event | Status], None]
 
 
 class Nodes:
-    """All nodes by name. `listeners` hear every sample and event, and every change of a status."""
+    """All nodes by name."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -84,7 +84,7 @@ class Nodes:
         self._seq = 0
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._changing = asyncio.Lock()
-        self.listeners: list[Listener] = []
+        self._listeners: list[Listener] = []
         bus.route(topic("+", "+", "desired"), Desired, self._hear_desired)
         bus.route(topic("+", "+", "reported"), Reported, self._hear_reported)
         bus.route(topic("+", "+", "status"), Status, self._hear_status)
@@ -99,6 +99,12 @@ class Nodes:
 
     def __contains__(self, name: object) -> bool:
         return name in self._known
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """`listener` hears every sample and event, and every change of a status, until the function that this answers with
+        is called. That may be called twice."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     def online(self, role: Role, tier: str = "") -> list[Node]:
         """The nodes of `role` that are there, in the order of their numbers; with `tier` initiators of that one alone."""
@@ -213,7 +219,7 @@ class Nodes:
         self._tell(self._node(where), event)
 
     def _tell(self, node: Node, what: Sample | Event | Status) -> None:
-        for listener in self.listeners:
+        for listener in tuple(self._listeners):
             listener(node, what)
 
     def _look(self) -> None:

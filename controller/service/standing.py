@@ -15,7 +15,7 @@ from controller.service.nodes import Node, Wanted
 from controller.service.parts import Parts
 from controller.store.folder import new_run_id
 from nodes.config import BLOCK_PORT, InitiatorSpec, PolicySpec
-from nodes.errors import HarnessError, InconclusiveError, ScenarioError
+from nodes.errors import HarnessError, NetreserveError, ScenarioError
 from nodes.units import PAGE_BYTES
 from traffic.profiles import DEFAULT_SINKS
 
@@ -117,7 +117,7 @@ class Standing:
             return
         try:
             await self._parts.nodes.apply(wanted, self._parts.timing.ack_deadline_s)
-        except InconclusiveError as error:  # there is no run to void; the node's `reported` goes on telling it
+        except NetreserveError as error:  # there is no run to void; the node's `reported` goes on telling it
             if str(error) not in self._told:
                 self._told.add(str(error))
                 print(f"netreserve: default setting: {error}", file=sys.stderr)

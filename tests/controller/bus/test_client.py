@@ -27,8 +27,8 @@ from controller.bus.access import Broker as Address
 from controller.bus.access import Credentials, load_credentials, parse_broker
 from controller.bus.client import Client
 from controller.bus.ending import end
-from controller.bus.mqtt import Bus
-from nodes.errors import LackingError, UsageError
+from controller.bus.mqtt import MESSAGE_BYTES_MAX, REFUSED_TOLD_MAX, Bus
+from nodes.errors import HarnessError, LackingError, UsageError
 
 
 @pytest.fixture
@@ -204,19 +204,86 @@ async def test_a_patient_bus_tells_of_a_broker_that_stays_away_once(capfd: pytes
     assert heard().count("\n") == 1
 
 
-def test_a_broken_message_is_told_and_dropped(capsys: pytest.CaptureFixture[str]) -> None:
-    async def check() -> None:
-        bus = Bus(Address("127.0.0.1", 1), None, "x")
-        heard: list[ControllerStatus] = []
-        bus.route(CONTROLLER_STATUS, ControllerStatus, lambda where, status: heard.append(status))
-        handler = bus._routes[0][3]
-        handler(CONTROLLER_STATUS, b'{"state": 7}')
-        handler(CONTROLLER_STATUS, b"\xff")
-        handler(CONTROLLER_STATUS, b'{"state": "online"}')
-        assert heard == [ControllerStatus(state="online")]
+def test_a_message_that_cannot_be_taken_costs_itself_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    def hear(where: str, status: ControllerStatus) -> None:
+        if status.version == "broken":
+            raise KeyError("phase")
+        heard.append(status)
 
-    asyncio.run(check())
-    assert capsys.readouterr().err.count("is no ControllerStatus") == 2
+    heard: list[ControllerStatus] = []
+    bus = Bus(Address("127.0.0.1", 1), None, "x")
+    bus.route(CONTROLLER_STATUS, ControllerStatus, hear)
+    handler = bus._routes[0][3]
+    nested = b'{"more": ' + b"[" * 20_000 + b"]" * 20_000 + b"}"
+    large = b'{"state": "' + b"x" * MESSAGE_BYTES_MAX + b'"}'
+    absurd = [b'{"state": 7}', b"\xff", nested, large, b'{"state": "online", "version": "broken"}', b"{}", b"7"]
+    for payload in absurd:
+        bus._hand_over(handler, CONTROLLER_STATUS, payload)
+    bus._hand_over(handler, CONTROLLER_STATUS, b'{"state": "online"}')
+    assert heard == [ControllerStatus(state="online")]
+    assert bus.refused == len(absurd)
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == len(absurd)
+    assert "RecursionError" in told[2]
+    assert told[-1].endswith("(7 so far)")
+
+
+def test_a_flood_of_messages_that_cannot_be_taken_fills_no_log(capsys: pytest.CaptureFixture[str]) -> None:
+    bus = Bus(Address("127.0.0.1", 1), None, "x")
+    bus.route(CONTROLLER_STATUS, ControllerStatus, lambda where, status: None)
+    for _ in range(1000):
+        bus._hand_over(bus._routes[0][3], CONTROLLER_STATUS, b"no JSON")
+    assert bus.refused == 1000
+    assert capsys.readouterr().err.count("\n") == REFUSED_TOLD_MAX + 10
+
+
+async def test_a_handler_that_raises_leaves_the_bus_hearing(broker: Broker, controller: Bus) -> None:
+    def raise_always(where: str, request: Request) -> None:
+        raise RuntimeError("out of order")
+
+    controller.route(REQUESTS, Request, raise_always)
+    controller._routes.reverse()  # it raises before the real one is asked
+    async with operator(broker) as client:
+        for _ in range(3):
+            assert await client.ask(Show(), deadline_s=10) == State(nodes=())
+    assert controller.refused == 3
+
+
+async def test_publishing_has_a_deadline(broker: Broker, controller: Bus) -> None:
+    broker.stop()
+    try:
+        await until(lambda: controller.ailment)
+        with pytest.raises(
+            LackingError, match=rf"^the broker at 127\.0\.0\.1:{broker.port} took no message on .* 0\.2 s"
+        ):
+            await controller.publish(PROGRESS, ControllerStatus(state="online"), deadline_s=0.2)
+    finally:
+        broker.start()
+
+
+async def test_a_bus_whose_task_ends_says_so(controller: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def break_down(client: object) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(controller, "_dispatch", break_down)
+    assert controller._client is not None
+    controller._client._disconnected.set_result(None)  # so that it connects anew
+    with pytest.raises(
+        HarnessError, match=r"^the connection to the broker at .* is over for good: RuntimeError: out of"
+    ):
+        await asyncio.wait_for(controller.over(), 10)
+    assert controller.ailment
+
+
+async def test_a_bus_whose_task_ends_before_it_was_connected_says_so(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(self: Bus) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(Bus, "_connect", break_down)
+    with pytest.raises(HarnessError, match="RuntimeError: out of order"):
+        await asyncio.wait_for(operator(broker).__aenter__(), 10)
 
 
 def test_broker_addresses() -> None:

@@ -23,7 +23,7 @@ KILLED = Container(
 
 async def test_a_container_that_its_own_limit_killed_is_no_victim_of_the_machine(tmp_path: Path) -> None:
     parts: Any = SimpleNamespace(
-        nodes=SimpleNamespace(listeners=[]),
+        nodes=SimpleNamespace(listen=lambda listener: None),
         engine=SimpleNamespace(container=lambda name: KILLED),
         recorder=Recorder(None, tmp_path),  # type: ignore[arg-type]  # no run is open: nothing is written
     )

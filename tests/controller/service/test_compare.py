@@ -46,7 +46,10 @@ class Answering(dict[str, SimpleNamespace]):
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__({name: SimpleNamespace(name=name, role=name[:-2], address="a") for name in NAMES})
-        self.limit_bytes, self.listeners = limit_bytes, list[object]()
+        self.limit_bytes = limit_bytes
+
+    def listen(self, listener: object) -> None:
+        pass
 
     async def apply(self, wanted: dict[str, Wanted], deadline_s: float) -> dict[str, Reported]:
         return {name: answer(cgroup_limit_bytes=self.limit_bytes) for name in wanted}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -10,6 +11,7 @@ from testbeds import SCENARIO, Testbed, failed
 from traces import CYCLE
 
 from controller.api import StopRun
+from controller.service.runner import ScenarioRun
 from nodes.config import InitiatorSpec, TargetSpec
 
 
@@ -222,3 +224,21 @@ async def test_floods_at_once_are_refused(bed: Testbed) -> None:
     refusal = failed(await bed.ask_start(two))
     assert refusal.exit_code == 2
     assert "one flood at a time" in refusal.message
+
+
+async def test_a_run_that_failed_hears_nothing_of_the_next(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def break_down(run: ScenarioRun) -> None:
+        raise RuntimeError("out of order")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ScenarioRun, "_set_up", break_down)
+        broken = await bed.start()
+        async with asyncio.timeout(10):
+            while (await bed.state()).run == broken.run:
+                pass
+    started = await bed.start(SCENARIO.replace("warmup: 1500 ms", "warmup: 30 s"))
+    await bed.phase("warmup")
+    await bed.initiator.die()
+    await bed.result(started.run)
+    told = [event.detail.get("void") for event in bed.record(started.run).events if event.kind in ("node", "harness")]
+    assert told == [None, "initiator-1 went offline in the warmup phase"]
