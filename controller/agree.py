@@ -11,25 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct, structs
 
 from controller.endings import Ending, drops_text, ending, figures_text
+from controller.experiment.verdicts import VERDICTS, VOID, VerdictName
 from controller.guestlog import Told
 from controller.matched import Measured, measured
-from controller.record import Result, VerdictName, kernel_of
+from controller.record import Result, kernel_of
 from controller.scenario import Scenario
 from controller.scenario.vary import vary
 from controller.simulate import judged, simulate
 from nodes.messages import Sample
 
 KERNEL = "kernel"
-KINDS: dict[VerdictName, str] = {
-    "healthy": "survives",
-    "slow": "survives",
-    "starved": "stands still",
-    "deadlocked": "stands still",
-    "oom": "kills",
-    "panicked": "panics",
-    "inconclusive": "says nothing",
-}
-"""What a verdict comes down to. One that says nothing is not compared."""
 
 
 class Row(Ending, frozen=True, kw_only=True):
@@ -57,7 +48,7 @@ class Row(Ending, frozen=True, kw_only=True):
     @property
     def proves(self) -> bool:
         """Whether it says something: there was a run, and not one that proves nothing."""
-        return self.verdict not in (None, "inconclusive")
+        return self.verdict is not None and self.verdict not in VOID
 
 
 class Pair(Struct, frozen=True, kw_only=True):
@@ -84,7 +75,7 @@ class Pair(Struct, frozen=True, kw_only=True):
 
 
 def _kinds(rows: Iterable[Row]) -> set[str]:
-    return {KINDS[row.verdict] for row in rows if row.verdict and row.proves}
+    return {VERDICTS[row.verdict].kind for row in rows if row.verdict and row.proves}
 
 
 def row_of(
@@ -128,7 +119,7 @@ def explained(pair: Pair, scenario: Scenario) -> str:
     for burst in BURSTS:
         changes = {f"floods.{index}.burst": burst for index in range(len(scenario.floods))}
         verdict = judged(simulate(vary(scenario, {"tier": "sim", **changes}), brief=True)).verdict
-        if KINDS[verdict] in others:
+        if VERDICTS[verdict].kind in others:
             return f"bursts would explain it: sim too is {verdict} when the junk of {burst} comes at once"
     return ""
 

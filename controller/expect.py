@@ -13,7 +13,8 @@ from typing import get_args
 
 from msgspec import Struct
 
-from controller.record import Check, NodeVerdict, Result, VerdictName
+from controller.experiment.verdicts import SURVIVED, VOID, VerdictName
+from controller.record import Check, NodeVerdict, Result
 from controller.verdict import Judgement
 from nodes.errors import UsageError
 from nodes.messages import Sample
@@ -21,9 +22,8 @@ from nodes.registry import did_you_mean
 from nodes.units import SECOND_NS
 
 EXIT_MET, EXIT_NOT_MET, EXIT_INCONCLUSIVE, EXIT_HARNESS = 0, 1, 5, 6
-VERDICTS = tuple(name for name in get_args(VerdictName) if name != "inconclusive")
+VERDICTS = tuple(name for name in get_args(VerdictName) if name not in VOID)
 """What can be expected: a run that proves nothing meets no expectation."""
-SURVIVED: tuple[VerdictName, ...] = ("healthy", "slow")
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,

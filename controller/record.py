@@ -11,12 +11,11 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from controller.experiment.verdicts import VerdictName
+
 SCHEMA = 1
 KERNEL = "kernel"
 """The setting that says which release a guest runs."""
-
-VerdictName = Literal["healthy", "slow", "starved", "deadlocked", "oom", "panicked", "inconclusive"]
-"""Design, section 7."""
 
 
 class Phase(Struct, frozen=True, kw_only=True):
@@ -149,9 +148,3 @@ class RunRow(Struct, frozen=True, kw_only=True):
 def kernel_of(result: Result) -> str:
     """The release that the run's guests booted, as the first of them told; empty in the other tiers."""
     return next((setting.in_force for setting in result.settings if setting.name == KERNEL), "")
-
-
-def worst(verdicts: list[VerdictName]) -> VerdictName:
-    """The verdict that speaks for all: a node that could not be judged makes the whole inconclusive."""
-    order: tuple[VerdictName, ...] = ("inconclusive", "panicked", "oom", "deadlocked", "starved", "slow", "healthy")
-    return min(verdicts, key=order.index, default="inconclusive")

@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from controller.record import VerdictName
+from controller.experiment.verdicts import VerdictName
 from controller.recorded import Recorded
 from controller.simulate import Outcome, judged, simulate
 from controller.trials import cycle_of, cycle_text, shape_of

@@ -12,9 +12,9 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from controller.expect import SURVIVED
+from controller.experiment.verdicts import SURVIVED, VerdictName
 from controller.interrupts import leave_interrupts
-from controller.record import CycleEdge, NodeVerdict, VerdictName
+from controller.record import CycleEdge, NodeVerdict
 from controller.scenario import Scenario
 from controller.simulate import Outcome, judged, simulate
 from controller.verdict import Judgement

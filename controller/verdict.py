@@ -20,7 +20,8 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from msgspec import Struct
 
 from controller.evidence import HEAL_EXTENSION_NS, Evidence
-from controller.record import CycleEdge, NodeVerdict, Phase, VerdictName, worst
+from controller.experiment.verdicts import VERDICTS, VerdictName, worst
+from controller.record import CycleEdge, NodeVerdict, Phase
 from controller.trace import SILENCE_NS, Stall, growth, silence, within
 from nodes.messages import Event, Sample, void_detail
 from nodes.units import SECOND_NS, format_ns
@@ -83,7 +84,7 @@ def judge(
         for case in cases
     ]
     nodes = tuple(_node_verdict(case, finding) for case, finding in zip(cases, findings, strict=True))
-    verdict = worst([node.verdict for node in nodes])
+    verdict = worst(node.verdict for node in nodes)
     return Judgement(
         verdict=verdict,
         sentence=_sentence(verdict, nodes, findings, cases),
@@ -291,16 +292,6 @@ def _data(nodes: Sequence[NodeVerdict]) -> str:
 
 # ---- in words
 
-_WORDS: dict[VerdictName, str] = {
-    "healthy": "Healthy",
-    "slow": "Slow",
-    "starved": "Starved",
-    "deadlocked": "Deadlock",
-    "oom": "Out of memory",
-    "panicked": "Panic",
-    "inconclusive": "Inconclusive",
-}
-
 
 def _sentence(
     verdict: VerdictName, nodes: Sequence[NodeVerdict], findings: Sequence[Finding], cases: Sequence[Evidence]
@@ -312,10 +303,10 @@ def _sentence(
     others = sum(other.verdict == verdict for other in nodes) - 1
     who = f"{node.node} and {others} more" if others else node.node
     if verdict == "deadlocked":
-        return f"{_WORDS[verdict]} on {who} {_in_flood(case, node.stalled_since_ns or 0)}: {_story(node, case)}"
+        return f"Deadlock on {who} {_in_flood(case, node.stalled_since_ns or 0)}: {_story(node, case)}"
     tells_who = finding.of_all or node.reason.startswith(node.node)
     reason = node.reason if tells_who else f"{who}: {node.reason}"
-    return f"{_WORDS[verdict]}: {reason}."
+    return f"{VERDICTS[verdict].word}: {reason}."
 
 
 def _story(node: NodeVerdict, case: Evidence) -> str:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from controller import debate as table_of
 from controller.cli.console import Json, console, print_json
-from controller.cli.summary import STYLES
+from controller.cli.summary import style_of
 from controller.debate import Cell
 from controller.scenario import load
 from controller.testbed import find_root
@@ -52,5 +52,5 @@ def _print(cells: Sequence[Cell], names: Sequence[str]) -> None:
     by_place = {(cell.scenario, cell.variant): cell.verdict for cell in cells}
     for scenario in dict.fromkeys(cell.scenario for cell in cells):
         verdicts = [by_place[scenario, name] for name in names]
-        shown.add_row(scenario, *(f"[{STYLES.get(verdict, 'dim')}]{verdict}[/]" for verdict in verdicts))
+        shown.add_row(scenario, *(f"[{style_of(verdict)}]{verdict}[/]" for verdict in verdicts))
     console().print(shown)

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from controller.cli.console import console, print_json, say
-from controller.cli.summary import STYLES
+from controller.cli.summary import style_of
 from nodes.units import SECOND_NS
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Bar:
             self._bar.update(self._task, description=escape(f"{self._place}: {phase}"))
 
     def ended(self, trial: Trial) -> None:
-        self._bar.console.print(escape(ended_text(trial)), style=STYLES.get(trial.verdict, "dim"))
+        self._bar.console.print(escape(ended_text(trial)), style=style_of(trial.verdict))
         self._bar.update(self._task, advance=1)
 
     def passed(self, key: Key) -> None:
@@ -183,7 +183,10 @@ def _table(asked: Asked, cells: Sequence[Cell]) -> Table:
 
 
 def _cell_text(cell: Cell) -> str:
-    lines = [f"[{STYLES.get(cell.verdict, 'dim')}]{escape(cell.told())}[/]", *map(escape, cell.figures())]
+    lines = [
+        f"[{style_of(cell.verdict) if cell.verdict else 'dim'}]{escape(cell.told())}[/]",
+        *map(escape, cell.figures()),
+    ]
     return "\n".join([*lines, *map(escape, cell.reasons())])
 
 

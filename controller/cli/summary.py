@@ -9,19 +9,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from controller.cli.console import console
+from controller.experiment.verdicts import VERDICTS, Tone
 from controller.record import CycleEdge, NodeVerdict, Result
 from nodes.units import format_ns
 
-STYLES = {
-    "healthy": "bold green",
-    "slow": "bold yellow",
-    "starved": "bold red",
-    "deadlocked": "bold red",
-    "oom": "bold red",
-    "panicked": "bold red",
-    "inconclusive": "bold magenta",
-}
-"""The same word stands beside every colour."""
+_STYLES: dict[Tone, str] = {"good": "bold green", "fair": "bold yellow", "bad": "bold red", "unknown": "bold magenta"}
+"""The verdict's own word stands beside every colour."""
+
+
+def style_of(verdict: str) -> str:
+    """The style that Rich writes a verdict in."""
+    return _STYLES[VERDICTS[verdict].tone]
 
 
 def print_summary(result: Result, folder: Path) -> None:
@@ -36,7 +34,7 @@ def print_summary(result: Result, folder: Path) -> None:
 
 def lines(result: Result) -> Iterator[str]:
     """The summary's lines, in Rich markup."""
-    word = f"[{STYLES[result.verdict]}]{result.verdict.upper()}[/]"
+    word = f"[{style_of(result.verdict)}]{result.verdict.upper()}[/]"
     policy = f" under {result.policy}" if result.policy else ""
     yield f"{word}  {escape(result.scenario)}{escape(policy)}, {result.tier} tier, seed {result.seed}, run {result.run}"
     yield escape(result.sentence or "no reason was recorded")
@@ -74,7 +72,7 @@ def _nodes(nodes: tuple[NodeVerdict, ...]) -> Table:
         recovery = "-" if node.recovery_ns is None else format_ns(node.recovery_ns)
         rates = (node.warmup_pages_per_s, node.flood_pages_per_s, node.heal_pages_per_s)
         table.add_row(
-            node.node, f"[{STYLES[node.verdict]}]{node.verdict}[/]", *(f"{rate:.0f}" for rate in rates), recovery,
+            node.node, f"[{style_of(node.verdict)}]{node.verdict}[/]", *(f"{rate:.0f}" for rate in rates), recovery,
             f"{node.reserve_used_pages} pages", escape(node.reason),
         )  # fmt: skip
     return table

@@ -10,8 +10,9 @@ from msgspec import Struct, structs
 
 from controller.comparison.differences import Difference, differences
 from controller.comparison.figures import FIGURES, Figures, figures
+from controller.experiment.verdicts import VerdictName
 from controller.local import judged_result
-from controller.record import Result, RunRow, VerdictName
+from controller.record import Result, RunRow
 from controller.recorded import read_run
 from controller.scenario import Scenario
 from controller.scenario.policies import policy_text, read_policy

@@ -16,7 +16,8 @@ from typing import BinaryIO, Self
 
 import msgspec
 
-from controller.kernels.model import OPEN, Asked, Key, Place, Trial, barred
+from controller.experiment.verdicts import VOID
+from controller.kernels.model import Asked, Key, Place, Trial, barred
 from nodes.errors import HarnessError, UsageError
 
 TRIALS = "trials.jsonl"
@@ -91,7 +92,7 @@ class TrialFolder:
 
     def _lacks(self, key: Key, again: bool) -> bool:
         trial = self.trials.get(key)
-        return trial is None or (again and trial.verdict in OPEN)
+        return trial is None or (again and trial.verdict in VOID)
 
     def _open(self, *, fresh: bool) -> None:
         path = self.path / TRIALS

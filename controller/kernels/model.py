@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from controller.endings import DROPS, Ending
-from controller.expect import SURVIVED
+from controller.experiment.verdicts import HUNG, SURVIVED, VOID, WORST_FIRST, VerdictName, rank
 from controller.record import CycleEdge
 from controller.trials import shape_of
 from nodes.kernel.kernels import NO_SUCH
@@ -19,14 +19,8 @@ SURE = 2
 """Runs that could not be set up before their place counts as one that cannot be tried: a guest that did not start once may
 start the next time (own)."""
 
-TrialVerdict = Literal[
-    "healthy", "slow", "starved", "deadlocked", "oom", "panicked", "inconclusive", "cannot"
-]  # fmt: skip
-"""A verdict (controller.record.VerdictName), or `cannot`: it could not be set up, e.g. the kernel has no driver."""
-WORST_FIRST = ("panicked", "oom", "deadlocked", "starved", "slow", "healthy", "inconclusive", "cannot")
-HUNG = ("starved", "deadlocked")
-OPEN = ("inconclusive", "cannot")
-"""What may be tried again when asked to."""
+TrialVerdict = Literal[VerdictName, "cannot"]
+"""A verdict, or `cannot`: it could not be set up, e.g. the kernel has no driver."""
 
 
 class Place(Struct, frozen=True, order=True):
@@ -132,7 +126,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     @property
     def decided(self) -> bool:
         """Complete, and each trial says something; or none could be tried."""
-        open_ones = [trial for trial in self.trials if trial.verdict in OPEN]
+        open_ones = [trial for trial in self.trials if trial.verdict in VOID]
         return self.complete and (not open_ones or bool(self.cannot))
 
     @property
@@ -143,8 +137,8 @@ class Cell(Struct, frozen=True, kw_only=True):
     def verdict(self) -> str:
         """The most frequent; among equals the worst; one that proves nothing only where there is no other; empty: none."""
         counts = self.counts
-        decided = [name for name in WORST_FIRST if counts[name] and name not in OPEN]
-        others = [name for name in OPEN if counts[name]]
+        decided = [name for name in WORST_FIRST if counts[name] and name not in VOID]
+        others = [name for name in WORST_FIRST if name in VOID and counts[name]]
         return max(decided or others, key=lambda name: counts[name], default="")
 
     @property
@@ -156,7 +150,7 @@ class Cell(Struct, frozen=True, kw_only=True):
         """`deadlocked 3/3`, or `deadlocked 2/3, healthy 1/3`."""
         if self.cannot:
             return f"cannot: {self.cannot}"
-        counts = sorted(self.counts.items(), key=lambda item: (-item[1], WORST_FIRST.index(item[0])))
+        counts = sorted(self.counts.items(), key=lambda item: (-item[1], -rank(item[0])))
         return ", ".join(f"{name} {count}/{len(self.trials)}" for name, count in counts) or "not tried yet"
 
     def figures(self) -> list[str]:
@@ -164,13 +158,13 @@ class Cell(Struct, frozen=True, kw_only=True):
         told = [f"stands since {text} s" for text in _range(self.trials, "hang_s")]
         told += [f"back after {text} s" for text in _range(self.trials, "recovery_s")]
         told += [f"{word} {text}" for word, text in self.drops()]
-        ran = dict.fromkeys(trial.kernel for trial in self.trials if trial.kernel and trial.verdict not in OPEN)
+        ran = dict.fromkeys(trial.kernel for trial in self.trials if trial.kernel and trial.verdict not in VOID)
         return [*told, f"releases {', '.join(ran)}"] if len(ran) > 1 else told
 
     def drops(self) -> Iterator[tuple[str, str]]:
         """What was lost, in the report's words, and how much: a range over the trials."""
         for name, word in DROPS.items():
-            counts = [trial.drops.get(name, 0) for trial in self.trials if trial.verdict not in OPEN]
+            counts = [trial.drops.get(name, 0) for trial in self.trials if trial.verdict not in VOID]
             if any(counts):
                 low, high = min(counts), max(counts)
                 yield word, f"{low:,}" if low == high else f"{low:,}–{high:,}"
@@ -206,7 +200,7 @@ def hangs(trials: Iterable[Trial]) -> list[Hang]:
     """Trials that did not go on, by the shape of their cycle."""
     groups: dict[object, list[Trial]] = {}
     for trial in trials:
-        if trial.verdict not in (*OPEN, *SURVIVED):
+        if trial.verdict not in VOID | SURVIVED:
             groups.setdefault((trial.verdict in HUNG, shape_of(trial.edges)), []).append(trial)
     ordered = sorted(groups.values(), key=len, reverse=True)
     return [
@@ -275,7 +269,7 @@ def kernel_text(name: str) -> str:
 
 def _range(trials: Sequence[Trial], field: str) -> list[str]:
     """`0.4–0.9` of a figure in seconds, where any trial that proves something has one."""
-    proved = (trial for trial in trials if trial.verdict not in OPEN)
+    proved = (trial for trial in trials if trial.verdict not in VOID)
     values = [value for trial in proved if (value := getattr(trial, field)) is not None]
     if not values:
         return []

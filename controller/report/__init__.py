@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from controller.experiment.verdicts import VERDICTS
 from controller.record import Result
 from controller.report import charts, timeline
 from controller.report.figures import by_need
 from controller.report.junit import junit
 from controller.report.page import write
-from controller.report.words import LOOKS
 from nodes.errors import UsageError
 from nodes.messages import Event, Sample
 
@@ -25,5 +25,5 @@ def picture(
     drawn = timeline.build(node, result, samples, events, width_px=charts.WIDTH)
     if not drawn.rows:
         raise UsageError(f"run {result.run} has no samples of '{node}': there is nothing to draw")
-    word = LOOKS[result.verdict].word.lower()
+    word = VERDICTS[result.verdict].word.lower()
     return charts.png(drawn, result.tier, f"{result.scenario}, policy {result.policy}, {node}: {word}", scale=scale)

@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from controller.record import NodeVerdict, Result, VerdictName
+from controller.experiment.verdicts import rank
+from controller.record import NodeVerdict, Result
 from nodes.messages import Sample
 from nodes.units import format_ns
-
-_WORST_FIRST: tuple[VerdictName, ...] = (
-    "panicked",
-    "oom",
-    "deadlocked",
-    "starved",
-    "slow",
-    "inconclusive",
-    "healthy",
-)
 
 
 @dataclass(frozen=True)
@@ -67,7 +58,7 @@ def totals(node: str, samples: Sequence[Sample]) -> Totals | None:
 
 def by_need(result: Result) -> list[NodeVerdict]:
     """The initiators, worst first: those a reader wants to see."""
-    return sorted(result.nodes, key=lambda node: (_WORST_FIRST.index(node.verdict), node.node))
+    return sorted(result.nodes, key=lambda node: (-rank(node.verdict), node.node))
 
 
 def why_no_cycle(node: NodeVerdict, counted: Totals | None) -> list[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from controller.record import Check, NodeVerdict, Result, VerdictName
+from controller.experiment.verdicts import SURVIVED
+from controller.record import Check, NodeVerdict, Result
 from nodes.units import SECOND_NS
 
 _FORBIDDEN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 65534, 65535], "�")
 """Characters that XML 1.0 cannot hold, even escaped."""
-_ALIVE: tuple[VerdictName, ...] = ("healthy", "slow")
 
 
 def junit(result: Result) -> str:
@@ -53,7 +53,7 @@ def _verdict(suite: Element, result: Result, node: NodeVerdict) -> None:
     name = f"verdict of {node.node}: {node.verdict}"
     if node.verdict == "inconclusive":
         _case(suite, result, name, "error", node.reason)
-    elif node.verdict not in _ALIVE and not result.checks:
+    elif node.verdict not in SURVIVED and not result.checks:
         _case(suite, result, name, "failure", node.reason)
     else:
         _case(suite, result, name)

@@ -11,15 +11,14 @@ from typing import Any
 
 import altair as alt
 
+from controller.experiment.verdicts import VERDICTS, Verdict
 from controller.kernels.model import Asked, Cell, kernel_text
 from controller.report.charts import DRESS, INK, Spec, View
 from controller.report.phasechart import SIGN_FONT
-from controller.report.swatches import INVALID, SWATCHES, Swatch
 
 CELL_WIDTH, CELL_HEIGHT = 92, 34
 """Pixels: `✕ 10/10` fits (own)."""
 COLUMNS = 2
-CANNOT = Swatch(INVALID, "#eef0f3", "#5a6475", "–")
 _BARE: dict[str, Any] = {"title": None, "domain": False, "ticks": False}
 
 Row = dict[str, Any]
@@ -30,24 +29,14 @@ def spec(asked: Asked, cells: Sequence[Cell], title: str) -> Spec:
     names = list(dict.fromkeys(_panel_name(asked, cell) for cell in cells))
     rows = [_row(asked, cell) for cell in cells]
     used = {str(row["kind"]) for row in rows if row["kind"]}
-    swatches = {name: swatch_of(name) for name in [*SWATCHES, "cannot"] if name in used} or {"cannot": CANNOT}
+    swatches = {name: verdict for name, verdict in VERDICTS.items() if name in used or not used}
     panels = [_panel(asked, name, swatches) for name in names]
     chart = alt.concat(*panels, columns=COLUMNS, spacing=20, config=DRESS)
     made: Spec = chart.to_dict()
     return made | {"title": {"text": title, "fontSize": 14, "offset": 10}, "datasets": {"cells": rows}}
 
 
-def swatch_of(verdict: str) -> Swatch:
-    """How a cell of this verdict looks."""
-    return SWATCHES.get(verdict, CANNOT)
-
-
-def label(verdict: str) -> str:
-    """Its sign and word."""
-    return f"{CANNOT.sign} cannot be tried" if verdict == "cannot" else swatch_of(verdict).label
-
-
-def _panel(asked: Asked, name: str, swatches: dict[str, Swatch]) -> View:
+def _panel(asked: Asked, name: str, swatches: dict[str, Verdict]) -> View:
     base: View = alt.Chart(alt.NamedData("cells")).transform_filter(alt.datum.panel == name)
     x = alt.X(
         "nic:N", sort=list(asked.nics), axis=alt.Axis(title=None, labelAngle=0, orient="top", domain=False, ticks=False)
@@ -55,7 +44,7 @@ def _panel(asked: Asked, name: str, swatches: dict[str, Swatch]) -> View:
     y = alt.Y(
         "policy:N", sort=list(asked.policies), axis=alt.Axis(title=None, domain=False, ticks=False, labelLimit=220)
     )
-    labels = json.dumps({verdict: label(verdict) for verdict in swatches})
+    labels = json.dumps({name: verdict.label for name, verdict in swatches.items()})
     legend = alt.Legend(
         title=None, orient="bottom", direction="horizontal", labelExpr=f"{labels}[datum.label]", symbolType="square",
         labelFont=SIGN_FONT, symbolSize=180,
@@ -82,7 +71,7 @@ def _panel_name(asked: Asked, cell: Cell) -> str:
 
 
 def _row(asked: Asked, cell: Cell) -> Row:
-    swatch = swatch_of(cell.verdict)
+    swatch = VERDICTS[cell.verdict or "cannot"]
     counted = f" {cell.counts[cell.verdict]}/{len(cell.trials)}" if cell.verdict and not cell.cannot else ""
     return {
         "panel": _panel_name(asked, cell), "nic": cell.place.nic, "policy": cell.place.policy,

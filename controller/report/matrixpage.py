@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from controller.experiment.verdicts import VERDICTS, Verdict
 from controller.kernels.model import Asked, Cell, Hang, kernel_text, releases
 from controller.report import charts, matrixchart
 from controller.report.page import environment
-from controller.report.swatches import SWATCHES, Swatch
 
 Matrix = tuple[Asked, Sequence[Cell]]
 
@@ -72,7 +72,7 @@ def render(folder: Path, shown: Sequence[Shown]) -> str:
     return template.render(
         shown=shown,
         link=lambda path: os.path.relpath(Path(path) / "report.html", folder),
-        swatch=matrixchart.swatch_of,
+        swatch=VERDICTS.get,
         kernel=kernel_text,
         words=_words(shown),
         bundle=charts.bundle(),
@@ -124,9 +124,9 @@ def _shown(asked: Asked, cells: Sequence[Cell]) -> Shown:
     return Shown(asked, cells, matrixchart.spec(asked, cells, title), sentence)
 
 
-def _words(shown: Sequence[Shown]) -> list[Swatch]:
+def _words(shown: Sequence[Shown]) -> list[Verdict]:
     used = {trial.verdict for each in shown for cell in each.cells for trial in cell.trials}
-    return [swatch for name, swatch in SWATCHES.items() if name in used]
+    return [swatch for name, swatch in VERDICTS.items() if name in used]
 
 
 def _put(path: Path, content: bytes) -> Path:

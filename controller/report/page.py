@@ -11,14 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from controller.experiment.verdicts import VERDICTS, Look, VerdictName
 from controller.record import NodeVerdict, Result
 from controller.report import autopsies, charts, cycle, figures, timeline
-from controller.report.words import GLOSSARY, LOOKS, Look, look_of
+from controller.report.words import GLOSSARY, look_of
 from nodes.messages import Event, Sample
 from nodes.units import SECOND_NS, format_ns
 
@@ -59,10 +60,10 @@ def render(folder: Path, result: Result, samples: Sequence[Sample], events: Sequ
         result=result,
         look=look_of(result),
         policies=_policies(result, events),
-        looks=LOOKS,
+        looks=[VERDICTS[name] for name in get_args(VerdictName)],
         chapters=chapters,
         undrawn=len(nodes) - len(chapters),
-        nodes=[(node, LOOKS[node.verdict], figures.totals(node.node, samples)) for node in nodes],
+        nodes=[(node, VERDICTS[node.verdict], figures.totals(node.node, samples)) for node in nodes],
         targets=_targets(result, samples),
         unlike=sum(1 for setting in result.settings if setting.asked and setting.asked != setting.in_force),
         events=_told(result, samples, events),
@@ -100,7 +101,7 @@ def _chapter(
     facts = figures.why_no_cycle(node, counted)
     autopsy = autopsies.last(node.node, events, timeline.start_ns(result, samples))
     own = autopsies.files(node.node, folder)
-    return Chapter(node, LOOKS[node.verdict], cycle.draw(node.cycle), facts, spec, description, autopsy, own)
+    return Chapter(node, VERDICTS[node.verdict], cycle.draw(node.cycle), facts, spec, description, autopsy, own)
 
 
 def _policies(result: Result, events: Sequence[Event]) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 
 import altair as alt
 
+from controller.experiment.verdicts import VERDICTS
 from controller.report.charts import DRESS, INK, Spec, View
-from controller.report.swatches import GAINS, SWATCHES
+from controller.report.swatches import GAINS
 from controller.sweep.difference import Difference
 from controller.sweep.grid import Cell, Grid, Scale, Segment
 from nodes.units import SECOND_NS, format_ns
@@ -37,9 +38,9 @@ Row = dict[str, Any]
 def spec(grid: Grid, title: str) -> Spec:
     """The diagram: a panel for each of the grid's, on common axes."""
     shown = {cell.verdict for cell in grid.all() if cell.verdict}
-    order = [name for name in SWATCHES if name in shown] or ["healthy"]  # a legend of nothing has no size
-    colours = {name: SWATCHES[name].colour for name in order}
-    legend = {name: SWATCHES[name].label for name in order}
+    order = [name for name in VERDICTS if name in shown] or ["healthy"]  # a legend of nothing has no size
+    colours = {name: VERDICTS[name].colour for name in order}
+    legend = {name: VERDICTS[name].label for name in order}
     rows = [_cell_row(grid, cell) for cell in grid.all() if cell.panel < PANELS_MAX]
     pieces = [_piece_row(piece) for piece in grid.boundary() if piece.panel < PANELS_MAX]
     tooltips = [*_where(grid), *_told("told", "took", "hang", "reason")]
@@ -196,7 +197,7 @@ def _length(scale: Scale) -> int:
 
 
 def _cell_row(grid: Grid, cell: Cell) -> Row:
-    swatch, second = SWATCHES.get(cell.verdict), SWATCHES.get(cell.second)
+    swatch, second = VERDICTS.get(cell.verdict), VERDICTS.get(cell.second)
     worst = next((row for row in cell.rows if row.verdict == cell.verdict), None)
     recovery = [row.recovery_ns for row in cell.rows if row.recovery_ns is not None]
     return _place(grid, cell) | {
@@ -219,7 +220,7 @@ def _change_row(found: Difference, index: int) -> Row:
     return _place(found.grid, change.before) | {
         "kind": change.gain,
         "strength": 1,
-        "second": SWATCHES[change.after.verdict].colour if moved and change.after.verdict else "",
+        "second": VERDICTS[change.after.verdict].colour if moved and change.after.verdict else "",
         "sign": sign,
         "ink": ink,
         "before": f"{found.first}: {change.before.told()}",

@@ -12,14 +12,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
+from controller.experiment.verdicts import VERDICTS, VOID
 from controller.report import charts, phasechart
 from controller.report.page import environment
-from controller.report.swatches import SWATCHES
 from controller.sweep.difference import Change, Difference, difference
 from controller.sweep.folder import SweepFolder
 from controller.sweep.grid import Cell, Grid, grid
-from controller.sweep.model import UNDECIDED, Plan
+from controller.sweep.model import Plan, SweptVerdict
 
 REASONS_MAX = 30
 NUMBER = re.compile(r"\d[\d.,]*")
@@ -82,7 +83,7 @@ def render(folder: SweepFolder, shown: Grid, spec: charts.Spec, differences: Seq
         done=len(folder.rows),
         seeds=plan.seeds,
         seed_list=[plan.seed(repeat) for repeat in range(plan.seeds)],
-        totals=[(SWATCHES[name], verdicts[name]) for name in SWATCHES if verdicts[name]],
+        totals=[(VERDICTS[name], verdicts[name]) for name in VERDICTS if verdicts[name]],
         keys=[axis.key for axis in (shown.across.axis, shown.up.axis) if axis.key],
         panel_keys=[axis.key for axis in shown.panel_axes],
         all_keys=_keys(shown),
@@ -91,11 +92,11 @@ def render(folder: SweepFolder, shown: Grid, spec: charts.Spec, differences: Seq
         spec=spec,
         differences=differences,
         mixed=[(_where(shown, cell), cell.told()) for cell in shown.all() if cell.second],
-        reasons=[(SWATCHES[verdict], reason, count) for (verdict, reason), count in _reasons(folder)],
+        reasons=[(VERDICTS[verdict], reason, count) for (verdict, reason), count in _reasons(folder)],
         axes=plan.axes,
         code=folder.asked.code,
         scenario=folder.asked.scenario,
-        swatches=SWATCHES.values(),
+        swatches=[VERDICTS[name] for name in get_args(SweptVerdict)],
         bundle=charts.bundle(),
     )  # fmt: skip
 
@@ -121,7 +122,7 @@ def _reasons(folder: SweepFolder) -> list[tuple[tuple[str, str], int]]:
     first: dict[tuple[str, str], str] = {}
     counts: Counter[tuple[str, str]] = Counter()
     for row in folder.rows.values():
-        if row.verdict in UNDECIDED:
+        if row.verdict in VOID:
             alike = row.verdict, NUMBER.sub("#", row.reason)
             first.setdefault(alike, row.reason)
             counts[alike] += 1

@@ -1,53 +1,24 @@
-"""The report's words: what each verdict is called, looks like and means, and the glossary for a reader who is new."""
+"""The report's words: what a whole run is called, and the glossary for a reader who is new."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from controller.record import Result, VerdictName
+from controller.experiment.verdicts import VERDICTS, Look
+from controller.record import Result
 from controller.rescue import RESCUE
 
-
-@dataclass(frozen=True)
-class Look:
-    """How a verdict is shown: a word, a sign and a tone, so that colour never stands alone."""
-
-    word: str
-    sign: str
-    tone: str
-    """CSS class: `good`, `fair`, `bad` or `unknown`."""
-    meaning: str
-
-
-LOOKS: dict[VerdictName, Look] = {
-    "healthy": Look("Healthy", "✓", "good", "It kept at least half of its warmup rate during the flood."),
-    "slow": Look("Slow", "≈", "fair", "It kept going or came back, at less than half of its warmup rate."),
-    "starved": Look("Starved", "!", "bad", "It made no progress in the flood, and went on after the flood ended."),
-    "deadlocked": Look(
-        "Deadlocked",
-        "✕",
-        "bad",
-        "It made no progress, and still none after the flood had ended and every legitimate wait had passed.",
-    ),
-    "oom": Look("Out of memory", "✕", "bad", "Something was killed to get memory back."),
-    "panicked": Look("Panicked", "✕", "bad", "The kernel gave up."),
-    "inconclusive": Look(
-        "Inconclusive",
-        "?",
-        "unknown",
-        "The run proves nothing: its conditions were not reached, or a part of it failed.",
-    ),
-}
-
-REVIVED = Look("Revived", "✓", "good", "Every machine that stood still went on after what was tried.")
-NOT_REVIVED = Look("Not revived", "✕", "bad", "A machine went on standing still, whatever was tried.")
+REVIVED = Look(
+    word="Revived", sign="✓", tone="good", meaning="Every machine that stood still went on after what was tried."
+)
+NOT_REVIVED = Look(
+    word="Not revived", sign="✕", tone="bad", meaning="A machine went on standing still, whatever was tried."
+)
 
 
 def look_of(result: Result) -> Look:
     """How the whole run is shown: by its verdict, or, since a rescue by hand judges nobody, by what became of it."""
     tried = [node.rescues for node in result.nodes if node.rescues]
     if result.kind != "adhoc" or result.scenario != RESCUE or not tried:
-        return LOOKS[result.verdict]
+        return VERDICTS[result.verdict]
     return REVIVED if all(rescues[-1].revived for rescues in tried) else NOT_REVIVED
 
 

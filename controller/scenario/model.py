@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from controller.expect import Expectation
-from controller.record import VerdictName
+from controller.experiment.verdicts import VerdictName
 from controller.rescue import WAIT_NS, Change
 from controller.scenario.faults import Fault
 from controller.scenario.policies import read_policy

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct, structs
 
 from controller.expect import VerdictIs
-from controller.record import VerdictName
+from controller.experiment.verdicts import VerdictName
 from controller.scenario import Scenario, dump
 from controller.scenario.vary import vary
 from controller.shrink.ddmin import ddmin

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
 
+from controller.experiment.verdicts import SURVIVED, VOID, WORST_FIRST, rank
 from controller.scenario.axes import Axis
-from controller.sweep.model import SURVIVES, UNDECIDED, Plan, Row, numeric
+from controller.sweep.model import Plan, Row, numeric
 
-WORST_FIRST = ("panicked", "oom", "deadlocked", "starved", "slow", "healthy", "inconclusive", "invalid")
 NONE = Axis(key="", values=(), asked=0)
 """Stands for an axis that the sweep does not have."""
 LOG_RATIO = 8.0
@@ -53,8 +53,8 @@ class Cell:
     @cached_property
     def survives(self) -> bool | None:
         """Whether more of its seeds live than hang: a tie is no survival. None: most of them decide nothing."""
-        lives = sum(self.counts[name] for name in SURVIVES)
-        unknown = sum(self.counts[name] for name in UNDECIDED)
+        lives = sum(self.counts[name] for name in SURVIVED)
+        unknown = sum(self.counts[name] for name in VOID)
         ends = len(self.rows) - lives - unknown
         if not self.rows or unknown > lives + ends:
             return None
@@ -63,7 +63,7 @@ class Cell:
     @cached_property
     def verdict(self) -> str:
         """The most frequent verdict on the side that `survives` says; among equals the worst. Empty: not computed yet."""
-        sides = {True: SURVIVES, None: UNDECIDED, False: frozenset(WORST_FIRST) - SURVIVES - UNDECIDED}
+        sides = {True: SURVIVED, None: VOID, False: frozenset(WORST_FIRST) - SURVIVED - VOID}
         candidates = [name for name in WORST_FIRST if self.counts[name] and name in sides[self.survives]]
         return max(candidates, key=lambda name: self.counts[name], default="")
 
@@ -82,7 +82,7 @@ class Cell:
         """`2 of 3 healthy, 1 deadlocked`."""
         if not self.rows:
             return "not computed yet"
-        ordered = sorted(self.counts.items(), key=lambda item: (-item[1], WORST_FIRST.index(item[0])))
+        ordered = sorted(self.counts.items(), key=lambda item: (-item[1], -rank(item[0])))
         if len(ordered) == 1:
             return f"{ordered[0][0]}" if len(self.rows) == 1 else f"all {ordered[0][1]} {ordered[0][0]}"
         first, *rest = ordered

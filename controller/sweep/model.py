@@ -15,6 +15,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from controller.experiment.verdicts import VerdictName
 from controller.scenario import Scenario
 from controller.scenario.axes import Axis
 from nodes.errors import UsageError
@@ -24,12 +25,8 @@ POINTS_MAX = 1_000_000
 LATE = ("floods.", "faults.", "phases.flood", "phases.heal")
 """Keys that mean nothing before the flood: points that differ in these alone share their warmup."""
 
-SweptVerdict = Literal[
-    "healthy", "slow", "starved", "deadlocked", "oom", "panicked", "inconclusive", "invalid"
-]  # fmt: skip
-"""A verdict (controller.record.VerdictName), or `invalid`: settings that cannot be run together."""
-SURVIVES: frozenset[str] = frozenset(("healthy", "slow"))
-UNDECIDED: frozenset[str] = frozenset(("inconclusive", "invalid"))
+SweptVerdict = Literal[VerdictName, "invalid"]
+"""A verdict, or `invalid`: settings that cannot be run together."""
 
 
 def numeric(axis: Axis) -> bool:

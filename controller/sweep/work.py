@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from controller.experiment.verdicts import worst
 from controller.plan import plan
-from controller.record import NodeVerdict, worst
+from controller.record import NodeVerdict
 from controller.scenario import Scenario
 from controller.scenario.vary import vary
 from controller.simulate import judged, simulate_many
@@ -65,7 +66,7 @@ def _failed(index: int, error: Exception) -> Row | Broken:
 def _row(index: int, judgement: Judgement, samples: Sequence[Sample]) -> Row:
     if not judgement.nodes:
         return Row(point=index, verdict=judgement.verdict, reason=judgement.sentence)
-    verdict = worst([node.verdict for node in judgement.nodes])
+    verdict = worst(node.verdict for node in judgement.nodes)
     node = next(node for node in judgement.nodes if node.verdict == verdict)
     return _figures(index, node, [sample for sample in samples if sample.node == node.node])
 

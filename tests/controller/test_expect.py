@@ -22,7 +22,8 @@ from controller.expect import (
     metrics,
     parse_condition,
 )
-from controller.record import Check, NodeVerdict, Result, VerdictName
+from controller.experiment.verdicts import VerdictName
+from controller.record import Check, NodeVerdict, Result
 from controller.verdict import Judgement
 from nodes.errors import UsageError
 from nodes.messages import Sample

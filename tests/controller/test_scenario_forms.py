@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from controller import expect
+from controller.experiment.verdicts import SURVIVED
 from controller.scenario import (
     Arm,
     Initiators,
@@ -208,11 +209,11 @@ def test_each_scenario_of_the_gallery_is_sound(path: Path) -> None:
         assert set(scenario.arms) >= {"bad", "good"}
         assert scenario.arms["good"].policy == policy_text(scenario.policy)
     # a guest that swaps to another guest shares its processors, and may wait for a TCP retry, but comes back
-    lives = {*expect.SURVIVED, "starved"} if path.stem == "kernel-nvme" else set(expect.SURVIVED)
+    lives = {*SURVIVED, "starved"} if path.stem == "kernel-nvme" else set(SURVIVED)
     for name, arm in scenario.arms.items():
         bad = name.startswith("bad")
         assert bad or set(arm.verdict) <= lives
-        assert not bad or not set(arm.verdict) & set(expect.SURVIVED)
+        assert not bad or not set(arm.verdict) & set(SURVIVED)
     assert parse(dump(scenario)) == scenario
     jsonschema.validate(yaml.safe_load(path.read_text()), schema())
 

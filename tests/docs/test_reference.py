@@ -13,6 +13,7 @@ from docpages import DOCS, ROOT, prose_of, section, slugs, table, words
 from msgspec import Struct
 
 from controller import api, evidence, expect, record, trace, verdict
+from controller.experiment import verdicts
 from controller.store.folder import SAMPLE_FIELDS
 from nodes import messages
 from nodes.machine.allocators import ALLOCATORS
@@ -73,7 +74,7 @@ def test_every_card_is_documented_as_it_is() -> None:
 
 def test_every_verdict_has_its_section() -> None:
     titles = re.findall(r"^## (\w+)$", prose_of(DOCS / "reference" / "verdicts.md"), re.MULTILINE)
-    assert set(titles) - {"Figures", "Data"} == set(get_args(record.VerdictName))
+    assert set(titles) - {"Figures", "Data"} == set(get_args(verdicts.VerdictName))
 
 
 def test_the_figures_of_the_verdicts_are_those_of_the_code() -> None:

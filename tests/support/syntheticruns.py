@@ -10,7 +10,8 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from controller.record import Check, CycleEdge, NodeVerdict, Phase, Result, Setting, VerdictName
+from controller.experiment.verdicts import VerdictName
+from controller.record import Check, CycleEdge, NodeVerdict, Phase, Result, Setting
 from nodes.messages import SAMPLE_INTERVAL_NS, Event, Sample
 
 START_NS = 1_700_000_000 * 10**9

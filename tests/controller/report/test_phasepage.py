@@ -14,12 +14,12 @@ from msgspec import structs
 from requirements import require_programs
 from sweptgrids import more_reserve_helps, plan, rows
 
+from controller.experiment.verdicts import VERDICTS
 from controller.report import phasechart, phasepage
-from controller.report.swatches import GAINS, SWATCHES
-from controller.report.words import LOOKS
-from controller.sweep.difference import Gain, difference
+from controller.report.swatches import GAINS
+from controller.sweep.difference import difference
 from controller.sweep.folder import SweepFolder
-from controller.sweep.grid import WORST_FIRST, grid
+from controller.sweep.grid import grid
 from controller.sweep.model import SweptVerdict
 from nodes.errors import UsageError
 
@@ -35,12 +35,6 @@ def swept(sweeps: Path, points: int = ASKED.points) -> SweepFolder:
 
 
 # ---- colours
-
-
-def test_every_verdict_has_a_swatch_in_the_tone_of_the_report() -> None:
-    assert set(SWATCHES) == set(get_args(SweptVerdict)) == set(WORST_FIRST) and set(GAINS) == set(get_args(Gain))
-    assert all(SWATCHES[name].look is look for name, look in LOOKS.items())
-    assert len({swatch.sign for swatch in SWATCHES.values()}) == len(SWATCHES)
 
 
 MATRICES = {
@@ -79,7 +73,7 @@ def distance(one: str, other: str, eye: str) -> float:
 @pytest.mark.parametrize("eye", MATRICES)
 def test_the_colours_differ_for_every_eye(eye: str) -> None:
     """A difference of 2.3 is just noticeable; cells beside each other need several times that."""
-    colours = {name: swatch.colour for name, swatch in SWATCHES.items()}
+    colours = {name: VERDICTS[name].colour for name in get_args(SweptVerdict)}
     near = {(a, b): distance(colours[a], colours[b], eye) for a, b in combinations(colours, 2)}
     assert min(near.values()) > 11, min(near, key=lambda pair: near[pair])
     gains = {(a, b): distance(GAINS[a][0], GAINS[b][0], eye) for a, b in combinations(GAINS, 2)}
@@ -89,7 +83,7 @@ def test_the_colours_differ_for_every_eye(eye: str) -> None:
 
 def test_the_signs_can_be_read_on_their_colours() -> None:
     """WCAG: 4.5 for text."""
-    for colour, ink in [*((s.colour, s.ink) for s in SWATCHES.values()), *((c, i) for c, i, _ in GAINS.values())]:
+    for colour, ink in [*((s.colour, s.ink) for s in VERDICTS.values()), *((c, i) for c, i, _ in GAINS.values())]:
         light, dark = sorted((0.05 + (lab(linear(c))[0] + 16) ** 3 / 116**3 for c in (colour, ink)), reverse=True)
         assert light / dark >= 4.5, (colour, ink)
 
@@ -114,7 +108,7 @@ def test_a_mixed_cell_shows_both_verdicts() -> None:
     cells = phasechart.spec(grid(ASKED, ROWS_MADE), "t")["datasets"]["cells"]
     mixed = [cell for cell in cells if cell["second"]]
     assert mixed and all(0.35 < cell["strength"] < 1 and " of 3 " in cell["told"] for cell in mixed)
-    assert {cell["second"] for cell in mixed} <= {swatch.colour for swatch in SWATCHES.values()}
+    assert {cell["second"] for cell in mixed} <= {swatch.colour for swatch in VERDICTS.values()}
 
 
 def test_the_boundary_is_in_every_panel_that_has_one() -> None:

@@ -1,0 +1,1 @@
+"""What an experiment is and what it comes to. Pure: nothing here runs, stores or draws anything."""
