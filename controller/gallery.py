@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from controller.debate import Cell
+from controller.experiment.verdicts import VOID
 from controller.scenario import Scenario
 
 FOLDER = "scenarios"
@@ -57,6 +58,6 @@ def _table(cells: Sequence[Cell]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for cell in cells:
         star = "*" if cell.proved else ""
-        rate = f"{100 * cell.flood_ratio:.0f} %" if cell.verdict not in ("impossible", "inconclusive") else "-"
+        rate = f"{100 * cell.flood_ratio:.0f} %" if cell.verdict not in VOID else "-"
         told = " → ".join(cell.cycle) if cell.cycle else cell.sentence if cell.verdict == "impossible" else ""
         yield f"| {cell.variant} | {cell.verdict}{star} | {rate} | {cell.reserve_used_pages} pages | {told} |"
