@@ -20,7 +20,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from msgspec import Struct
 
 from controller.evidence import HEAL_EXTENSION_NS, Evidence
-from controller.experiment.verdicts import VERDICTS, VerdictName, worst
+from controller.experiment.verdicts import VERDICTS, VOID, VerdictName, worst
 from controller.record import CycleEdge, NodeVerdict, Phase
 from controller.trace import SILENCE_NS, Stall, growth, silence, within
 from nodes.messages import Event, Sample, void_detail
@@ -89,7 +89,7 @@ def judge(
         verdict=verdict,
         sentence=_sentence(verdict, nodes, findings, cases),
         data=_data(nodes),
-        harness_fault=not nodes or any(finding.harness for finding in findings),
+        harness_fault=verdict in VOID and (not nodes or any(finding.harness for finding in findings)),
         nodes=nodes,
         notes=tuple(note for case in cases for note in _notes(case)),
     )

@@ -375,13 +375,20 @@ def test_the_worst_node_speaks_for_all() -> None:
     assert judgement.sentence.startswith("Deadlock on initiator-1 3.2 s into the flood: ")
 
 
-def test_one_node_that_cannot_be_judged_makes_the_run_inconclusive() -> None:
+def test_a_hang_that_was_seen_is_one_whatever_is_unknown_of_the_others() -> None:
     bad = CASES["deadlocked: block packets come and are refused"]
     silent = trace(WARMUP, stretch(20, 950), node="initiator-2")
     judgement = judge(phases(), {NODE: bad.samples, "initiator-2": silent}, bad.events)
-    assert judgement.verdict == "inconclusive"
-    assert judgement.harness_fault
-    assert judgement.nodes[0].verdict == "deadlocked"
+    assert [node.verdict for node in judgement.nodes] == ["deadlocked", "inconclusive"]
+    assert (judgement.verdict, judgement.harness_fault) == ("deadlocked", False)
+
+
+def test_that_all_survived_cannot_be_said_while_one_is_unknown() -> None:
+    good = trace(WARMUP, stretch(20, 950), FINE)
+    silent = trace(WARMUP, stretch(20, 950), node="initiator-2")
+    judgement = judge(phases(), {NODE: good, "initiator-2": silent}, [])
+    assert [node.verdict for node in judgement.nodes] == ["healthy", "inconclusive"]
+    assert (judgement.verdict, judgement.harness_fault) == ("inconclusive", True)
 
 
 def test_another_initiators_setting_not_in_force_is_its_own_affair() -> None:
