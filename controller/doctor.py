@@ -13,17 +13,20 @@ from pathlib import Path
 from msgspec import Struct
 
 from controller import kernelfacts, testbed
+from controller.here import capacity
 from controller.kernelfacts import Fact, State
 from controller.tiers import TIERS
 from nodes.compiled import COMMAND, in_use
 from nodes.errors import LackingError
 from nodes.kernel import kvm
-from nodes.units import format_bytes
+from nodes.units import format_bytes, format_pps
 
 MEMORY_BYTES_NEEDED = 2 << 30
 """A small testbed (target 448 MiB, initiator 160 MiB, controller, broker, Locust), doubled (own)."""
 DISK_BYTES_NEEDED = 3 << 30
 """All images (below 900 MB, below 1.5 GB with the kernel tier's), the build's cache as much again, and runs (own)."""
+RATE_PPS_WANTED = 20_000
+"""scenarios/classic.yaml."""
 TUN = "/dev/net/tun"
 X86 = "x86-64"
 X86_NAMES = ("x86_64", "amd64")
@@ -59,7 +62,7 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
 
 
 def examine() -> Diagnosis:
-    """Looks at everything; takes a second or two. Never raises for what a machine lacks."""
+    """Looks at everything; takes a few seconds. Never raises for what a machine lacks."""
     engine = _asked(testbed.engine_version)
     info = testbed.engine_info() if engine.state == "yes" else {}
     rows = (
@@ -67,6 +70,7 @@ def examine() -> Diagnosis:
         *_network_rows(info),
         *_machine_rows(),
         *_port_rows(engine),
+        _junk_row(),
         *_guest_rows(info),
     )
     return Diagnosis(rows=rows, tiers=_tiers(rows))
@@ -125,6 +129,18 @@ def _machine_rows() -> tuple[Row, ...]:
 def _compiled() -> Fact:
     folder = in_use()
     return Fact("yes", f"in {folder}") if folder else Fact("no", "plain Python")
+
+
+def _junk_row() -> Row:
+    found = capacity.measure()
+    enough = found.rate_pps >= RATE_PPS_WANTED
+    return Row(
+        what="junk",
+        state="yes" if enough else "no",
+        found=f"about {format_pps(found.rate_pps)} can be sent and judged now, {found.processors:.1f} processors are free",
+        why=f"floods of the container tier: scenarios/classic.yaml sends {format_pps(RATE_PPS_WANTED)}",
+        do="stop other programs, or ask for less: `netreserve run ... --set 'floods.0.rate=5 kpps'`",
+    )
 
 
 def _port_rows(engine: Fact) -> tuple[Row, ...]:

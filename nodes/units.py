@@ -79,6 +79,11 @@ def format_bps(rate_bps: int | float) -> str:
     return _format(rate_bps, (("Gbit", 1000**3), ("Mbit", 1000**2), ("kbit", 1000)), "bit")
 
 
+def format_pps(rate_pps: int | float) -> str:
+    """`rate_pps` for a person, e.g. `20 kpps`."""
+    return _format(rate_pps, (("Mpps", 1000**2), ("kpps", 1000)), "pps")
+
+
 def _parse(text: object, units: Mapping[str, float], kind: str, example: str) -> float:
     match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
     if match is None:

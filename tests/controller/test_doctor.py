@@ -11,7 +11,19 @@ import pytest
 from controller import doctor, kernelfacts, testbed
 from controller.cli.main import carry_out
 from controller.doctor import Diagnosis, Row
+from controller.here import capacity
+from controller.here.capacity import Capacity
 from controller.kernelfacts import Fact
+
+
+@pytest.fixture(scope="module")
+def measured() -> Capacity:
+    return capacity.measure(seconds=0.2)
+
+
+@pytest.fixture(autouse=True)
+def measure_once(measured: Capacity, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capacity, "measure", lambda: measured)
 
 
 def _row(diagnosis: Diagnosis, what: str) -> Row:
@@ -26,6 +38,14 @@ def test_every_row_is_whole_on_this_machine() -> None:
     assert set(diagnosis.tiers) == {"container", "sim", "kernel"}
     assert diagnosis.tiers["sim"] == "yes"
     assert _row(diagnosis, "/dev/net/tun").state in ("yes", "no")
+
+
+def test_a_machine_that_can_send_too_little_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = Capacity(send_s=20e-6, judge_s=20e-6, processors=0.2)
+    monkeypatch.setattr(capacity, "measure", lambda: busy)
+    row = _row(doctor.examine(), "junk")
+    assert row.state == "no" and "about 5 kpps" in row.found and "0.2 processors" in row.found
+    assert "--set" in row.do and not row.needed
 
 
 def test_json_and_text_have_the_same_exit_code(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,1 @@
+"""This computer: what it can do, and the testbed on it."""
