@@ -87,7 +87,7 @@ def judge(
     verdict = worst(node.verdict for node in nodes)
     return Judgement(
         verdict=verdict,
-        sentence=_sentence(verdict, nodes, findings, cases),
+        sentence=_sentence(verdict, nodes, findings, cases) if nodes else _nobody(voids),
         data=_data(nodes),
         harness_fault=verdict in VOID and (not nodes or any(finding.harness for finding in findings)),
         nodes=nodes,
@@ -297,8 +297,6 @@ def _sentence(
     verdict: VerdictName, nodes: Sequence[NodeVerdict], findings: Sequence[Finding], cases: Sequence[Evidence]
 ) -> str:
     """The story of the first node with the worst verdict."""
-    if not nodes:
-        return "Inconclusive: no initiator was recorded."
     node, finding, case = next(told for told in zip(nodes, findings, cases, strict=True) if told[0].verdict == verdict)
     others = sum(other.verdict == verdict for other in nodes) - 1
     who = f"{node.node} and {others} more" if others else node.node
@@ -307,6 +305,13 @@ def _sentence(
     tells_who = finding.of_all or node.reason.startswith(node.node)
     reason = node.reason if tells_who else f"{who}: {node.reason}"
     return f"{VERDICTS[verdict].word}: {reason}."
+
+
+def _nobody(voids: Sequence[Event]) -> str:
+    """Of a run in which no initiator said anything."""
+    first = min(voids, key=lambda event: event.t_ns, default=None)
+    why = f": {first.detail['void']}" if first else ""
+    return f"Inconclusive: no initiator was recorded{why}."
 
 
 def _story(node: NodeVerdict, case: Evidence) -> str:

@@ -110,6 +110,7 @@ class Activity:
         await self._write_logs()
         await self.parts.recorder.close(result)
         await write_report(recording.folder, result, samples, events)
+        await asyncio.to_thread(self.parts.recorder.database.close_run, result)
         return result
 
     def _hear(self, node: Node, what: Sample | Event | Status) -> None:

@@ -16,6 +16,7 @@ from controller.service.adhoc import TICK_S, AdHoc, open_adhoc
 from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Node
 from controller.service.parts import Parts
+from controller.service.recovery import end_run
 from controller.service.rescuerun import open_rescue, patients_of
 from controller.service.runner import open_run
 from nodes.errors import LackingError, NetreserveError, UsageError
@@ -135,15 +136,19 @@ class Conductor:
     async def _to_the_end(self, activity: Activity, work: Callable[[], Awaitable[Result]]) -> None:
         try:
             result = await work()
-        except Exception as error:  # the daemon outlives a run that cannot be written; recovery marks it at next start
-            print(f"netreserve: run {activity.recording.run} failed: {type(error).__name__}: {error}", file=sys.stderr)
-            self._parts.recorder.recording = None
-            result = None
+        except Exception as error:  # the daemon outlives a run that breaks, and who waits for its result is told
+            result = await self._broken(activity, error)
         finally:
             await activity.let_go()
         self.current = None
-        if result is not None:
-            await self._say(activity.progress(result), qos=1)
+        await self._say(activity.progress(result), qos=1)
+
+    async def _broken(self, activity: Activity, error: Exception) -> Result:
+        """The result of a run that did not come to its own end."""
+        recorder = self._parts.recorder
+        await recorder.abandon()
+        reason = f"the controller failed: {type(error).__name__}: {error}"
+        return await end_run(recorder.database, recorder.runs_folder, activity.recording.row, reason, harness=True)
 
     async def _say(self, progress: Progress, qos: int) -> None:
         """A run does not end for want of listeners."""

@@ -68,7 +68,7 @@ class Recorder:
     """Takes every sample and event. At most one recording is open."""
 
     def __init__(self, database: Database, runs_folder: Path) -> None:
-        self.database, self._runs_folder = database, runs_folder
+        self.database, self.runs_folder = database, runs_folder
         self._ring: deque[Sample | Event] = deque()
         self._pending: list[Sample | Event] = []
         self._writing = asyncio.Lock()
@@ -102,7 +102,7 @@ class Recorder:
         assert self.recording is None, f"{self.recording.run if self.recording else ''} is open"
         now_ns = time.time_ns()
         run = new_run_id(now_ns)
-        folder = await asyncio.to_thread(RunFolder.create, self._runs_folder, scenario, run)
+        folder = await asyncio.to_thread(RunFolder.create, self.runs_folder, scenario, run)
         row = RunRow(
             run=run,
             scenario=scenario,
@@ -126,14 +126,22 @@ class Recorder:
         return [message for message in self._ring if message.run == newest.get(message.node, message.run)]
 
     async def close(self, result: Result) -> None:
-        """Ends the recording with its result, everything written. Raises HarnessError when it cannot be written."""
+        """Ends the recording with its result, everything in its folder. The run stays open in the database until its report
+        is drawn too. Raises HarnessError when it cannot be written."""
         assert self.recording is not None
         await self.flush()
         recording, self.recording = self.recording, None
         self._ring.clear()  # the next ad-hoc run begins after this one
         await asyncio.to_thread(recording.folder.close)
         await asyncio.to_thread(recording.folder.write_result, result)
-        await asyncio.to_thread(self.database.close_run, result)
+
+    async def abandon(self) -> None:
+        """Gives up the recording, with what came in so far: its run has failed."""
+        await self.flush()
+        recording, self.recording = self.recording, None
+        self._ring.clear()
+        if recording is not None:
+            await asyncio.to_thread(recording.folder.close)
 
     async def run(self) -> None:
         """Writes what came in, twice a second, until cancelled."""

@@ -1,17 +1,24 @@
-"""Runs that an earlier controller left open when it died: marked inconclusive, with all that was recorded, and reported."""
+"""Runs that nobody ended: left open by an earlier controller that died, or given up by this one. Whatever is missing of
+their end is done: judged as far as they got, recorded, drawn, closed."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from controller.conclude import conclude
 from controller.drawing import write_report
+from controller.expect import EXIT_HARNESS
 from controller.record import Phase, Result
+from controller.service.recorder import CONTROLLER
 from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder
+from controller.store.reconcile import reconcile
 from controller.verdict import void
 from nodes.messages import Event, Sample
 
@@ -19,29 +26,87 @@ RESTARTED = "controller restarted"
 
 
 async def recover(database: Database, runs_folder: Path) -> list[Result]:
-    """Closes every run that is still open in `database`. Raises HarnessError when that cannot be written."""
-    return [await _close(database, runs_folder, row) for row in database.unfinished()]
+    """Ends every run that is still open in `database`. Raises HarnessError when the database cannot be read at all."""
+    return [await end_run(database, runs_folder, row, RESTARTED) for row in database.unfinished()]
 
 
-async def _close(database: Database, runs_folder: Path, row: RunRow) -> Result:
-    event = void(time.time_ns(), row.run, RESTARTED)
-    database.insert([], [event])
-    samples, events = database.samples(row.run), database.events(row.run)
-    initiators = sorted({sample.node for sample in samples if sample.min_pages})  # a target has no watermarks
-    result = conclude(row, phases_of(samples, events), samples, events, initiators=initiators, notes=[RESTARTED])
-    folder = RunFolder(runs_folder, row.folder)
-    folder.write_result(result)
-    database.close_run(result)
-    await write_report(folder, result, samples, events)
-    print(f"netreserve: run {row.run} of '{row.scenario}' is inconclusive: {RESTARTED}", file=sys.stderr)
+async def end_run(database: Database, runs_folder: Path, row: RunRow, reason: str, *, harness: bool = False) -> Result:
+    """Ends one run, which proves nothing for `reason`, unless it was judged already. Raises nothing: a run whose record or
+    folder is of no use is closed as it is, with that as its result, and keeps nobody from running others."""
+    try:
+        result = await _end(database, runs_folder, row, void(time.time_ns(), row.run, reason, harness=harness))
+    except Exception as error:  # whatever a killed writer, a full disk or a person's editor left there
+        result = _unusable(row, f"{reason}, and its record cannot be used: {type(error).__name__}: {error}")
+        _close(database, result)
+    print(f"netreserve: run {row.run} of '{row.scenario}': {result.sentence}", file=sys.stderr)
     return result
 
 
+async def _end(database: Database, runs_folder: Path, row: RunRow, event: Event) -> Result:
+    folder = RunFolder(runs_folder, row.folder)
+    result, samples, events = await asyncio.to_thread(_written, database, folder, row, event)
+    await write_report(
+        folder, result, samples, events
+    )  # a run is closed last: what it has of a report may be half of it
+    await asyncio.to_thread(database.close_run, result)
+    return result
+
+
+def _written(
+    database: Database, folder: RunFolder, row: RunRow, event: Event
+) -> tuple[Result, list[Sample], list[Event]]:
+    if folder.path.resolve().parent.parent != folder.runs.resolve():
+        raise ValueError(f"its folder is '{row.folder}', not <scenario>/<run>")
+    result = folder.result()
+    if result is None:
+        database.insert([], [event])
+    samples, events, notes = reconcile(database, folder, row.run)
+    if result is None:
+        result = _judged(row, samples, events, [str(event.detail["void"]), *notes])
+        folder.write_result(result)
+    return result, samples, events
+
+
+def _judged(row: RunRow, samples: Sequence[Sample], events: Sequence[Event], notes: Sequence[str]) -> Result:
+    initiators = sorted({sample.node for sample in samples if sample.min_pages})  # a target has no watermarks
+    try:
+        return conclude(row, phases_of(samples, events), samples, events, initiators=initiators, notes=notes)
+    except Exception as error:  # what a node said may be anything; it is kept as it is
+        found = f"{notes[0]}, and its record cannot be judged: {type(error).__name__}: {error}"
+        return msgspec.structs.replace(_unusable(row, found), notes=tuple(notes))
+
+
+def _unusable(row: RunRow, why: str) -> Result:
+    return Result(
+        run=row.run,
+        scenario=row.scenario,
+        kind="adhoc" if row.kind == "adhoc" else "scenario",
+        tier=row.tier,
+        policy=row.policy,
+        started_ns=row.started_ns,
+        ended_ns=time.time_ns(),
+        sentence=f"Inconclusive: {why}.",
+        data="unverified",
+        exit_code=EXIT_HARNESS,
+        harness_fault=True,
+    )
+
+
+def _close(database: Database, result: Result) -> None:
+    try:
+        database.close_run(result)
+    except Exception as error:
+        print(f"netreserve: run {result.run} stays open, the next start tries again: {error}", file=sys.stderr)
+
+
 def phases_of(samples: Sequence[Sample], events: Sequence[Event]) -> list[Phase]:
-    """The phases as their events tell; the last one ended with the record."""
-    began = [(str(event.detail["phase"]), event.t_ns) for event in events if event.kind == "phase"]
-    last_ns = max([sample.t_ns for sample in samples] + [t_ns for _, t_ns in began], default=0)
-    ends_ns = [t_ns for _, t_ns in began[1:]] + [last_ns]
+    """The phases as the controller's events tell; the last one ended with the record."""
+    told = [event for event in events if event.kind == "phase" and event.node == CONTROLLER]
+    began = [(str(event.detail.get("phase", "")), event.t_ns) for event in told]
+    if not began:
+        return []
+    last_ns = max([sample.t_ns for sample in samples] + [t_ns for _, t_ns in began])
+    ends_ns = [*(t_ns for _, t_ns in began[1:]), last_ns]
     return [
         Phase(name=name, start_ns=start_ns, end_ns=end_ns)
         for (name, start_ns), end_ns in zip(began, ends_ns, strict=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -43,7 +44,7 @@ class RunFolder:
             folder.path.mkdir(parents=True, exist_ok=False)
             folder._samples = (folder.path / "samples.csv").open("x", newline="")
             folder._events = (folder.path / "events.jsonl").open("x")
-            folder._table().writerow(SAMPLE_FIELDS)
+            _write_rows(folder._samples, [SAMPLE_FIELDS])
             _point(runs / LATEST, folder.relative)
             _point(runs / scenario / LATEST, run)
         except OSError as error:
@@ -53,10 +54,17 @@ class RunFolder:
     def append(self, samples: Sequence[Sample], events: Sequence[Event]) -> None:
         """Writes and flushes."""
         assert self._samples is not None and self._events is not None, "the folder is not open for appending"
-        self._table().writerows(msgspec.structs.astuple(sample) for sample in samples)
+        _write_rows(self._samples, (msgspec.structs.astuple(sample) for sample in samples))
         self._events.writelines(msgspec.json.encode(event).decode() + "\n" for event in events)
         self._samples.flush()
         self._events.flush()
+
+    def rewrite(self, samples: Sequence[Sample], events: Sequence[Event]) -> None:
+        """Both files anew, each there in full or not at all."""
+        table = io.StringIO(newline="")
+        _write_rows(table, [SAMPLE_FIELDS, *(msgspec.structs.astuple(sample) for sample in samples)])
+        self.write("samples.csv", table.getvalue())
+        self.write("events.jsonl", b"".join(msgspec.json.encode(event) + b"\n" for event in events))
 
     def append_text(self, name: str, text: str) -> None:
         """Adds to a file that grows as the run goes; `name` may have folders in it."""
@@ -80,14 +88,22 @@ class RunFolder:
     def write_result(self, result: Result) -> Path:
         return self.write_json("result.json", result)
 
+    def result(self) -> Result | None:
+        """What was written last; None when that is not there, or not a result (a whole one is never half written)."""
+        try:
+            return msgspec.json.decode((self.path / "result.json").read_bytes(), type=Result)
+        except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+
     def close(self) -> None:
         for stream in (self._samples, self._events):
             if stream is not None:
                 stream.close()
         self._samples = self._events = None
 
-    def _table(self) -> Any:
-        return csv.writer(self._samples, lineterminator="\n")  # type: ignore[arg-type]
+
+def _write_rows(stream: TextIO, rows: Iterable[Iterable[Any]]) -> None:
+    csv.writer(stream, lineterminator="\n").writerows(rows)
 
 
 def _point(link: Path, target: str) -> None:

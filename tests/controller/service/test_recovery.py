@@ -6,12 +6,24 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
+import pytest
 from brokers import Broker, until
 from testbeds import SCENARIO, serving, whole_bed
+from traces import CYCLE, NODE, WARMUP, at, stretch, trace
 
-from controller.store.database import Database
+from controller.record import Result
+from controller.recorded import _events
+from controller.service import recovery
+from controller.service.recorder import CONTROLLER
+from controller.service.recovery import RESTARTED, recover
+from controller.store.database import Database, RunRow
+from controller.store.folder import RunFolder
+from nodes.messages import Event, Sample
 
 
 async def test_a_killed_controllers_run_is_marked_and_keeps_its_samples(broker: Broker, tmp_path: Path) -> None:
@@ -35,16 +47,166 @@ async def test_a_killed_controllers_run_is_marked_and_keeps_its_samples(broker: 
         kept = len(database.samples(started.run))
 
         async with serving(config):
-            await until(lambda: (runs / started.folder / "report.html").is_file())
-            result = database.result(started.run)
-            assert result is not None
+            result = await until(lambda: database.result(started.run), 30)
+            assert (runs / started.folder / "report.html").is_file()
             assert (result.verdict, result.exit_code) == ("inconclusive", 5)
             assert "controller restarted" in result.sentence
             assert [phase.name for phase in result.phases] == ["warmup"]
-            assert len(database.samples(started.run)) == kept
+            kept_after = len(database.samples(started.run))
+            assert kept <= kept_after <= kept + 20  # what was flushed together, half a second at most
+            events = list(_events(runs / started.folder / "events.jsonl"))
             rows = (runs / started.folder / "samples.csv").read_text().splitlines()
-            assert kept <= len(rows) - 1 <= kept + 20  # what was flushed together, half a second at most
+            assert len(rows) - 1 == kept_after, "the folder and the database say the same"
+            assert events == database.events(started.run)
+            assert events[-1].detail["void"] == RESTARTED
 
             await bed.settled()  # the daemon goes on: nodes get their default settings
             again = await bed.start()
             assert (await bed.result(again.run)).verdict == "healthy"
+
+
+ROW = RunRow(
+    run="20261122T201715Z-3fa9c1",
+    scenario="classic",
+    kind="scenario",
+    folder="classic/20261122T201715Z-3fa9c1",
+    tier="container",
+    policy="none",
+    started_ns=at(0),
+)
+
+
+def told(second: float, kind: str, node: str = CONTROLLER, /, **detail: Any) -> Event:
+    return Event(t_ns=at(second), node=node, run=ROW.run, kind=kind, detail=detail)
+
+
+HUNG: list[Sample | Event] = [
+    *(msgspec.structs.replace(sample, run=ROW.run) for sample in trace(WARMUP, stretch(4, 0), stretch(3, 0))),
+    told(0, "phase", phase="warmup"),
+    told(5, "phase", phase="flood"),
+    told(5, "flood_start", kind="udp"),
+    told(7, "stall", NODE, cycle=CYCLE, waits=CYCLE, stalled_ns=1),
+    told(7.5, "fault", "target-1", fault="stalled", action="begin", concerns=[NODE]),
+    told(8, "io_error", NODE, page=1, write=False, errno=5),
+    told(9, "phase", phase="heal"),
+    told(9, "flood_stop"),
+    told(11, "harness", void="the flood was not in force"),
+    told(11.5, "verdict", verdict="inconclusive"),
+]
+RECORD = sorted(HUNG, key=lambda message: message.t_ns)
+POISONS = (
+    told(1, "phase"),
+    told(1, "phase", phase=7),
+    told(1, "phase", "initiator-1", phase="flood"),
+    told(1, "fault", fault="cut", action="begin", concerns=5),
+    told(1, "fault", NODE, fault=[], action={}),
+    told(1, "io_error", NODE, errno="abc"),
+    told(1, "stall", NODE, cycle=7),
+    told(1, "stall", NODE, cycle=[{"waiter": 1}]),
+    told(1, "harness", void=["x"], exit_code="y"),
+    told(1, "harness", "nobody", void=True),
+    told(1, "oom", NODE, kind=[]),
+    told(1, "rescue", NODE, remedy=1),
+    told(1, "autopsy", NODE, found=3, cycle="x"),
+    told(1, "console", NODE, lines=5),
+    told(1, ""),
+)
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
+    async def no_report(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(recovery, "write_report", no_report)
+    database = Database.of(tmp_path)
+    database.create()
+    return database
+
+
+def left_open(database: Database, record: Sequence[Sample | Event], row: RunRow = ROW, torn: bytes = b"") -> RunFolder:
+    """A run as a killed controller leaves it."""
+    folder = RunFolder.create(Path(database.url.removeprefix("sqlite:///")).parent, row.scenario, row.run)
+    samples = [message for message in record if isinstance(message, Sample)]
+    events = [message for message in record if isinstance(message, Event)]
+    database.open_run(row)
+    database.insert(samples, events)
+    folder.append(samples, events)
+    folder.append_text("events.jsonl", torn.decode())
+    folder.close()
+    return folder
+
+
+async def test_every_prefix_of_a_record_is_recovered(database: Database, tmp_path: Path) -> None:
+    for length in range(len(RECORD) + 1):
+        run = f"20261122T201715Z-{length:06}"
+        row = msgspec.structs.replace(ROW, run=run, folder=f"{ROW.scenario}/{run}")
+        record = [msgspec.structs.replace(message, run=run) for message in RECORD[:length]]
+        left_open(database, record, row, torn=b'{"t_ns":17' if length % 2 else b"")
+        [result] = await recover(database, tmp_path)
+        assert (result.run, result.verdict) == (run, "inconclusive"), length
+        assert RESTARTED in result.notes, result.sentence
+        events = list(_events(tmp_path / row.folder / "events.jsonl"))
+        assert events == database.events(run)
+        assert [event.detail["void"] for event in events if event.kind == "harness"][-1] == RESTARTED
+        assert len(database.samples(run)) == sum(isinstance(message, Sample) for message in record)
+        assert database.unfinished() == []
+
+
+@pytest.mark.parametrize("poison", POISONS, ids=lambda event: f"{event.kind} {event.detail}")
+async def test_a_poisoned_record_is_recovered(database: Database, tmp_path: Path, poison: Event) -> None:
+    left_open(database, [*RECORD[:50], poison])
+    [result] = await recover(database, tmp_path)
+    assert (result.verdict, RESTARTED in result.sentence or RESTARTED in result.notes) == ("inconclusive", True)
+    assert poison in database.events(ROW.run)
+    assert database.unfinished() == []
+
+
+async def test_a_run_that_is_of_no_use_keeps_nobody_from_starting(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [msgspec.structs.replace(ROW, run=f"run-{number}", folder=f"classic/run-{number}") for number in range(6)]
+    for row in rows:
+        left_open(database, RECORD[:20], row)
+    with database._begin() as connection:
+        run = connection.exec_driver_sql
+        run("UPDATE runs SET folder = '../../elsewhere' WHERE run = 'run-0'")
+        run("UPDATE runs SET folder = '' WHERE run = 'run-1'")
+        run("INSERT INTO events (t_ns, node, run, kind, detail) VALUES (1, 'n', 'run-2', 'x', 'no JSON')")
+    samples = tmp_path / rows[3].folder / "samples.csv"
+    samples.unlink()
+    samples.mkdir()
+    (tmp_path / rows[4].folder / "result.json").write_text("{")
+    results = await recover(database, tmp_path)
+    assert {result.run: result.exit_code for result in results} == {
+        "run-0": 6, "run-1": 6, "run-2": 6, "run-3": 6, "run-4": 5, "run-5": 5,
+    }  # fmt: skip
+    assert database.unfinished() == []
+    assert not (tmp_path.parent.parent / "elsewhere").exists()
+    assert not (tmp_path / "result.json").exists()
+    assert capsys.readouterr().err.count("controller restarted") == 6
+
+
+async def test_a_result_that_is_there_already_stands(database: Database, tmp_path: Path) -> None:
+    folder = left_open(database, RECORD)
+    judged = Result(run=ROW.run, scenario=ROW.scenario, verdict="healthy", exit_code=0, sentence="All was well.")
+    folder.write_result(judged)
+    assert await recover(database, tmp_path) == [judged]
+    assert database.result(ROW.run) == judged
+    assert folder.result() == judged
+    assert database.events(ROW.run) == list(_events(folder.path / "events.jsonl"))
+    assert not any(event.detail.get("void") == RESTARTED for event in database.events(ROW.run))
+
+
+async def test_a_database_that_takes_no_result_keeps_nobody_from_starting(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_open(database, RECORD)
+
+    def refuse(result: Result) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(database, "close_run", refuse)
+    await recover(database, tmp_path)
+    assert f"run {ROW.run} stays open, the next start tries again: no space left" in capsys.readouterr().err
+    assert [row.run for row in database.unfinished()] == [ROW.run]

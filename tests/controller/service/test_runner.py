@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
@@ -226,16 +225,17 @@ async def test_floods_at_once_are_refused(bed: Testbed) -> None:
     assert "one flood at a time" in refusal.message
 
 
-async def test_a_run_that_failed_hears_nothing_of_the_next(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_that_failed_is_told_and_hears_nothing_more(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     async def break_down(run: ScenarioRun) -> None:
         raise RuntimeError("out of order")
 
     with monkeypatch.context() as patch:
         patch.setattr(ScenarioRun, "_set_up", break_down)
         broken = await bed.start()
-        async with asyncio.timeout(10):
-            while (await bed.state()).run == broken.run:
-                pass
+        result = await bed.result(broken.run)
+    assert (result.verdict, result.exit_code) == ("inconclusive", 6)
+    assert "the controller failed: RuntimeError: out of order" in result.sentence
+    assert (bed.runs / broken.folder / "report.html").is_file()
     started = await bed.start(SCENARIO.replace("warmup: 1500 ms", "warmup: 30 s"))
     await bed.phase("warmup")
     await bed.initiator.die()
