@@ -18,10 +18,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from controller.interrupts import INTERRUPTED
 from controller.record import Result
 
 STARTER: tuple[str, ...] = (sys.executable, "-c", "from controller.cli.main import main; main()")
-INTERRUPTED = 130
 LEAVE_S = 90.0
 """How long an interrupted child may take to end its run (own: judging and the report take seconds)."""
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 from msgspec import Struct
 
-from controller.interrupts import leave_interrupts
 from controller.scenario import Scenario, load
 from controller.scenario.vary import vary
 from controller.simulate import judged, simulate
+from controller.studies.workers import Workers
 from nodes.errors import UsageError
 from nodes.machine.policies import POLICIES
 from nodes.registry import did_you_mean
@@ -84,16 +82,19 @@ def cell(scenario: Scenario, variant: str) -> Cell:
 
 
 def run(scenarios: Sequence[Scenario], names: Sequence[str], jobs: int, done: Callable[[Cell], None]) -> list[Cell]:
-    """All cells, `jobs` at a time, each told to `done` when it is there; the answer is in the order of the arguments."""
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=leave_interrupts) as pool:
-        tasks = [pool.submit(cell, scenario, name) for scenario in scenarios for name in names]
-        for task in tasks:
-            task.add_done_callback(lambda task: None if task.cancelled() or task.exception() else done(task.result()))
-        try:
-            return [task.result() for task in tasks]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    """All cells, `jobs` at a time (0: one per core), each told to `done` when it is there; the answer is in the order of the
+    arguments."""
+    places = [(scenario, name) for scenario in scenarios for name in names]
+    found: dict[int, Cell] = {}
+    with Workers(jobs) as workers:
+        for number, made in workers.each(_cell, places):
+            found[number] = made
+            done(made)
+    return [found[number] for number in range(len(places))]
+
+
+def _cell(place: tuple[Scenario, str]) -> Cell:
+    return cell(*place)
 
 
 def golden(cells: Sequence[Cell]) -> Iterator[str]:

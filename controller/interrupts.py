@@ -7,6 +7,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+INTERRUPTED = 130
+"""What the command line exits with after Ctrl-C: 128 + SIGINT, as shells have it (design, section 7)."""
+
 
 @contextmanager
 def kept_interrupts() -> Iterator[None]:
@@ -27,8 +30,3 @@ def kept_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if kept:
         raise KeyboardInterrupt
-
-
-def leave_interrupts() -> None:
-    """For a process that works for another: Ctrl-C is the other's to act on."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

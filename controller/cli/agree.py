@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from msgspec import structs
 from rich.markup import escape
@@ -20,19 +19,34 @@ from controller.cli.console import Json, console, print_json, say
 from controller.cli.options import listed
 from controller.cli.runs import Runs
 from controller.cli.session import runs_folder
+from controller.cli.studies import resumable
 from controller.endings import worst_node
 from controller.guestlog import telemetry
 from controller.matched import changes_of, twin, unmatched
 from controller.recorded import read_run
 from controller.scenario import Scenario, dump, load, override_policy
+from controller.studies.rows import Form, Rows
 from controller.testbed import find_root
-from nodes.errors import InconclusiveError, LackingError, NetreserveError, UsageError
+from nodes.errors import InconclusiveError, LackingError, NetreserveError
 
 FILE_NAME = "agreement.jsonl"
 TWINS = "agreement"
 """Folder among the runs: what was matched to a kernel's run, as files."""
 DIFFERENT = 1
 NOTHING_TO_MATCH = "the kernel's run measured nothing to match"
+
+Place = tuple[str, ...]
+
+
+def _key(row: Row) -> Place:
+    return row.scenario, row.digest, row.policy, row.tier, row.matched
+
+
+def _kept_as(row: Row) -> tuple[Place, bool]:
+    return _key(row), row.proves
+
+
+FORM: Form[tuple[Place, bool], Row] = Form("comparison of tiers", Row, _kept_as, f"move {FILE_NAME} away to begin anew")
 
 
 def agree(
@@ -65,14 +79,16 @@ def agree(
         tiers.require(name)
     policies = listed("--policy", policy)
     told = _words(why)
-    comparison = _Comparison(wanted, runs, fresh)
     for file in scenarios:
         for name in policies:
             override_policy(load(file), name)
     found: list[Row] = []
-    for file in scenarios:
-        for name in policies:
-            found += comparison.rows_of(file, name)
+    kept = runs_folder(runs) / FILE_NAME
+    with Rows.open(kept, FORM) as rows, resumable(lambda: f"{len(rows.by_key)} rows are kept in {kept}"):
+        comparison = _Comparison(wanted, runs, rows, set() if fresh else set(rows.by_key))
+        for file in scenarios:
+            for name in policies:
+                found += comparison.rows_of(file, name)
     table = list(pairs(found, wanted))
     because = comparison.explanations(table) | told
     _print(table, wanted, because, json=json)
@@ -92,13 +108,11 @@ class _Comparison:
 
     wanted: Sequence[str]
     runs: Path | None
-    fresh: bool
+    kept: Rows[tuple[Place, bool], Row]
+    before: set[tuple[Place, bool]]
+    """Keys of what need not be run again, where it proves something."""
     ran: dict[tuple[str, str], Scenario] = field(default_factory=dict)
     """Scenario and policy -> what the simulator was given."""
-
-    def __post_init__(self) -> None:
-        self.kept = runs_folder(self.runs) / FILE_NAME
-        self.before = [] if self.fresh else list(_read(self.kept))
 
     def rows_of(self, file: Path, policy: str) -> Iterator[Row]:
         """A row for each tier. The kernel's comes first: the others are matched to it."""
@@ -125,15 +139,13 @@ class _Comparison:
             blank, path = self._prepared(blank, file, kernel)
         except NetreserveError as error:
             return structs.replace(blank, error=str(error).splitlines()[0])
-        for row in reversed(self.before) if tier != "sim" else ():  # simulated in a second or two, by code that changes
-            if row.proves and _key(row) == _key(blank):
-                return row
+        key = _key(blank), True
+        if tier != "sim" and key in self.before:  # the simulator does it in a second, by code that changes
+            return self.kept.by_key[key]
         say(f"{blank.scenario} under {policy}, {tier} tier ...")
         row = self._carried_out(blank, path)
         if row.proves:  # what a machine lacks today it may have tomorrow, and a void run may succeed
-            self.kept.parent.mkdir(parents=True, exist_ok=True)
-            with self.kept.open("ab") as stream:
-                stream.write(msgspec.json.encode(row) + b"\n")
+            self.kept.append(row)
         return row
 
     def _prepared(self, blank: Row, file: Path, kernel: Row | None) -> tuple[Row, Path]:
@@ -147,7 +159,7 @@ class _Comparison:
         changes = (*map(str, changes_of(scenario, kernel.measured)), *unmatched(scenario))
         if blank.tier == "sim":
             self.ran[blank.scenario, blank.policy] = matched
-        path = self.kept.parent / TWINS / f"{blank.scenario}-{blank.policy}-{blank.tier}.yaml"
+        path = self.kept.path.parent / TWINS / f"{blank.scenario}-{blank.policy}-{blank.tier}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dump(matched))
         return structs.replace(blank, changes=changes), path
@@ -175,10 +187,6 @@ def _run_of(kernel: Row | None) -> str:
     return kernel.measured.run if usable and kernel and kernel.measured else ""
 
 
-def _key(row: Row) -> tuple[str, ...]:
-    return row.scenario, row.digest, row.policy, row.tier, row.matched
-
-
 def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
@@ -192,16 +200,6 @@ def _words(file: Path | None) -> dict[tuple[str, str], str]:
     except LackingError:
         return {}
     return explanations.read(own) if own.exists() else {}
-
-
-def _read(file: Path) -> Iterator[Row]:
-    if not file.exists():
-        return
-    for number, line in enumerate(file.read_bytes().splitlines(), 1):
-        try:
-            yield msgspec.json.decode(line, type=Row)
-        except msgspec.DecodeError as error:
-            raise UsageError(f"{file}:{number}: {error}: remove the line, or the file to begin anew") from None
 
 
 def _print(table: Sequence[Pair], wanted: Sequence[str], why: Mapping[tuple[str, str], str], *, json: bool) -> None:

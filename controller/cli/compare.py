@@ -14,9 +14,11 @@ from rich.table import Table
 from controller.cli.console import Json, console, print_json, say
 from controller.cli.runs import Runs, load_result
 from controller.cli.session import runs_folder
-from controller.comparison.subjects import Comparison, difference_rows, of_policies, of_runs, table
-from controller.scenario import load
-from controller.trials import Workers
+from controller.cli.studies import Fresh, Jobs, Out, resumable, studies_folder
+from controller.comparison.subjects import FORM, Comparison, difference_rows, of_policies, of_runs, table
+from controller.scenario import Scenario, dump, load
+from controller.studies.rows import Rows, place
+from controller.studies.workers import Workers
 from nodes.errors import HarnessError
 
 FOLDER = "comparisons"
@@ -31,27 +33,41 @@ def compare(
     seeds: Annotated[
         int, typer.Option(help="Seeds of each policy, from the scenario's own on.", min=1)
     ] = SEEDS_DEFAULT,
-    jobs: Annotated[int, typer.Option(help="Processes at once; 0: one per core.", min=0)] = 0,
+    jobs: Jobs = 0,
+    fresh: Fresh = False,
+    out: Out = None,
     runs: Runs = None,
     json: Json = False,
 ) -> None:
     """Compare runs, or policies of a scenario: one table, one timeline, the differences.
+
+    Simulations can be stopped at any time: the same command goes on from there.
 
     Example: netreserve compare none memalloc --scenario scenarios/classic.yaml
     """
     if scenario is None:
         made = of_runs([load_result(name, runs)[0] for name in names])
     else:
-        experiment = load(scenario)
-        with Workers(jobs) as workers:
-            made = of_policies(
-                experiment, names, seeds, workers, lambda done, of: say(f"{done} of {of} runs are simulated")
-            )
+        made = _simulated(load(scenario), names, seeds, jobs, out, fresh=fresh)
     folder = _write(made, runs_folder(runs))
     if json:
         print_json(_plain(made, folder))
     else:
         _print(made, folder)
+
+
+def _simulated(
+    experiment: Scenario, names: list[str], seeds: int, jobs: int, out: Path | None, *, fresh: bool
+) -> Comparison:
+    file = place(studies_folder(out), experiment.name, "compare", dump(experiment))
+    with (
+        Rows.open(file, FORM, fresh=fresh) as rows,
+        resumable(lambda: f"{len(rows.by_key)} runs are kept in {file.parent}"),
+        Workers(jobs) as workers,
+    ):
+        return of_policies(
+            experiment, names, seeds, workers, rows, lambda done, of: say(f"{done} of {of} runs are simulated")
+        )
 
 
 def _write(made: Comparison, runs: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from controller import debate as table_of
 from controller.cli.console import Json, console, print_json
+from controller.cli.studies import Jobs
 from controller.cli.summary import style_of
 from controller.debate import Cell
 from controller.scenario import load
@@ -24,7 +24,7 @@ def debate(
     policy: Annotated[
         list[str] | None, typer.Option(help=f"Only these, with commas or repeated, of: {', '.join(table_of.VARIANTS)}.")
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Processes at a time; 0: one per processor.", min=0)] = 0,
+    jobs: Jobs = 0,
     golden: Annotated[bool, typer.Option("--golden", help="Print one line a cell, with figures.")] = False,
     json: Json = False,
 ) -> None:
@@ -37,7 +37,7 @@ def debate(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as progress:
         bar = progress.add_task("simulating", total=len(asked) * len(names))
-        cells = table_of.run(asked, names, jobs or os.cpu_count() or 1, lambda cell: progress.advance(bar))
+        cells = table_of.run(asked, names, jobs, lambda cell: progress.advance(bar))
     if json:
         for cell in cells:
             print_json(cell)

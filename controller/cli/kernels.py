@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import signal
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from controller import marked, tiers
-from controller.cli.console import Json, say
+from controller.cli.console import Json
 from controller.cli.kernelviews import MatrixView, told, view_for
 from controller.cli.options import RunUnlessNamed, listed
 from controller.cli.runs import Runs
 from controller.cli.session import runs_folder
+from controller.cli.studies import resumable
 from nodes.errors import InconclusiveError, LackingError, UsageError
 from nodes.machine.nic import NICS
 from nodes.registry import did_you_mean
@@ -25,7 +26,6 @@ if TYPE_CHECKING:  # what these import takes a second, and only this verb needs 
     from controller.kernels.model import Asked, Key
     from controller.scenario import Scenario
 
-INTERRUPTED = 130
 FOLDER = "kernels"
 """Of the matrix, among the runs."""
 NICS_ASKED = "e1000e,rtl8139,virtio-net,e1000,vmxnet3"
@@ -129,21 +129,15 @@ def _carry_out(
     """Carries out what is missing. Answers what could not even begin, and why: nothing is known of that."""
     hindered: dict[Key, str] = {}
     missing = folder.missing(asked, again=again)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with view_for(sum(1 for _ in asked.order()), len(missing), str(folder.path), json=json) as view:
-        try:
-            for key in missing:
-                _try(folder, key, scenarios[key.place.scenario], runs, view, hindered)
-        except KeyboardInterrupt:
-            view.close()
-            say(
-                f"netreserve: interrupted: {len(folder.trials)} trials are kept in {folder.path}; the same command goes"
-                " on from there, 'netreserve kernels show' draws what there is"
-            )
-            raise typer.Exit(INTERRUPTED) from None
-        finally:
-            signal.signal(signal.SIGTERM, before)
+    total = sum(1 for _ in asked.order())
+    with resumable(partial(_kept, folder)), view_for(total, len(missing), str(folder.path), json=json) as view:
+        for key in missing:
+            _try(folder, key, scenarios[key.place.scenario], runs, view, hindered)
     return hindered
+
+
+def _kept(folder: TrialFolder) -> str:
+    return f"{len(folder.trials)} trials are kept in {folder.path}, and 'netreserve kernels show' draws what there is"
 
 
 def _try(

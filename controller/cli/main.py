@@ -36,12 +36,10 @@ from controller.cli import (
     validate,
 )
 from controller.cli.console import DEBUG, complain, debugging, say
+from controller.interrupts import INTERRUPTED
 from controller.testbed import ComposeError
 from nodes.compiled import in_use
 from nodes.errors import HarnessError, NetreserveError
-
-INTERRUPTED = 130
-"""128 + SIGINT, as shells have it (design, section 7)."""
 
 app = typer.Typer(
     name="netreserve",

@@ -18,12 +18,11 @@ from controller.cli.session import client, converse, own_testbed, runs_folder
 from controller.cli.summary import print_summary
 from controller.cli.up import bring_up, heard
 from controller.cli.views import view_for
+from controller.interrupts import INTERRUPTED
 from controller.scenario import Scenario, load, override_policy
 from controller.scenario.limits import require_in_kernel
 from controller.testbed import GUESTS, Testbed, find_root
 from nodes.errors import UsageError
-
-INTERRUPTED = 130
 
 
 def run(

@@ -10,10 +10,14 @@ from rich.markup import escape
 
 from controller.cli.console import Json, console, print_json, say
 from controller.cli.runs import Runs, load_result
+from controller.cli.studies import Fresh, resumable, studies_folder
 from controller.recorded import read_run
-from controller.scenario import Scenario, load, override_policy, to_yaml
+from controller.scenario import Scenario, dump, load, override_policy, to_yaml
 from controller.shrink.keys import brief
 from controller.shrink.search import RUNS_MOST, Shrinker, Shrunk
+from controller.studies.rows import Rows, place
+from controller.studies.tried import FORM, Tried
+from controller.studies.workers import Workers
 from controller.trials import cycle_text, try_out
 from nodes.errors import HarnessError, UsageError
 
@@ -27,12 +31,13 @@ def shrink(
     most: Annotated[
         int, typer.Option("--most", metavar="N", help="Simulate so many candidates at most.", min=2)
     ] = RUNS_MOST,
+    fresh: Fresh = False,
     runs: Runs = None,
     json: Json = False,
 ) -> None:
     """Find the smallest scenario that still gives the same verdict with the same cycle.
 
-    Writes it to a new file: nothing is overwritten.
+    Writes it to a new file: nothing is overwritten. Can be stopped at any time: the same command goes on from there.
 
     Example: netreserve shrink scenarios/classic.yaml --policy none
     """
@@ -41,24 +46,34 @@ def shrink(
     scenario, recorded = _read(what, runs)
     if policy:
         scenario = override_policy(scenario, policy)
-    shrinker = Shrinker(
-        scenario,
-        runs_most=most,
-        simulator=try_out,
-        progress=lambda done, told: say(f"run {done} of {most} at most: {told}"),
-    )
-    if recorded and not policy and shrinker.target.verdict != recorded:
-        raise UsageError(
-            f"{what} was {recorded}, and the simulator says {shrinker.target.verdict}: there is nothing to shrink towards;"
-            " shrink the scenario's file for what the simulator says"
-        )
-    say(f"sought: {_sought(shrinker)}")
-    shrunk = shrinker.shrink()
+    file = place(studies_folder(), scenario.name, "shrink", dump(scenario))
+    with (
+        Rows.open(file, FORM, fresh=fresh) as rows,
+        resumable(lambda: f"{len(rows.by_key)} runs are kept in {file.parent}"),
+        Workers(1) as workers,
+    ):
+        shrunk = _shrunk(scenario, most, Tried(workers, rows, try_out), "" if policy else recorded, what)
     path = _write(shrunk, out)
     if json:
         print_json({"file": str(path), "shrunk": shrunk})
     else:
         _print(shrunk, path)
+
+
+def _shrunk(scenario: Scenario, most: int, tried: Tried, recorded: str, what: str) -> Shrunk:
+    shrinker = Shrinker(
+        scenario,
+        runs_most=most,
+        simulator=tried.one,
+        progress=lambda done, told: say(f"run {done} of {most} at most: {told}"),
+    )
+    if recorded and shrinker.target.verdict != recorded:
+        raise UsageError(
+            f"{what} was {recorded}, and the simulator says {shrinker.target.verdict}: there is nothing to shrink towards;"
+            " shrink the scenario's file for what the simulator says"
+        )
+    say(f"sought: {_sought(shrinker)}")
+    return shrinker.shrink()
 
 
 def _read(what: str, runs: Path | None) -> tuple[Scenario, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,12 +12,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from controller.cli.console import Json, console, print_json, say
-from controller.scenario import load
+from controller.cli.studies import Fresh, Jobs, Out, resumable, studies_folder
+from controller.scenario import dump, load
 from controller.scenario.policies import policy_text, read_policy
 from controller.size.search import Level, Progress
 from controller.size.sequential import SequentialTest
 from controller.size.study import Sized, agreement, sentence, study
-from controller.trials import Workers, try_out
+from controller.studies.rows import Rows, place
+from controller.studies.tried import FORM, Kept, Tried
+from controller.studies.workers import Workers
+from controller.trials import try_out
 from nodes.units import PAGE_BYTES, format_bytes
 
 EVERY = "all"
@@ -32,10 +37,14 @@ def size(
     ] = None,
     confidence: Annotated[float, typer.Option(help="How sure the answer must be.")] = 0.95,
     survive: Annotated[float, typer.Option(help="Share of seeds that must survive.")] = 0.95,
-    jobs: Annotated[int, typer.Option(help="Processes at once; 0: one per core.", min=0)] = 0,
+    jobs: Jobs = 0,
+    fresh: Fresh = False,
+    out: Out = None,
     json: Json = False,
 ) -> None:
     """Find the smallest reserve (min_free) that survives, and derive it as a sum.
+
+    Can be stopped at any time: the same command goes on from there.
 
     Exits with 1 when there is a policy that no reserve lets survive.
 
@@ -53,8 +62,11 @@ def size(
     sized: list[Sized] = []
     with Workers(jobs) as workers:
         for spec in specs:
-            told = _told(policy_text(spec))
-            sized.append(study(experiment, spec, test, workers, progress=told, simulator=try_out))
+            file = place(studies_folder(out), experiment.name, "size", dump(experiment), policy_text(spec))
+            with Rows.open(file, FORM, fresh=fresh) as rows, resumable(partial(_kept, rows)):
+                tried = Tried(workers, rows, try_out)
+                told = _told(policy_text(spec))
+                sized.append(study(experiment, spec, test, tried.all, batch=workers.jobs, progress=told))
             if not json:
                 _print(sized[-1])
     if json:
@@ -62,6 +74,10 @@ def size(
     else:
         console().print(escape(f"{test.describe()}."), soft_wrap=True)
     raise typer.Exit(1 if any(item.min_free_pages is None for item in sized) else 0)
+
+
+def _kept(rows: Rows[str, Kept]) -> str:
+    return f"{len(rows.by_key)} runs are kept in {rows.path.parent}"
 
 
 def _told(policy: str) -> Progress:

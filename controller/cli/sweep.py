@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
+from collections.abc import Generator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,18 +13,17 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from controller import testbed
 from controller.cli.console import Json, console, print_json, say
 from controller.cli.options import RunUnlessNamed
-from controller.cli.sweepviews import SweepView, view_for
+from controller.cli.studies import Fresh, Jobs, Out, resumable, studies_folder
+from controller.cli.sweepviews import view_for
 from nodes.compiled import COMMAND, in_use
-from nodes.errors import HarnessError, LackingError, UsageError
+from nodes.errors import HarnessError, UsageError
 
 if TYPE_CHECKING:  # what these import takes a second, and only this verb needs it
     from controller.sweep.folder import SweepFolder
-    from controller.sweep.model import Broken
+    from controller.sweep.model import Broken, Row
 
-INTERRUPTED = 130
 WORTH_COMPILING = 64
 """Points: some 30 s of plain Python, which is half of what compiling takes (own)."""
 
@@ -34,7 +34,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where sweeps are kept (NETRESERVE_SWEEPS).")]
 Diff = Annotated[
     list[str] | None,
     typer.Option("--diff", metavar="A,B", help="Draw where two values of an axis differ; may be repeated."),
@@ -49,10 +48,10 @@ def run(
         typer.Option("--vary", metavar="KEY=VALUES", help="An axis: a,b,c or LOW..HIGH:log16, :lin8; may be repeated."),
     ],
     seeds: Annotated[int, typer.Option(help="Repetitions of every point.", min=1, max=1000)] = 1,
-    jobs: Annotated[int | None, typer.Option(help="Processes; all cores without it.", min=1)] = None,
+    jobs: Jobs = 0,
     dask: Annotated[str, typer.Option(metavar="ADDRESS", help="A Dask scheduler whose workers do it.")] = "",
     diff: Diff = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, in another folder.")] = False,
+    fresh: Fresh = False,
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -74,7 +73,7 @@ def run(
         named(plan, pair)
     for note in (each.note for each in axes if each.note):
         say(note)
-    with closing(SweepFolder.start(sweeps_folder(out), plan, fresh=fresh)) as folder:
+    with closing(SweepFolder.start(studies_folder(out), plan, fresh=fresh)) as folder:
         broken = _compute(folder, jobs, dask, json=json)
         _conclude(folder, diff or [], json=json)
     if broken:
@@ -101,54 +100,51 @@ def show(
     """
     from controller.sweep.folder import SweepFolder, newest
 
-    _conclude(SweepFolder.read(newest(sweeps_folder(out), sweep)), diff or [], json=json)
+    _conclude(SweepFolder.read(newest(studies_folder(out), sweep)), diff or [], json=json)
 
 
-def sweeps_folder(given: Path | None) -> Path:
-    """`--out`, else NETRESERVE_SWEEPS, else `sweeps` in the checkout (in the present folder without one)."""
-    if given is not None:
-        return given
-    if named := os.environ.get("NETRESERVE_SWEEPS"):
-        return Path(named)
-    try:
-        return testbed.find_root() / "sweeps"
-    except LackingError:
-        return Path("sweeps")
-
-
-def _compute(folder: SweepFolder, jobs: int | None, dask: str, *, json: bool) -> list[Broken]:
-    """Computes what is missing; the points at which netreserve failed."""
-    from controller.sweep.chunks import chunks
-    from controller.sweep.farm import computed, workers
-    from controller.sweep.model import Broken, Row
-
-    missing, broken = folder.missing(), list[Broken]()
-    with view_for(folder.plan.points, len(folder.rows), str(folder.path), json=json) as view:
-        if not missing:
-            return broken
-        if len(missing) >= WORTH_COMPILING and not dask and in_use() is None:
-            say(f"in plain Python: a sweep takes a fraction of the time after `{COMMAND}`")
-        pieces = chunks(folder.plan, missing, workers=workers(jobs))
-        results = computed(folder.plan.scenario, pieces, jobs=jobs, dask=dask)
+def _compute(folder: SweepFolder, jobs: int, dask: str, *, json: bool) -> list[Broken]:
+    """Computes what is missing; the points at which netreserve failed. Ctrl-C that comes when nothing is missing any more
+    is too late to stop anything."""
+    broken: list[Broken] = []
+    with (
+        resumable(partial(_kept, folder)),
+        view_for(folder.plan.points, len(folder.rows), folder.path, json=json) as view,
+    ):
         try:
-            with closing(results):
-                for result in results:
-                    rows = [row for row in result if isinstance(row, Row)]
-                    folder.append(rows)
-                    broken += [point for point in result if isinstance(point, Broken)]
+            with closing(_computed(folder, jobs, dask)) as computed:
+                for rows, failed in computed:
                     view.computed(rows)
+                    broken += failed
         except KeyboardInterrupt:
-            _interrupted(folder, view)
+            if folder.missing():
+                raise
     return broken
 
 
-def _interrupted(folder: SweepFolder, view: SweepView) -> None:
-    view.close()
-    say(
-        f"netreserve: interrupted: {len(folder.rows):,} of {folder.plan.points:,} points are kept in {folder.path};"
-        " the same command goes on from there, 'netreserve sweep show' draws what there is"
+def _computed(folder: SweepFolder, jobs: int, dask: str) -> Generator[tuple[list[Row], list[Broken]], None, None]:
+    """What is missing, chunk by chunk, kept already."""
+    from controller.studies.workers import Workers
+    from controller.sweep.chunks import chunks
+    from controller.sweep.model import Broken, Row
+    from controller.sweep.work import carry_out
+
+    missing = folder.missing()
+    if len(missing) >= WORTH_COMPILING and not dask and in_use() is None:
+        say(f"in plain Python: a sweep takes a fraction of the time after `{COMMAND}`")
+    with Workers(jobs, dask) as workers:
+        pieces = chunks(folder.plan, missing, workers=workers.jobs)
+        for _, results in workers.each(partial(carry_out, folder.plan.scenario), pieces):
+            rows = [row for row in results if isinstance(row, Row)]
+            folder.append(rows)
+            yield rows, [point for point in results if isinstance(point, Broken)]
+
+
+def _kept(folder: SweepFolder) -> str:
+    return (
+        f"{len(folder.rows):,} of {folder.plan.points:,} points are kept in {folder.path}, and 'netreserve sweep show'"
+        " draws what there is"
     )
-    raise typer.Exit(INTERRUPTED)
 
 
 def _conclude(folder: SweepFolder, diffs: list[str], *, json: bool) -> None:

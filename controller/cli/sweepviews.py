@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -31,11 +32,11 @@ class SweepView(Protocol):
     def close(self) -> None: ...
 
 
-def view_for(points: int, done: int, folder: str, *, json: bool) -> SweepView:
+def view_for(points: int, done: int, folder: Path, *, json: bool) -> SweepView:
     """The view that suits stdout, for a sweep of `points`, of which `done` were computed before."""
     if json:
-        return LineView(points, done, folder, _json, JSON_EVERY_S)
-    return BarView(points, done) if sys.stderr.isatty() else LineView(points, done, folder, _text, EVERY_S)
+        return LineView(points, done, str(folder), _json, JSON_EVERY_S)
+    return BarView(points, done) if sys.stderr.isatty() else LineView(points, done, str(folder), _text, EVERY_S)
 
 
 class BarView:

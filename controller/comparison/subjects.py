@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from statistics import fmean
 
@@ -17,7 +18,8 @@ from controller.recorded import read_run
 from controller.scenario import Scenario
 from controller.scenario.policies import policy_text, read_policy
 from controller.simulate import simulate
-from controller.trials import Workers
+from controller.studies.rows import Form, Rows
+from controller.studies.workers import Workers
 from nodes.errors import UsageError
 from nodes.messages import Event, Sample
 
@@ -39,6 +41,22 @@ class Measured(Struct, frozen=True, kw_only=True):
     seed: int
     verdict: VerdictName
     figures: Figures
+
+
+class Made(Struct, frozen=True, kw_only=True):
+    """A simulated run, as it is kept."""
+
+    policy: str
+    run: Measured
+    shown: Shown | None = None
+    """Where it is to be drawn."""
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.policy, self.run.seed
+
+
+FORM: Form[tuple[str, int], Made] = Form("comparison", Made, attrgetter("key"), "--fresh")
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -88,24 +106,31 @@ def of_runs(folders: Sequence[Path]) -> Comparison:
 
 
 def of_policies(
-    scenario: Scenario, names: Sequence[str], seeds: int, workers: Workers, progress: Progress | None = None
+    scenario: Scenario,
+    names: Sequence[str],
+    seeds: int,
+    workers: Workers,
+    rows: Rows[tuple[str, int], Made],
+    progress: Progress | None = None,
 ) -> Comparison:
-    """Policies of one scenario, each with the same seeds from the scenario's own on, in the simulator."""
-    bare = structs.replace(scenario, arms={}, tier="sim")
+    """Policies of one scenario, each with the same seeds from the scenario's own on, in the simulator; what is among `rows`
+    is not simulated again."""
     specs = [read_policy(name, scenario.policy) for name in names]
-    _check([policy_text(spec) for spec in specs])
-    made: list[tuple[Measured, Shown | None]] = []
-    jobs = [
-        (structs.replace(bare, policy=spec, seed=scenario.seed + index), index == 0)
-        for spec in specs
+    labels = [policy_text(spec) for spec in specs]
+    _check(labels)
+    runs = {
+        (label, scenario.seed + index): structs.replace(bare(scenario), policy=spec, seed=scenario.seed + index)
+        for label, spec in zip(labels, specs, strict=True)
         for index in range(seeds)
-    ]
-    step = max(workers.jobs, 1)
-    for start in range(0, len(jobs), step):
-        made += workers.map(_measured, jobs[start : start + step])
+    }
+    missing = [(run, run.seed == scenario.seed) for key, run in runs.items() if key not in rows.by_key]
+    for done, (_, made) in enumerate(workers.each(_made, missing), 1):
+        rows.append(made)
         if progress:
-            progress(len(made), len(jobs))
-    subjects = [_subject(policy_text(spec), made[i * seeds : (i + 1) * seeds]) for i, spec in enumerate(specs)]
+            progress(len(runs) - len(missing) + done, len(runs))
+    subjects = [
+        _subject(label, [rows.by_key[label, scenario.seed + index] for index in range(seeds)]) for label in labels
+    ]
     how = (
         f"Paired over {seeds} seeds ({scenario.seed} to {scenario.seed + seeds - 1}): mean of the differences with Student's"
         " 95 % interval"
@@ -115,7 +140,12 @@ def of_policies(
     return _compared(f"{scenario.name}, sim tier", subjects, how, paired=True)
 
 
-def _measured(job: tuple[Scenario, bool]) -> tuple[Measured, Shown | None]:
+def bare(scenario: Scenario) -> Scenario:
+    """`scenario` for the simulator, whatever policy it names."""
+    return structs.replace(scenario, arms={}, tier="sim")
+
+
+def _made(job: tuple[Scenario, bool]) -> Made:
     """Simulates one seed of one policy; with the record where it is to be drawn."""
     scenario, drawn = job
     outcome = simulate(scenario)
@@ -131,13 +161,14 @@ def _measured(job: tuple[Scenario, bool]) -> tuple[Measured, Shown | None]:
     result = judged_result(scenario, outcome, row)
     result = structs.replace(result, started_ns=0)
     measured = Measured(seed=scenario.seed, verdict=result.verdict, figures=figures(result, outcome.samples))
-    return measured, Shown(result=result, samples=outcome.samples, events=outcome.events) if drawn else None
+    shown = Shown(result=result, samples=outcome.samples, events=outcome.events) if drawn else None
+    return Made(policy=policy_text(scenario.policy), run=measured, shown=shown)
 
 
-def _subject(label: str, made: Sequence[tuple[Measured, Shown | None]]) -> Subject:
-    shown = made[0][1]
+def _subject(label: str, made: Sequence[Made]) -> Subject:
+    shown = made[0].shown
     assert shown is not None, "the first seed is drawn"
-    return Subject(label=label, runs=tuple(measured for measured, _ in made), shown=shown)
+    return Subject(label=label, runs=tuple(each.run for each in made), shown=shown)
 
 
 def _check(labels: Sequence[str]) -> None:

@@ -13,12 +13,13 @@ from controller.scenario.vary import vary
 from controller.size.derivation import Derivation, derive
 from controller.size.search import Found, Level, Progress, Search
 from controller.size.sequential import SequentialTest
-from controller.trials import Trial, Workers, cycle_text, try_out
+from controller.trials import Trial, cycle_text
 from nodes.config import PolicySpec
 from nodes.errors import UsageError
 from nodes.units import PAGE_BYTES, format_bytes
 
-Simulator = Callable[[Scenario], Trial]
+Simulate = Callable[[Sequence[Scenario]], list[Trial]]
+"""What each of some scenarios comes to, in their order."""
 
 
 class Sized(Struct, frozen=True, kw_only=True):
@@ -47,20 +48,21 @@ def study(
     scenario: Scenario,
     spec: PolicySpec,
     test: SequentialTest,
-    workers: Workers,
+    simulate: Simulate,
     *,
+    batch: int = 1,
     progress: Progress | None = None,
-    simulator: Simulator = try_out,
 ) -> Sized:
-    """Sizes the reserve of `scenario` under `spec`, with seeds from the scenario's own on. Raises UsageError when the
+    """Sizes the reserve of `scenario` under `spec`, with seeds from the scenario's own on, `batch` runs at
+    once. Raises UsageError when the
     scenario sets min_free itself, or nothing about it can be simulated."""
     bare = _under(scenario, spec)
     most_pages = largest(bare)
 
     def run(pages: int, seeds: Sequence[int]) -> list[Trial]:
-        return workers.map(simulator, [at_level(bare, pages, seed) for seed in seeds])
+        return simulate([at_level(bare, pages, seed) for seed in seeds])
 
-    search = Search(run, test, first_seed=scenario.seed, batch=workers.jobs, progress=progress)
+    search = Search(run, test, first_seed=scenario.seed, batch=batch, progress=progress)
     found = search.smallest(1, most_pages)
     shown = found.survives or found.fails
     assert shown is not None, "at least one level was tried"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,7 +51,7 @@ class Difference:
         return sorted(found, key=lambda c: (c.gain not in ("first", "second"), c.panel, c.y, c.x))
 
 
-def difference(plan: Plan, rows: dict[int, Row], names: str) -> Difference:
+def difference(plan: Plan, rows: Mapping[int, Row], names: str) -> Difference:
     """`names`: two values of one axis, `none,memalloc`. Raises UsageError when there is no such axis."""
     axis, pair = named(plan, names)
     one, other = (_only(plan, rows, axis, level) for level in pair)
@@ -71,7 +72,7 @@ def named(plan: Plan, names: str) -> tuple[Axis, tuple[int, int]]:
     raise UsageError(f"--diff '{names}': two values of one axis of this sweep are needed, with a comma ({words})")
 
 
-def _only(plan: Plan, rows: dict[int, Row], axis: Axis, level: int) -> Grid:
+def _only(plan: Plan, rows: Mapping[int, Row], axis: Axis, level: int) -> Grid:
     """The diagram of one value of `axis`, as a sweep of the other axes."""
     where = plan.axes.index(axis)
     rest = Plan(plan.scenario, plan.axes[:where] + plan.axes[where + 1 :], plan.seeds)

@@ -1,37 +1,27 @@
-"""A sweep's folder: what was asked, and a line for every point that was computed, safe from a kill at any moment.
+"""A sweep's folder: what was asked, and a line for every point that was computed (controller.studies.rows).
 
-`<sweeps>/<scenario>/<id>/`: sweep.json (the plan and the code that it stands for), rows.jsonl (a `Row` a line, added and
-synced to the disk a chunk at a time), and what is drawn from them. The id is a hash of the plan and of netreserve's own
-code: the same sweep finds its folder again, another never writes into it.
+`<sweeps>/<scenario>/<id>/`: sweep.json (the plan and the code that it stands for), rows.jsonl (a `Row` a line, added a chunk
+at a time), and what is drawn from them. The id is a hash of the plan and of netreserve's own code: the same sweep finds its
+folder again, another never writes into it.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterable
-from functools import cache
-from hashlib import sha256
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from controller.scenario import dump, parse
 from controller.scenario.axes import Axis
+from controller.studies.code import fingerprint
+from controller.studies.rows import ROWS, Form, Rows, ident
 from controller.sweep.model import Plan, Row
 from nodes.errors import HarnessError, UsageError
 
-ASKED, ROWS = "sweep.json", "rows.jsonl"
-ROOT = Path(__file__).resolve().parents[2]
-SOURCES = (
-    "nodes/**/*.py",
-    "traffic/profiles.py",
-    "controller/*.py",
-    "controller/scenario/*.py",
-    "controller/sweep/w*.py",
-)
-"""The code that decides what a point comes to."""
+ASKED = "sweep.json"
+FORM: Form[int, Row] = Form("sweep", Row, attrgetter("point"), "--fresh")
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,33 +39,28 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return Plan(parse(self.scenario, ASKED), self.axes, self.seeds)
 
 
-@cache
-def fingerprint() -> str:
-    """Of the code that decides what a point comes to, as it was when this process first asked: results of another code are
-    not mixed with this one's."""
-    found = sha256()
-    for path in sorted({path for pattern in SOURCES for path in ROOT.glob(pattern)}):
-        found.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()[:16]
-
-
 class SweepFolder:
     """An open sweep. One process at a time writes into it."""
 
-    def __init__(self, path: Path, asked: Asked) -> None:
-        self.path, self.asked, self.plan = path, asked, asked.plan()
-        self.rows: dict[int, Row] = {}
-        self._stream: BinaryIO | None = None
+    def __init__(self, path: Path, asked: Asked, rows: Rows[int, Row]) -> None:
+        self.path, self.asked, self.plan, self._rows = path, asked, asked.plan(), rows
+
+    @property
+    def rows(self) -> Mapping[int, Row]:
+        """What was computed, by point."""
+        return self._rows.by_key
 
     @classmethod
     def start(cls, sweeps: Path, plan: Plan, *, fresh: bool = False) -> SweepFolder:
         """The folder of `plan` in `sweeps`, with what it holds already, open for more. `fresh`: another, empty one. Raises
         UsageError when another process writes into it, HarnessError when it cannot be written."""
         asked = Asked(scenario=dump(plan.scenario), axes=plan.axes, seeds=plan.seeds, code=fingerprint())
+        path = _place(sweeps / plan.scenario.name, asked, fresh=fresh)
+        folder = cls(path, asked, Rows.open(path / ROWS, FORM))
         try:
-            folder = cls(_place(sweeps / plan.scenario.name, asked, fresh=fresh), asked)
-            folder._open()
+            folder._write_asked()
         except OSError as error:
+            folder.close()
             raise HarnessError(f"no sweep can be kept in {sweeps}: {error.strerror}") from None
         return folder
 
@@ -88,9 +73,7 @@ class SweepFolder:
             raise UsageError(f"{path} holds no sweep: there is no {ASKED} in it") from None
         except msgspec.DecodeError as error:
             raise UsageError(f"{path / ASKED} is no sweep of this version: {error}") from None
-        folder = cls(path, asked)
-        folder._load()
-        return folder
+        return cls(path, asked, Rows.read(path / ROWS, FORM))
 
     def missing(self) -> list[int]:
         """The points that are still to be computed."""
@@ -98,51 +81,17 @@ class SweepFolder:
 
     def append(self, rows: Iterable[Row]) -> None:
         """Keeps `rows`: when this returns they are on the disk."""
-        assert self._stream is not None, "the folder is not open for more"
-        kept = [*rows]
-        self._stream.write(b"".join(msgspec.json.encode(row) + b"\n" for row in kept))
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
-        self.rows |= {row.point: row for row in kept}
+        self._rows.append(*rows)
 
     def close(self) -> None:
         """Lets others write into it."""
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        self._rows.close()
 
-    def _open(self) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
-        stream = (self.path / ROWS).open("ab")
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            stream.close()
-            raise UsageError(
-                f"the sweep in {self.path} is being computed by another process: wait, or --fresh"
-            ) from None
+    def _write_asked(self) -> None:
         if not (self.path / ASKED).exists():
             half = self.path / f"{ASKED}.part"
             half.write_bytes(msgspec.json.format(msgspec.json.encode(self.asked), indent=2) + b"\n")
             half.replace(self.path / ASKED)
-        stream.truncate(self._load())
-        self._stream = stream
-
-    def _load(self) -> int:
-        """Reads the rows; the length in bytes of those that are whole. A last line torn by a kill does not count."""
-        try:
-            content = (self.path / ROWS).read_bytes()
-        except FileNotFoundError:
-            return 0
-        whole = content.rfind(b"\n") + 1
-        for number, line in enumerate(content[:whole].splitlines(), 1):
-            try:
-                row = msgspec.json.decode(line, type=Row)
-            except msgspec.DecodeError as error:
-                raise HarnessError(f"{self.path / ROWS}:{number}: no row of a sweep: {error}") from None
-            if row.point < self.plan.points:
-                self.rows[row.point] = row
-        return whole
 
 
 def newest(sweeps: Path, name: str) -> Path:
@@ -160,13 +109,13 @@ def newest(sweeps: Path, name: str) -> Path:
 
 def _place(above: Path, asked: Asked, *, fresh: bool) -> Path:
     """`<id>`, or the newest of `<id>-2`, `<id>-3` that were started afresh; with `fresh` the next of them."""
-    ident = sha256(msgspec.json.encode(asked)).hexdigest()[:12]
+    name = ident(msgspec.json.encode(asked).decode())
     number = 1
-    while (above / _numbered(ident, number + 1)).exists():
+    while (above / _numbered(name, number + 1)).exists():
         number += 1
-    path = above / _numbered(ident, number)
-    return above / _numbered(ident, number + 1) if fresh and path.exists() else path
+    path = above / _numbered(name, number)
+    return above / _numbered(name, number + 1) if fresh and path.exists() else path
 
 
-def _numbered(ident: str, number: int) -> str:
-    return ident if number == 1 else f"{ident}-{number}"
+def _numbered(name: str, number: int) -> str:
+    return name if number == 1 else f"{name}-{number}"

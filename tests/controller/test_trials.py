@@ -1,15 +1,11 @@
-"""Trials: what a simulated run comes down to, here and in other processes."""
+"""Trials: what a simulated run comes down to."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
 from tinyscenario import tiny
 
 from controller.record import CycleEdge
-from controller.trials import Workers, cycle_text, shape_of, try_out
-from nodes.errors import UsageError
+from controller.trials import cycle_text, shape_of, try_out
 
 
 def edge(waiter: str, resource: str, have: int = 0) -> CycleEdge:
@@ -36,16 +32,3 @@ def test_a_trial_is_what_the_simulator_shows() -> None:
     assert ("storage reply", "receive buffers") in trial.cycle
     assert trial.peaks["ring_free_slots"] == 256 and trial.peaks["junk_held_bytes"] > 1 << 20
     assert trial == try_out(tiny(seed=3))
-
-
-def test_other_processes_do_the_same_and_raise_the_same() -> None:
-    scenarios = [tiny(seed=seed) for seed in (1, 2)]
-    with Workers(2) as workers:
-        assert workers.map(try_out, scenarios) == [try_out(scenario) for scenario in scenarios]
-        with pytest.raises(FileNotFoundError):
-            workers.map(Path.read_text, [Path("/nonexistent/a"), Path("/nonexistent/b")])
-
-
-def test_so_many_jobs_are_impossible() -> None:
-    with pytest.raises(UsageError, match="--jobs -1"):
-        Workers(-1)

@@ -18,7 +18,8 @@ from controller.scenario import Scenario, load
 from controller.scenario.vary import vary
 from controller.simulate import Outcome, simulate
 from controller.store.database import Database
-from controller.trials import Trial, Workers
+from controller.studies.workers import Workers
+from controller.trials import Trial
 
 PAGE = (ROOT / "docs" / "reference" / "cli.md").read_text()
 EXAMPLES = re.findall(r"^netreserve (?:size|compare|shrink|replay) .*$", PAGE, re.MULTILINE)
@@ -57,6 +58,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NETRESERVE_RUNS", str(runs))
+    monkeypatch.setenv("NETRESERVE_SWEEPS", str(tmp_path / "sweeps"))
     for verb in ("size", "shrink"):
         monkeypatch.setattr(f"controller.cli.{verb}.try_out", hangs_below_300_pages)
     for verb in ("size", "compare"):
@@ -117,6 +119,30 @@ def test_what_is_asked_wrongly_is_told_in_a_line(
     assert carry_out(words) == 2
     said = capsys.readouterr()
     assert message in said.err and len(said.err.splitlines()) == 1 and not said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (["size", "scenarios/classic.yaml"], "controller.cli.size.try_out"),
+        (["shrink", "scenarios/classic.yaml", "--policy", "none"], "controller.cli.shrink.try_out"),
+        (
+            ["compare", "none", "memalloc", "--scenario", "scenarios/classic.yaml"],
+            "controller.comparison.subjects.simulate",
+        ),
+    ],
+)
+def test_what_was_simulated_once_is_not_again(
+    words: list[str], place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert carry_out(words) == 0
+
+    def never(scenario: Scenario) -> None:
+        raise AssertionError("it is kept")
+
+    monkeypatch.setattr(place, never)
+    assert carry_out(words) == 0, capsys.readouterr().err
+    assert carry_out([*words, "--fresh"]) == 6
 
 
 def test_compare_writes_its_page_and_picture_in_a_folder_of_its_own(

@@ -18,7 +18,7 @@ from sweptgrids import TINY, by_reserve
 from controller.cli import sweep, sweepviews
 from controller.cli.main import carry_out
 from controller.cli.sweepviews import BarView, LineView
-from controller.sweep import farm
+from controller.sweep import work
 from controller.sweep.model import Row
 
 CLASSIC = str(ROOT / "scenarios" / "classic.yaml")
@@ -41,7 +41,7 @@ def sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def quick(sweeps: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A stand-in for the simulator, in this process."""
-    monkeypatch.setattr(farm, "computed", partial(farm.computed, simulator=by_reserve))
+    monkeypatch.setattr(work, "carry_out", partial(work.carry_out, simulator=by_reserve))
     return sweeps
 
 
@@ -225,7 +225,7 @@ def test_lines_come_in_their_time_with_the_time_left() -> None:
 
 def test_a_bar_counts_verdicts_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    view = sweepviews.view_for(10, 4, "f", json=False)
+    view = sweepviews.view_for(10, 4, Path("f"), json=False)
     assert isinstance(view, BarView)
     with view:
         view.computed([Row(point=0, verdict="deadlocked", reason="")] * 2)

@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 from tinyscenario import record, tiny
 
-from controller.comparison.subjects import Comparison, difference_rows, number, of_policies, of_runs, table
+from controller.comparison.subjects import FORM, Comparison, difference_rows, number, of_policies, of_runs, table
 from controller.simulate import simulate
-from controller.trials import Workers
+from controller.studies.rows import Rows
+from controller.studies.workers import Workers
 from nodes.errors import InconclusiveError, UsageError
 
 
 @pytest.fixture(scope="module")
-def policies() -> Comparison:
-    return of_policies(tiny(links__data__loss="0.1 %"), ["none", "memalloc"], 2, Workers(1))
+def policies(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    with Rows.open(tmp_path_factory.mktemp("kept") / "rows.jsonl", FORM) as rows:
+        return of_policies(tiny(links__data__loss="0.1 %"), ["none", "memalloc"], 2, Workers(1), rows)
 
 
 def test_policies_are_paired_over_the_same_seeds(policies: Comparison) -> None:
@@ -38,10 +40,18 @@ def test_the_tables_have_a_column_for_each(policies: Comparison) -> None:
     assert any("[" in cell and cell.endswith("*") for _, cell in difference_rows(policies))
 
 
-def test_progress_is_told() -> None:
+def test_it_goes_on_where_it_was_and_tells_how_far_it_is(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    of_policies(tiny(), ["none", "mainline"], 1, Workers(1), lambda done, of: told.append((done, of)))
+
+    def compared(*names: str) -> Comparison:
+        with Rows.open(tmp_path / "rows.jsonl", FORM) as rows:
+            return of_policies(tiny(), names, 1, Workers(1), rows, lambda done, of: told.append((done, of)))
+
+    first = compared("none", "mainline")
     assert told == [(1, 2), (2, 2)]
+    assert compared("none", "mainline") == first and len(told) == 2, "nothing is simulated again"
+    compared("none", "memalloc", "mainline")
+    assert told[2:] == [(3, 3)], "only what is new"
 
 
 def test_recorded_runs_have_no_interval(tmp_path: Path) -> None:

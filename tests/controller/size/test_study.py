@@ -9,7 +9,7 @@ from controller.scenario import Scenario, load, parse
 from controller.scenario.policies import read_policy
 from controller.size.sequential import SequentialTest
 from controller.size.study import Sized, agreement, at_level, largest, study
-from controller.trials import Trial, Workers
+from controller.trials import Trial
 from nodes.errors import UsageError
 
 CLASSIC = load(ROOT / "scenarios" / "classic.yaml")
@@ -28,7 +28,7 @@ def sized(policy: str, least_pages: int, scenario: Scenario = CLASSIC) -> Sized:
             seed=varied.seed, verdict="slow" if lives else "deadlocked", cycle=() if lives else CYCLE, peaks=PEAKS
         )
 
-    return study(scenario, read_policy(policy), QUICK, Workers(1), simulator=simulator)
+    return study(scenario, read_policy(policy), QUICK, lambda scenarios: [simulator(each) for each in scenarios])
 
 
 def test_the_smallest_reserve_is_found_with_its_interval() -> None:
