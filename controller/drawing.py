@@ -4,7 +4,6 @@ its broker and a simulation can go on; and what it costs in memory is given back
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import subprocess
 import sys
 import threading
@@ -19,6 +18,8 @@ from controller.store.folder import RunFolder
 from nodes.messages import Event, Sample
 
 DRAWER = (sys.executable, "-m", "controller.report")
+DEADLINE_S = 120.0
+"""A report takes 2 to 4 s to draw on an idle core (own); what takes so much longer hangs."""
 
 
 class Task(Struct, frozen=True, kw_only=True):
@@ -42,43 +43,62 @@ class Drawing:
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C on a terminal is for the run
         )
+        self._talk: threading.Thread | None = None
+        self._problem = ""
 
     def draw(self, folder: Path, result: Result, samples: Sequence[Sample], events: Sequence[Event]) -> None:
         """Begins to draw, at once or when its libraries are there. Call it once."""
         task = Task(folder=str(folder), result=result, samples=list(samples), events=list(events))
-        threading.Thread(target=self._tell, args=(msgspec.msgpack.encode(task),), daemon=True).start()
+        self._begin(msgspec.msgpack.encode(task))
 
     def wait(self) -> str:
-        """Why there is no report (one line); empty when there is."""
-        assert self._process.stderr is not None
-        told = self._process.stderr.read().decode(errors="replace").strip()
-        self._process.stderr.close()
-        code = self._process.wait()
-        return "" if code == 0 else (told.splitlines() or [f"the drawing process ended with code {code}"])[-1]
+        """Why there is no report (one line); empty when there is. One that is not drawn within DEADLINE_S is given up."""
+        self._begin(b"").join()
+        return self._problem
 
     def drop(self) -> None:
-        """Ends it, whatever it does."""
+        """Ends it, whatever it does. May be called at any time, and more than once."""
         self._process.kill()
-        self._tell(b"")
         self.wait()
 
-    def _tell(self, task: bytes) -> None:
-        """All that it is ever told. One that died cannot hear it: `wait` tells of what."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError), self._process.stdin as pipe:
-            pipe.write(task)
+    def _begin(self, task: bytes) -> threading.Thread:
+        """Tells it all that it is ever told; nothing when it was told already."""
+        if self._talk is None:
+            self._talk = threading.Thread(target=self._converse, args=(task,), daemon=True)
+            self._talk.start()
+        return self._talk
+
+    def _converse(self, task: bytes) -> None:
+        try:
+            _, told = self._process.communicate(task, DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+            self._problem = f"it was not drawn within {DEADLINE_S:g} s"
+            return
+        if code := self._process.returncode:
+            lines = told.decode(errors="replace").strip().splitlines()
+            self._problem = (lines or [f"the drawing process ended with code {code}"])[-1]
 
 
 async def write_report(folder: RunFolder, result: Result, samples: Sequence[Sample], events: Sequence[Event]) -> None:
     """All of it, for a daemon. What goes wrong is told on stderr."""
-    if problem := await asyncio.to_thread(_drawn, folder.path, result, samples, events):
+    try:
+        drawing = await asyncio.to_thread(Drawing)
+    except OSError as error:
+        problem = f"no process for it: {error.strerror}"
+    else:
+        problem = await _drawn(drawing, folder.path, result, samples, events)
+    if problem:
         print(f"netreserve: no report for {result.run}: {problem}", file=sys.stderr)
 
 
-def _drawn(folder: Path, result: Result, samples: Sequence[Sample], events: Sequence[Event]) -> str:
+async def _drawn(
+    drawing: Drawing, folder: Path, result: Result, samples: Sequence[Sample], events: Sequence[Event]
+) -> str:
     try:
-        drawing = Drawing()
-    except OSError as error:
-        return f"no process for it: {error.strerror}"
-    drawing.draw(folder, result, samples, events)
-    return drawing.wait()
+        drawing.draw(folder, result, samples, events)
+        return await asyncio.to_thread(drawing.wait)
+    except asyncio.CancelledError:
+        drawing.drop()  # else the thread that waits for it keeps the daemon from ending
+        raise

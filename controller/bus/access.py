@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
 from nodes.errors import LackingError, UsageError
 
+BROKER_DEFAULT = "127.0.0.1:1883"
 PORT_DEFAULT = 1883
 """MQTT's registered port."""
 
@@ -29,6 +31,16 @@ class Credentials(Struct, frozen=True, kw_only=True):
     username: str
     password: str
     source: str = ""
+
+
+def health_address(broker: Broker) -> str:
+    """Where the controller at `broker` answers its health check (nodes/agent/health.py): there is one at each broker."""
+    return f"\0netreserve-controller/{broker}"
+
+
+def broker_of(environ: Mapping[str, str]) -> Broker:
+    """NETRESERVE_BROKER, else one on this machine. Raises UsageError."""
+    return parse_broker(environ.get("NETRESERVE_BROKER", BROKER_DEFAULT))
 
 
 def parse_broker(text: str) -> Broker:

@@ -14,4 +14,4 @@ def serve() -> None:
     """
     from controller.__main__ import main  # here: only this verb needs the daemon's libraries
 
-    raise typer.Exit(main())
+    raise typer.Exit(main([]))

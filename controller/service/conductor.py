@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 
 from controller.api import PROGRESS, Progress, RunStarted, StartRun
+from controller.bus.ending import end
 from controller.bus.mqtt import Bus
 from controller.record import Result
 from controller.rescue import RESCUE, Remedy
@@ -121,6 +122,11 @@ class Conductor:
         """Until no run is under way."""
         if self._task is not None:
             await asyncio.wait({self._task})
+
+    async def leave(self) -> None:
+        """Leaves the run under way as it is, open: the next start of the daemon ends it."""
+        if self._task is not None:
+            await end(self._task)
 
     def _refuse_second(self) -> None:
         if self._beginning.locked():

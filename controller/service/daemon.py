@@ -8,14 +8,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
 from controller.api import CONTROLLER_STATUS, ControllerStatus
-from controller.bus.access import Broker, Credentials, load_credentials, parse_broker
+from controller.bus.access import Broker, Credentials, broker_of, health_address, load_credentials
 from controller.bus.ending import end
 from controller.bus.mqtt import Bus
 from controller.flood import Locust
@@ -29,12 +30,14 @@ from controller.service.recorder import Recorder
 from controller.service.recovery import recover
 from controller.service.standing import Standing, load_classic
 from controller.store.database import Database
+from nodes.agent.health import serve_health
 from nodes.errors import HarnessError, UsageError
 from nodes.messages import Event, Sample, Status
 
 STOPPED = "controller stopped"
-STOP_GRACE_S = 5.0
-"""A run under way is still judged and written when the daemon is told to stop; what takes longer is left to recovery."""
+STOP_GRACE_S = 20.0
+"""A run under way is still judged, written and drawn when the daemon is told to stop, which takes 3 to 6 s beside other work
+(own); what takes longer is left to recovery. compose.yaml gives the container longer than this."""
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -60,7 +63,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Config:
     if not locust_url.startswith(("http://", "https://")):
         raise UsageError(f"NETRESERVE_LOCUST is '{locust_url}': a URL is needed, for example 'http://127.0.0.1:8089'")
     return Config(
-        broker=parse_broker(environ.get("NETRESERVE_BROKER", "127.0.0.1:1883")),
+        broker=broker_of(environ),
         credentials=load_credentials(Path(credentials)) if credentials else None,
         runs_folder=Path(environ.get("NETRESERVE_RUNS", "runs")),
         database_url=environ.get("NETRESERVE_DATABASE", ""),
@@ -71,11 +74,9 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Config:
 
 
 async def serve(config: Config) -> None:
-    """Runs until SIGTERM or SIGINT, or until cancelled. Raises LackingError when the broker refuses us, HarnessError when
-    nothing can be recorded."""
-    classic = load_classic()
-    database = _opened(config)
-    await recover(database, config.runs_folder)
+    """Runs until SIGTERM or SIGINT, or until cancelled; a run under way is ended first. Raises LackingError when the broker
+    refuses us, HarnessError when nothing can be recorded, or when a part of the daemon ends."""
+    stop = _stop_by_signal()
     bus = Bus(
         config.broker,
         config.credentials,
@@ -84,24 +85,41 @@ async def serve(config: Config) -> None:
         hello=(CONTROLLER_STATUS, lambda: _status("online")),
         will=(CONTROLLER_STATUS, _status("offline")),
     )
+    async with await _healthy(bus):  # first of all: a second controller must not end the runs of the one that serves
+        database = _opened(config)
+        try:
+            if await _unless(stop, recover(database, config.runs_folder)):
+                await _serve(config, bus, database, stop)
+        finally:
+            database.close()
+
+
+async def _serve(config: Config, bus: Bus, database: Database, stop: asyncio.Event) -> None:
+    classic = load_classic()
     nodes = Nodes(bus)
     recorder = Recorder(database, config.runs_folder)
     nodes.listen(lambda node, what: _record(recorder, node, what))
     engine = Engine(config.docker_url, config.project) if config.docker_url else None
-    async with Locust(config.locust_url) as locust:
+    async with Locust(config.locust_url) as locust, contextlib.AsyncExitStack() as stack:
         parts = Parts(nodes=nodes, recorder=recorder, locust=locust, engine=engine, timing=config.timing)
         watch = FloodWatch(parts)
         conductor = Conductor(parts, watch, bus)
         standing = Standing(parts, classic, conductor.idle)
         Commands(parts, bus, watch, conductor, standing)
-        async with bus:
-            print(f"netreserve: controller {version('netreserve')} serves {config.broker}", file=sys.stderr)
-            work = (bus.over, recorder.run, watch.run, standing.run, conductor.follow_floods, conductor.tell)
-            try:
-                await _until_stopped([asyncio.create_task(task()) for task in work])
-            finally:
-                await _wind_up(conductor)
-    database.close()
+        if not await _unless(stop, stack.enter_async_context(bus)):
+            return
+        stack.push_async_callback(_wind_up, conductor)
+        print(f"netreserve: controller {version('netreserve')} serves {config.broker}", file=sys.stderr)
+        work = (bus.over, recorder.run, watch.run, standing.run, conductor.follow_floods, conductor.tell)
+        await _until_stopped(stop, [asyncio.create_task(task(), name=task.__qualname__) for task in work])
+
+
+async def _healthy(bus: Bus) -> asyncio.Server:
+    """Answers health checks: that the event loop turns, and whether anybody hears us."""
+    try:
+        return await serve_health(health_address(bus.broker), lambda: bus.ailment)
+    except OSError as error:
+        raise HarnessError(f"another controller serves {bus.broker} on this machine ({error.strerror})") from None
 
 
 def _opened(config: Config) -> Database:
@@ -123,13 +141,30 @@ def _record(recorder: Recorder, node: Node, what: Sample | Event | Status) -> No
         recorder.take(what)
 
 
-async def _until_stopped(tasks: list[asyncio.Task[None]]) -> None:
-    """Until a signal comes; a task that fails takes the daemon with it, and compose starts it anew."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+def _stop_by_signal() -> asyncio.Event:
+    """Set when somebody tells us to stop."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread
             loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
+    """Whether `work` came to its end before `stop`. Raises what it raises."""
+    task, waiting = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end(task, waiting)
+    if task.cancelled():
+        return False
+    task.result()
+    return True
+
+
+async def _until_stopped(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    """Until `stop`; a task that fails takes the daemon with it, and compose starts it anew."""
     waiting = asyncio.create_task(stop.wait())
     try:
         done, _ = await asyncio.wait({*tasks, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -140,8 +175,11 @@ async def _until_stopped(tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def _wind_up(conductor: Conductor) -> None:
+    """A run under way is judged and written; what takes too long is left to the next start."""
     if conductor.current is not None:
         conductor.current.void(STOPPED)
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(STOP_GRACE_S):
                 await conductor.finished()
+        except TimeoutError:
+            await conductor.leave()

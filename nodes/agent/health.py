@@ -1,7 +1,7 @@
-"""The container's health check: one question to the agent over a unix socket, answered at once or not at all.
+"""The container's health check: one question to its process over a unix socket, answered at once or not at all.
 
-The socket's address is abstract: no file, one per network namespace, gone with its process. A hung agent does not answer
-and so is unhealthy.
+The socket's address is abstract: no file, one per network namespace, gone with its process. A process that hangs does not
+answer and so is unhealthy.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ async def serve_health(address: str, ailment: Callable[[], str]) -> asyncio.Serv
     return await asyncio.start_unix_server(answer, address)
 
 
-def ask_health(address: str, timeout_s: float = TIMEOUT_S) -> str:
-    """What ails the agent at `address`; empty for healthy. Never raises."""
+def ask_health(address: str, timeout_s: float = TIMEOUT_S, who: str = "agent") -> str:
+    """What ails `who` at `address`; empty for healthy. Never raises."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(timeout_s)
@@ -38,7 +38,7 @@ def ask_health(address: str, timeout_s: float = TIMEOUT_S) -> str:
             with connection.makefile() as answer:
                 line = answer.readline()
     except TimeoutError:
-        return f"the agent does not answer within {timeout_s:g} s"
+        return f"the {who} does not answer within {timeout_s:g} s"
     except OSError:
-        return "no agent runs here"
-    return line.strip() if line else "the agent hung up"
+        return f"no {who} runs here"
+    return line.strip() if line else f"the {who} hung up"

@@ -48,3 +48,20 @@ def test_a_process_that_dies_tells_its_last_line(tmp_path: Path, monkeypatch: py
 def test_one_that_is_dropped_leaves_nothing(tmp_path: Path) -> None:
     Drawing().drop()
     assert not list(tmp_path.iterdir())
+
+
+def test_one_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "DRAWER", (sys.executable, "-c", "import threading; threading.Event().wait()"))
+    monkeypatch.setattr(drawing, "DEADLINE_S", 0.2)
+    drawn = Drawing()
+    drawn.draw(tmp_path, RUN.result, RUN.samples, RUN.events)
+    assert drawn.wait() == "it was not drawn within 0.2 s"
+
+
+def test_one_that_draws_already_may_be_dropped_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "DRAWER", (sys.executable, "-c", "import threading; threading.Event().wait()"))
+    drawn = Drawing()
+    drawn.draw(tmp_path, RUN.result, RUN.samples, RUN.events)
+    drawn.drop()
+    drawn.drop()
+    assert drawn.wait() == "the drawing process ended with code -9"

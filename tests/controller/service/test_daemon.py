@@ -1,0 +1,135 @@
+"""The daemon's beginning and end: signals at any moment, health, parts that break."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from brokers import Broker, until
+from testbeds import SCENARIO, Testbed, serving, whole_bed
+
+from controller.bus.access import health_address
+from controller.bus.mqtt import GOODBYE_S
+from controller.service import daemon
+from controller.service.daemon import STOP_GRACE_S, STOPPED
+from controller.store.database import Database
+from nodes.agent.health import ask_health
+from nodes.errors import HarnessError
+
+COMPOSE = yaml.safe_load((Path(__file__).parents[3] / "compose" / "compose.yaml").read_text())
+LONG = SCENARIO.replace("warmup: 1500 ms", "warmup: 30 s")
+
+
+async def started(bed: Testbed, *arguments: str) -> asyncio.subprocess.Process:
+    """The daemon, or another command of its container, in a process of its own."""
+    config = bed.config
+    env = os.environ | {
+        "NETRESERVE_BROKER": str(config.broker),
+        "NETRESERVE_CREDENTIALS": config.credentials.source if config.credentials else "",
+        "NETRESERVE_RUNS": str(bed.runs),
+        "NETRESERVE_LOCUST": config.locust_url,
+        "DOCKER_HOST": "",
+    }
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "controller", *arguments, env=env)
+
+
+async def ended(process: asyncio.subprocess.Process) -> int:
+    return await asyncio.wait_for(process.wait(), STOP_GRACE_S)
+
+
+async def test_one_that_is_stopped_in_a_run_writes_and_draws_it_and_ends_by_itself(
+    broker: Broker, tmp_path: Path
+) -> None:
+    async with whole_bed(broker, tmp_path / "runs", daemon=False) as bed:
+        process = await started(bed)
+        await bed.settled()
+        run = await bed.start(LONG)
+        await bed.phase("warmup")
+        process.send_signal(signal.SIGTERM)
+        result = await bed.result(run.run)
+        assert await ended(process) == 0
+        assert (result.verdict, STOPPED in result.sentence) == ("inconclusive", True)
+        assert (bed.runs / run.folder / "report.html").is_file()
+        assert Database.of(bed.runs).unfinished() == []
+
+
+async def test_one_that_is_stopped_before_it_has_a_broker_ends_by_itself(broker: Broker, tmp_path: Path) -> None:
+    async with whole_bed(broker, tmp_path / "runs", daemon=False) as bed:
+        broker.stop()
+        try:
+            process = await started(bed)
+            await until((bed.runs / "netreserve.sqlite").is_file, 30)  # it has begun, and waits
+            process.send_signal(signal.SIGTERM)
+            assert await ended(process) == 0
+        finally:
+            broker.start()
+
+
+async def test_a_drawing_that_hangs_keeps_no_daemon(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.drawing.DRAWER", (sys.executable, "-c", "import time; time.sleep(600)"))
+    monkeypatch.setattr(daemon, "STOP_GRACE_S", 0.5)
+    async with whole_bed(broker, tmp_path / "runs", daemon=False) as bed, serving(bed.config) as task:
+        await bed.settled()
+        run = await bed.start(LONG)
+        await bed.phase("warmup")
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(task, 10)
+        assert (bed.runs / run.folder / "result.json").is_file()
+        assert [row.run for row in Database.of(bed.runs).unfinished()] == [run.run], "the next start draws it"
+
+
+async def test_health_means_that_it_answers(bed: Testbed) -> None:
+    address = health_address(bed.config.broker)
+    assert await asyncio.to_thread(ask_health, address) == ""
+    bed.broker.stop()
+    try:
+        ailment = re.escape(f"not connected to the broker at {bed.config.broker}")
+        async with asyncio.timeout(10):
+            while not re.fullmatch(ailment, await asyncio.to_thread(ask_health, address)):
+                pass
+    finally:
+        bed.broker.start()
+    assert "does not answer" in ask_health(address, 0.1), "while its loop is kept busy"
+
+
+async def test_the_containers_check_asks(bed: Testbed) -> None:
+    assert COMPOSE["services"]["controller"]["healthcheck"]["test"] == ["CMD", "python", "-m", "controller", "health"]
+    assert await ended(await started(bed, "health")) == 0
+    bed.broker.port += 1  # nobody serves there
+    assert await ended(await started(bed, "health")) == 1
+    bed.broker.port -= 1
+
+
+async def test_a_part_that_breaks_ends_the_daemon_with_its_reason(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def over(self: Any) -> None:
+        raise HarnessError("the connection is over for good")
+
+    monkeypatch.setattr("controller.bus.mqtt.Bus.over", over)
+    async with whole_bed(broker, tmp_path / "runs", daemon=False) as bed, serving(bed.config) as task:
+        with pytest.raises(HarnessError, match="over for good"):
+            await asyncio.wait_for(asyncio.shield(task), 10)
+
+
+async def test_a_second_controller_at_the_same_broker_is_refused(bed: Testbed) -> None:
+    run = await bed.start(LONG)
+    async with serving(bed.config) as second:
+        with pytest.raises(HarnessError, match="another controller serves"):
+            await asyncio.wait_for(asyncio.shield(second), 10)
+    assert (await bed.state()).run == run.run
+    assert [row.run for row in Database.of(bed.runs).unfinished()] == [run.run], "it left the run of the first alone"
+
+
+def test_its_container_is_given_longer_than_it_takes() -> None:
+    grace = COMPOSE["services"]["controller"]["stop_grace_period"]
+    assert int(grace.removesuffix("s")) > STOP_GRACE_S + GOODBYE_S
