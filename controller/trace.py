@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -54,6 +54,24 @@ def _last_progress_ns(samples: Sequence[Sample], index: int) -> int:
     while index > 1 and samples[index - 2].progress_pages == shown:
         index -= 1
     return samples[index - 1].t_ns
+
+
+def since_progress(samples: Sequence[Sample], nodes: Iterable[str]) -> dict[str, list[Sample]]:
+    """Of each of `nodes` the end of its record, from the sample that first showed its last progress: all that its present
+    standstill is known by, whatever happened before. Looks no further back than that."""
+    ends: dict[str, list[Sample]] = {name: [] for name in nodes}
+    standing = set(ends)
+    for sample in reversed(samples):
+        if sample.node not in standing:
+            continue
+        end = ends[sample.node]
+        if end and sample.progress_pages != end[-1].progress_pages:
+            standing.remove(sample.node)
+            if not standing:
+                break
+        else:
+            end.append(sample)
+    return {name: end[::-1] for name, end in ends.items()}
 
 
 def silence(samples: Sequence[Sample], start_ns: int, end_ns: int) -> tuple[int, int]:

@@ -104,7 +104,7 @@ def heal_needed_ns(
 ) -> int:
     """How long the heal phase, planned to last `planned_ns`, must last in all for the verdict to be decided, at most
     `extension_ns` longer than planned; 0 when nobody stands still. For a runner, which gives the heal phase so far as the
-    last of `phases` (its end is now) and extends it."""
+    last of `phases` (its end is now) and extends it; of each node the samples `since_progress` are enough."""
     needed = [Evidence(name, phases, series, events).heal_needed_ns() for name, series in samples.items()]
     return min(max(needed, default=0), planned_ns + extension_ns)
 

@@ -23,13 +23,17 @@ from controller.service.nodes import Node
 from controller.service.parts import Parts
 from controller.service.recorder import Recording
 from controller.service.settings import settings
-from controller.verdict import void
+from controller.trace import since_progress
+from controller.verdict import heal_needed_ns, void
 from nodes.errors import NetreserveError
 from nodes.messages import Event, Sample, Status
 from nodes.units import SECOND_NS, format_bytes
 
 SAMPLES_LAG_NS = 500_000_000
 """The record of a phase reaches so far behind its end: a few samples and their way (own)."""
+
+LOOK_S = 1.0
+"""A machine that stands still is judged anew so often: it needs seconds of standing more, or moves again (own)."""
 
 
 class Activity:
@@ -43,6 +47,7 @@ class Activity:
         self.notes: list[str] = []
         self.metrics: dict[str, float] = {}
         """Figures of the run as a whole."""
+        self._waits_ns, self._look_s = 0, 0.0
         self._autopsies: set[asyncio.Task[None]] = set()
         self.held = 0
         """How many changes by hand are under way: until they are acknowledged or failed, the run does not end by itself."""
@@ -65,6 +70,18 @@ class Activity:
         """Whatever became of the run: nothing that nodes say from now on concerns it."""
         self._stop_hearing()
         await end(*self._autopsies)
+
+    def heal_needed_ns(self, planned_ns: int) -> int:
+        """How long the heal phase, planned to last `planned_ns`, must last in all for a verdict; 0 when nobody stands still.
+        Asked ten times a second, beside all else: an answer that says to wait is good for LOOK_S."""
+        if not self._waits_ns or time.monotonic() >= self._look_s:
+            recording = self.recording
+            initiators = [node.name for node in self.nodes if node.role == "initiator"]
+            series = since_progress(recording.samples, initiators)
+            extension_ns = self.parts.timing.heal_extension_ns
+            self._waits_ns = heal_needed_ns(recording.phases, series, recording.events, planned_ns, extension_ns)
+            self._look_s = time.monotonic() + LOOK_S
+        return self._waits_ns
 
     def progress(self, result: Result | None = None) -> Progress:
         """Where it stands."""

@@ -6,13 +6,12 @@ from __future__ import annotations
 import asyncio
 import time
 
-from controller.conclude import by_node
 from controller.record import Result
 from controller.service.activity import SAMPLES_LAG_NS, Activity
 from controller.service.floodwatch import FloodWatch
 from controller.service.parts import Parts
 from controller.service.recorder import RING_NS
-from controller.verdict import heal_needed_ns, void
+from controller.verdict import void
 
 SCENARIO = "adhoc"
 TICK_S = 0.1
@@ -77,8 +76,4 @@ class AdHoc(Activity):
         return not needed_ns or healed_ns >= needed_ns + SAMPLES_LAG_NS
 
     def _needed_ns(self) -> int:
-        initiators = [node.name for node in self.nodes if node.role == "initiator"]
-        series = by_node(self.recording.samples, initiators)
-        recording, timing = self.recording, self.parts.timing
-        own = {name: series[name] for name in initiators}
-        return heal_needed_ns(recording.phases, own, recording.events, timing.adhoc_heal_ns, timing.heal_extension_ns)
+        return self.heal_needed_ns(self.parts.timing.adhoc_heal_ns)

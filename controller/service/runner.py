@@ -23,7 +23,6 @@ from controller.service.nodes import Node, Wanted
 from controller.service.parts import Parts
 from controller.service.recorder import Recording
 from controller.service.rescuing import rescue, standing
-from controller.verdict import heal_needed_ns
 from nodes.config import BLOCK_PORT, OPEN_LINK
 from nodes.errors import InconclusiveError, LackingError, NetreserveError, RefusedError, UsageError
 from nodes.messages import Role, Sample
@@ -177,10 +176,8 @@ class ScenarioRun(Activity):
             await asyncio.sleep(min((needed_ns - lasted_ns) / SECOND_NS, 1.0))
 
     def _needed_ns(self, planned_ns: int) -> int:
-        """For a verdict; at most what the runner will wait."""
-        recording, extension_ns = self.recording, self.parts.timing.heal_extension_ns
-        recording.end(time.time_ns())
-        needed_ns = heal_needed_ns(recording.phases, self._series(), recording.events, planned_ns, extension_ns)
+        self.recording.end(time.time_ns())
+        needed_ns = self.heal_needed_ns(planned_ns)
         return needed_ns + SAMPLES_LAG_NS if needed_ns else 0
 
     def _series(self) -> dict[str, list[Sample]]:

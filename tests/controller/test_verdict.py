@@ -7,7 +7,7 @@ Method: synthetic traces x verdicts. The cases stand in one table, whose outcome
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from traces import CYCLE, NODE, WARMUP, at, event, phases, stretch, trace
 from controller.evidence import HEAL_EXTENSION_NS, LONGEST_WAIT_NS, fault_event, legitimate_wait_ns
 from controller.record import Phase
 from controller.service.parts import Timing
+from controller.trace import since_progress
 from controller.verdict import Judgement, heal_needed_ns, judge, void
 from nodes.messages import Event, Sample, void_detail
 from nodes.units import SECOND_NS
@@ -470,3 +471,31 @@ def test_the_longest_wait_covers_a_retry_a_bio_round_and_a_watchdog(stalled_ns: 
     wait_ns = legitimate_wait_ns(stalled_ns)
     assert 7.2 * SECOND_NS <= wait_ns <= 127 * SECOND_NS
     assert wait_ns >= min(stalled_ns, 120 * SECOND_NS) + 7 * SECOND_NS
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_healing_needs_is_known_by_the_samples_since_the_last_progress(name: str) -> None:
+    case = CASES[name]
+    for end in range(0, len(case.samples), 7):
+        samples = case.samples[:end]
+        whole = heal_needed_ns(case.phases, {NODE: samples}, case.events, 0)
+        assert heal_needed_ns(case.phases, since_progress(samples, [NODE]), case.events, 0) == whole
+
+
+def test_a_look_at_a_long_run_looks_at_its_end_alone() -> None:
+    looked = 0
+
+    class Record(list[Sample]):
+        def __reversed__(self) -> Iterator[Sample]:
+            nonlocal looked
+            for sample in super().__reversed__():
+                looked += 1
+                yield sample
+
+    stuck = trace(WARMUP, stretch(900, 100), stretch(5, 0))
+    lives = trace(WARMUP, stretch(905, 100), node="initiator-2")
+    record = Record(sorted(stuck + lives, key=lambda sample: sample.t_ns))
+    ends = since_progress(record, [NODE, "initiator-2"])
+    assert [len(samples) for samples in ends.values()] == [51, 1]
+    assert looked < 110
+    assert since_progress(record, ["nobody"]) == {"nobody": []}
