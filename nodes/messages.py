@@ -95,6 +95,7 @@ class Sample(Struct, frozen=True, kw_only=True):
     min_pages: int = 0
     low_pages: int = 0
     high_pages: int = 0
+    """The three marks without what `boost_pages` adds to them."""
     reserve_used_pages: int = 0
     """The deepest draw below min since the last sample."""
     dirty_pages: int = 0
@@ -128,6 +129,9 @@ class Sample(Struct, frozen=True, kw_only=True):
     cpu_ns: int = 0
     requests_served: int = 0
     """A target's: pages read and written for its initiators (a request may carry several)."""
+    boost_pages: int = 0
+    """By so much a real kernel has raised each of the three marks for a while, since memory is fragmented
+    (vm.watermark_boost_factor; physics.md section 2). 0 in the other tiers."""
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -146,12 +150,16 @@ class Event(Struct, frozen=True, kw_only=True):
     detail: dict[str, Any] = {}
 
 
-def void_detail(reason: str, *, harness: bool = False, exit_code: int = 0) -> dict[str, Any]:
+def void_detail(
+    reason: str, *, harness: bool = False, exit_code: int = 0, next_step: str = "", hang_stands: bool = False
+) -> dict[str, Any]:
     """Detail of a `harness` event after which the run proves nothing. `harness`: netreserve, or a part it stands on, failed
-    (exit code 6 instead of 5); `exit_code`: what to exit with instead of either. Without `void`, a `harness` event is only a
-    note for the reader."""
+    (exit code 6 instead of 5); `exit_code`: what to exit with instead of either; `next_step`: what to do about it;
+    `hang_stands`: it only proves no survival, and who hung or died did so all the same. Without `void`, a `harness` event is
+    only a note for the reader."""
     detail: dict[str, Any] = {"void": reason, "harness": harness}
-    return detail | {"exit_code": exit_code} if exit_code else detail
+    more = {"exit_code": exit_code, "next_step": next_step, "hang_stands": hang_stands}
+    return detail | {name: value for name, value in more.items() if value}
 
 
 M = TypeVar("M")

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, create_engine, event, insert, select, update
+from sqlalchemy import Connection, Engine, Row, create_engine, event, insert, inspect, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateColumn
 
 from controller.record import Result
 from controller.record import RunRow as RunRow  # a row of the index: part of this module's interface
@@ -47,9 +48,14 @@ class Database:
         return cls(url or f"sqlite:///{runs_folder / FILE_NAME}")
 
     def create(self) -> None:
-        """Makes the tables that are not there."""
+        """Makes the tables that are not there, and in those of an older version the columns that a sample has since."""
         with self._begin() as connection:
             tables.metadata.create_all(connection)
+            known = _columns(connection)
+            for name in SAMPLE_FIELDS:
+                if name not in known:
+                    column = CreateColumn(tables.samples.c[name]).compile(dialect=connection.dialect)
+                    connection.execute(text(f"ALTER TABLE {tables.samples.name} ADD COLUMN {column}"))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -90,14 +96,15 @@ class Database:
     def result(self, run: str) -> Result | None:
         """None while the run goes on."""
         with self._begin() as connection:
-            text = connection.execute(select(tables.runs.c.result).where(tables.runs.c.run == run)).scalar()
-        return msgspec.json.decode(text, type=Result) if text else None
+            found = connection.execute(select(tables.runs.c.result).where(tables.runs.c.run == run)).scalar()
+        return msgspec.json.decode(found, type=Result) if found else None
 
     def samples(self, run: str) -> list[Sample]:
-        """In the order of time."""
-        columns = [tables.samples.c[name] for name in SAMPLE_FIELDS]
+        """In the order of time. A table of an older version, which nobody wrote to since, has the fields of its time."""
         table = tables.samples
         with self._begin() as connection:
+            known = _columns(connection)
+            columns = [table.c[name] for name in SAMPLE_FIELDS if name in known]
             found = connection.execute(select(*columns).where(table.c.run == run).order_by(table.c.t_ns, table.c.id))
             return [Sample(**row._mapping) for row in found]
 
@@ -128,6 +135,11 @@ def _engine(url: str) -> Engine:
             connection.execute("PRAGMA synchronous = NORMAL")  # in WAL: safe against a kill, not against power loss
 
     return engine
+
+
+def _columns(connection: Connection) -> set[str]:
+    """Those that the table of samples has."""
+    return {column["name"] for column in inspect(connection).get_columns(tables.samples.name)}
 
 
 def _event_row(event: Event) -> dict[str, Any]:

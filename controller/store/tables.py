@@ -6,7 +6,7 @@ Only types and statements that SQLite and PostgreSQL share.
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table, Text, text
 
 from nodes.messages import Sample
 
@@ -34,7 +34,9 @@ runs = Table(
 
 def _column(field: msgspec.structs.FieldInfo) -> Column[object]:
     kind = field.type if isinstance(field.type, str) else field.type.__name__
-    return Column(field.name, _TYPES[kind], nullable=False)
+    value = field.default
+    default = None if value is msgspec.NODEFAULT else text(f"'{value}'" if kind == "str" else str(value))
+    return Column(field.name, _TYPES[kind], nullable=False, server_default=default)
 
 
 samples = Table(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +20,7 @@ from sqlalchemy.schema import CreateTable
 from controller.record import Result
 from controller.store import tables
 from controller.store.archive import Archive
-from controller.store.database import Database, RunRow
+from controller.store.database import FILE_NAME, Database, RunRow
 from controller.store.folder import RunFolder, new_run_id
 from nodes.errors import HarnessError, LackingError, UsageError
 from nodes.messages import Event, Sample
@@ -76,6 +78,24 @@ def test_samples_survive_the_database(tmp_path_factory: pytest.TempPathFactory, 
     database.insert(samples, [])
     assert database.samples("r") == sorted(samples, key=lambda sample: sample.t_ns)
     database.close()
+
+
+def test_a_database_of_an_older_version_is_read_as_it_is_and_grows_when_written_to(tmp_path: Path) -> None:
+    old = Database.of(tmp_path)
+    old.create()
+    old.open_run(ROW)
+    old.insert([SAMPLE], [])
+    old.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection, connection:
+        connection.execute("ALTER TABLE samples DROP COLUMN boost_pages")
+    archive = Archive(tmp_path)
+    assert archive.load(ROW.run).samples == [SAMPLE], "nobody has written to it yet"
+    archive.close()
+    grown = Database.of(tmp_path)
+    grown.create()
+    later = msgspec.structs.replace(SAMPLE, t_ns=SAMPLE.t_ns + 1, boost_pages=500)
+    grown.insert([later], [])
+    assert grown.samples(ROW.run) == [SAMPLE, later]
 
 
 def test_the_tables_suit_postgresql() -> None:
