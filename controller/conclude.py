@@ -51,6 +51,7 @@ def conclude(
         ended_ns=time.time_ns(),
         verdict=judgement.verdict,
         sentence=judgement.sentence,
+        next_step=judgement.next_step,
         data=judgement.data,
         harness_fault=judgement.harness_fault,
         phases=tuple(phases),

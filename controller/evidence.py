@@ -30,10 +30,16 @@ may wait for LONGEST_WAIT_NS; before that the record takes STALL_NS to show that
 FREE_JITTER_PAGES = 64
 """Free memory of a real kernel that hangs may move by as much: per-CPU lists are filled and drained, 63 pages at a time
 (own; in the first hangs that were seen, on one processor, it did not move at all)."""
+EXAMINED_NS = 13 * SECOND_NS
+"""Within so long a real kernel that stands is asked anew what its tasks wait for (every 10 s: nodes/kernel/watch.py) and has
+answered (own: 3 s)."""
 CUT, STALLED_TARGET, DOWN_TARGET = "cut", "stalled", "down"
 """Faults during which nothing can progress."""
 
 Span = tuple[int, int]
+"""Begin and end of a span of time, both included, ns."""
+ALWAYS_NS = 1 << 63
+"""Later than the end of any record."""
 
 
 def legitimate_wait_ns(stalled_ns: int) -> int:
@@ -76,6 +82,7 @@ class Evidence:
         self.samples = sorted(samples, key=lambda sample: sample.t_ns)
         in_order = sorted(events, key=lambda event: event.t_ns)
         self.events = [event for event in in_order if event.node in (node, "")]
+        self._is_examined = any(event.kind == "autopsy" for event in self.events)
         self.windows = _windows(in_order, node, phases[-1].end_ns if phases else 0)
         found = stalls(self.samples)
         self.standing = next((stall for stall in found if stall.open), None)
@@ -95,25 +102,38 @@ class Evidence:
         """
         refused = growth(self.samples, "block_drops", self._free_ns(stall) + WATCHDOG_NS, stall.end_ns) > 0
         stood_ns = max(self.calm_ns() - stall.start_ns, 0)
-        return BIO_ROUND_NS + WATCHDOG_NS if refused else legitimate_wait_ns(stood_ns)
+        wait_ns = BIO_ROUND_NS + WATCHDOG_NS if refused else legitimate_wait_ns(stood_ns)
+        return max(wait_ns, EXAMINED_NS) if self._is_examined else wait_ns
 
     def waited_ns(self, stall: Stall) -> int:
         """How long `stall` lasted after all hindrance ended."""
         return stall.end_ns - self._free_ns(stall)
 
-    def doubt(self, stall: Stall) -> str:
-        """Why `stall`, though it outlasted every wait, is not known to be a deadlock; empty when it is. After the driver's
-        last chance to refill, nothing may have moved, and the machine must have named its cycle since all hindrance
-        ended (physics.md section 12, invariants)."""
-        quiet_ns = self._free_ns(stall) + WATCHDOG_NS
-        moved = sum(growth(self.samples, name, quiet_ns, stall.end_ns) for name in ("swap_in_pages", "swap_out_pages"))
-        failed = sum(event.kind == "io_error" and event.t_ns >= quiet_ns for event in self.events)
-        if moved or failed:
-            return f"requests went on being answered ({moved + failed})"
-        free = [sample.free_pages for sample in within(self.samples, quiet_ns, stall.end_ns)]
-        if free and max(free) - min(free) > self._jitter_pages():
-            return f"free memory moved between {min(free)} and {max(free)} pages"
-        return "" if self.cycle(self._free_ns(stall)) else "no cycle was recorded"
+    def answered(self, stall: Stall) -> tuple[int, int]:
+        """Pages that went out or came in during `stall`, after the driver's last chance to refill: in all, and of these in
+        the later half of that time. What moves before has been under way since the hindrance."""
+        quiet_ns = self._quiet_ns(stall)
+        return self._answered(quiet_ns, stall.end_ns), self._answered((quiet_ns + stall.end_ns) // 2, stall.end_ns)
+
+    def _answered(self, since_ns: int, until_ns: int) -> int:
+        return sum(growth(self.samples, name, since_ns, until_ns) for name in ("swap_in_pages", "swap_out_pages"))
+
+    def failed(self, stall: Stall) -> int:
+        """Requests that the target answered with an error in that time."""
+        return sum(event.kind == "io_error" and event.t_ns >= self._quiet_ns(stall) for event in self.events)
+
+    def free_moved(self, stall: Stall) -> tuple[int, int] | None:
+        """The least and the most free pages in that time; None when free memory did not change."""
+        free = [sample.free_pages for sample in within(self.samples, self._quiet_ns(stall), stall.end_ns)]
+        moved = free and max(free) - min(free) > self._jitter_pages()
+        return (min(free), max(free)) if moved else None
+
+    def cycle_since_calm(self, stall: Stall) -> tuple[CycleEdge, ...]:
+        """The cycle that the machine named in `stall` after all hindrance had ended."""
+        return self.cycle(self._free_ns(stall), ALWAYS_NS)
+
+    def _quiet_ns(self, stall: Stall) -> int:
+        return self._free_ns(stall) + WATCHDOG_NS
 
     def _jitter_pages(self) -> int:
         return FREE_JITTER_PAGES if any(sample.tier == "kernel" for sample in self.samples[-1:]) else 0
@@ -124,10 +144,17 @@ class Evidence:
             return 0
         return max(self.calm_ns(), self.standing.start_ns) + self.needed_ns(self.standing) - self.heal.start_ns
 
+    def swapped_out_pages(self) -> int:
+        """In warmup. Pages are swapped out only while memory is short, whatever the marks were: a real kernel raises them
+        for a while (`Sample.boost_pages`) and then reclaims far above the high mark that it was given."""
+        return growth(self.samples, "swap_out_pages", self.warmup.start_ns, self.warmup.end_ns) if self.warmup else 0
+
     def pressed_ns(self) -> int | None:
-        """When, in warmup, pages were swapped out and the application made progress: the first pass over its working set
-        fills memory and swaps, but is none (nodes/machine/workload.py)."""
-        span = within(self.samples, self.warmup.start_ns, self.warmup.end_ns) if self.warmup else []
+        """When, in warmup, pages had been swapped out and the application made progress: the first pass over its working
+        set fills memory and swaps, but is none (nodes/machine/workload.py)."""
+        if self.warmup is None or not self.swapped_out_pages():
+            return None
+        span = within(self.samples, self.warmup.start_ns, self.warmup.end_ns)
         return next((sample.t_ns for sample in span if sample.swap_out_pages > 0 and sample.progress_pages > 0), None)
 
     def warmup_rate(self) -> float | None:
@@ -153,13 +180,14 @@ class Evidence:
         ended = [stall.end_ns - self._cause_end_ns(stall) for stall in [*self.stalls, *self.excused] if not stall.open]
         return max((time_ns for time_ns in ended if time_ns > 0), default=None)
 
-    def cycle(self, since_ns: int = 0) -> tuple[CycleEdge, ...]:
-        """The wait-for cycle that was recorded last, if that was at `since_ns` or later."""
-        for event in reversed(self.events):
-            edges = event.detail.get("cycle") if event.kind in ("stall", "waits") else None
-            if edges and event.t_ns >= since_ns:
-                return tuple(msgspec.convert(edge, CycleEdge, strict=False) for edge in edges)
-        return ()
+    def cycle(self, since_ns: int, until_ns: int) -> tuple[CycleEdge, ...]:
+        """The wait-for cycle that the latest evidence in a span of time shows; empty when that shows none, whatever older
+        evidence showed. Of a real kernel only autopsies are evidence: its other events repeat what the last one said."""
+        kinds = ("autopsy",) if self._is_examined else ("stall", "waits")
+        told = [event for event in self.events if event.kind in kinds and since_ns <= event.t_ns <= until_ns]
+        edges = told[-1].detail.get("cycle", ()) if told else ()
+        cycle = tuple(msgspec.convert(edge, CycleEdge, strict=False) for edge in edges)
+        return () if any(edge.have >= edge.need for edge in cycle) else cycle
 
     def _free_ns(self, stall: Stall) -> int:
         """Since when nothing hinders it any more."""

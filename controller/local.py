@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import msgspec
 from msgspec import structs
 
+from controller import nextstep
 from controller.allocators.watch import AllocationWatch
 from controller.conclude import INTERRUPTED, conclude
 from controller.drawing import Drawing
@@ -82,7 +83,7 @@ def carry_out(simulation: Simulated) -> Outcome:
     except KeyboardInterrupt:
         outcome = simulation.outcome()
         end_ns = max((phase.end_ns for phase in outcome.phases), default=0)
-        event = void(end_ns, _run_of(outcome), INTERRUPTED)
+        event = void(end_ns, _run_of(outcome), INTERRUPTED, next_step=nextstep.FINISH)
         return structs.replace(outcome, events=[*outcome.events, event])
     return simulation.outcome()
 

@@ -57,6 +57,8 @@ class NodeVerdict(Struct, frozen=True, kw_only=True):
     verdict: VerdictName
     reason: str
     """One plain sentence."""
+    next_step: str = ""
+    """Of an inconclusive one: what to do about it, with the command."""
     warmup_pages_per_s: float = 0.0
     flood_pages_per_s: float = 0.0
     heal_pages_per_s: float = 0.0
@@ -115,6 +117,8 @@ class Result(Struct, frozen=True, kw_only=True):
     verdict: VerdictName = "inconclusive"
     sentence: str = ""
     """The verdict in one sentence, the first thing a reader sees."""
+    next_step: str = ""
+    """Of an inconclusive run: what to do about it, with the command."""
     data: str = "intact"
     """`intact`, `corrupt (n pages)` or `unverified`."""
     exit_code: int = 5

@@ -87,12 +87,6 @@ def stands_still(sample: Sample | None) -> bool:
     return sample is not None and sample.progress_age_ns >= STALL_NS and sample.state not in _RESTING
 
 
-def has_moved(before: Sample, after: Sample) -> bool:
-    """Whether a machine that stood still at `before` made progress by `after`: also in its first pass over the working set,
-    which only ages show."""
-    return after.progress_pages > before.progress_pages or after.progress_age_ns < before.progress_age_ns
-
-
 def rescues_of(events: Sequence[Event], node: str) -> tuple[Rescue, ...]:
     """What was tried at `node`, in order."""
     told = sorted((event for event in events if event.kind == RESCUE and event.node == node), key=lambda e: e.t_ns)

@@ -39,21 +39,20 @@ def within(samples: Sequence[Sample], start_ns: int, end_ns: int) -> list[Sample
 def stalls(samples: Sequence[Sample]) -> list[Stall]:
     """Every standstill of STALL_NS or longer."""
     found: list[Stall] = []
-    for index, sample in enumerate(samples[1:], 1):
-        if sample.progress_pages == samples[index - 1].progress_pages:
-            continue
-        found.append(Stall(_last_progress_ns(samples, index), sample.t_ns, open=False))
+    since_ns = samples[0].t_ns if samples else 0
+    for before, sample in pairwise(samples):
+        if has_moved(before, sample):
+            found.append(Stall(since_ns, sample.t_ns, open=False))
+            since_ns = sample.t_ns
     if samples:
-        found.append(Stall(_last_progress_ns(samples, len(samples)), samples[-1].t_ns, open=True))
+        found.append(Stall(since_ns, samples[-1].t_ns, open=True))
     return [stall for stall in found if stall.length_ns >= STALL_NS]
 
 
-def _last_progress_ns(samples: Sequence[Sample], index: int) -> int:
-    """When the progress that sample `index - 1` shows was first seen."""
-    shown = samples[index - 1].progress_pages
-    while index > 1 and samples[index - 2].progress_pages == shown:
-        index -= 1
-    return samples[index - 1].t_ns
+def has_moved(before: Sample, after: Sample) -> bool:
+    """Whether a machine touched a page between two samples: also in its first pass over the working set, which counts as
+    no progress and which only ages show."""
+    return after.progress_pages != before.progress_pages or after.progress_age_ns < before.progress_age_ns
 
 
 def since_progress(samples: Sequence[Sample], nodes: Iterable[str]) -> dict[str, list[Sample]]:
@@ -65,7 +64,7 @@ def since_progress(samples: Sequence[Sample], nodes: Iterable[str]) -> dict[str,
         if sample.node not in standing:
             continue
         end = ends[sample.node]
-        if end and sample.progress_pages != end[-1].progress_pages:
+        if end and has_moved(sample, end[-1]):
             standing.remove(sample.node)
             if not standing:
                 break

@@ -3,37 +3,29 @@
     healthy       progress in the flood at 50 % of warmup's rate or more
     slow          less, but it went on
     starved       it stood still when the flood ended (or as good as still all along), and came back in the heal phase
+    livelock      as deadlocked, but requests go on being answered: it works, and gets nowhere
     deadlocked    still standing when floods and faults are over and the longest legitimate wait is too: nothing moves,
-                  and the machine names the cycle
+                  and the machine names the cycle. It may have hung before the flood
     oom           a task was killed for want of memory
     panicked      the kernel gave up (tier kernel)
-    inconclusive  the run proves nothing: the reason says why
+    inconclusive  the run proves nothing: the reason says why, and the next step what to do about it
 
-What faults excuse: controller/evidence.py.
+How one initiator comes to its verdict: controller/finding.py. What faults excuse: controller/evidence.py.
 """
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from controller import nextstep
 from controller.evidence import HEAL_EXTENSION_NS, Evidence
 from controller.experiment.verdicts import VERDICTS, VOID, VerdictName, worst
-from controller.record import CycleEdge, NodeVerdict, Phase
-from controller.trace import SILENCE_NS, Stall, growth, silence, within
+from controller.finding import Finding, find, pump_loss, step_after
+from controller.record import NodeVerdict, Phase
+from controller.telling import headline
 from nodes.messages import Event, Sample, void_detail
-from nodes.units import SECOND_NS, format_ns
-
-HEALTHY_RATIO = 0.5
-"""Design, section 7: progress within 50 % of warmup's rate."""
-STILL_RATIO = 0.01
-"""A hundredth of warmup's rate is no progress worth the name (own)."""
-WARMUP_PRESSED_NS = SECOND_NS
-"""Progress under pressure must have been seen for as long before the flood: ten samples (own)."""
-PUMP_LOSS_RATIO = 0.01
-"""Packets lost by the harness, as a share of all, above which the machine did not see the flood that was sent (own)."""
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
@@ -42,25 +34,27 @@ class Judgement(Struct, frozen=True, kw_only=True):
     verdict: VerdictName
     sentence: str
     data: str
+    next_step: str = ""
+    """Of an inconclusive run: what to do about it."""
     harness_fault: bool = False
     nodes: tuple[NodeVerdict, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-class Finding(Struct, frozen=True, kw_only=True):
-    """The verdict on one node and why; `harness`: netreserve, not the patient, is to blame."""
-
-    verdict: VerdictName
-    reason: str
-    harness: bool = False
-    of_all: bool = False
-    """The reason concerns the whole run, not this node alone."""
-
-
-def void(t_ns: int, run: str, reason: str, *, node: str = "", harness: bool = False, exit_code: int = 0) -> Event:
+def void(
+    t_ns: int,
+    run: str,
+    reason: str,
+    *,
+    node: str = "",
+    harness: bool = False,
+    exit_code: int = 0,
+    next_step: str = "",
+    hang_stands: bool = False,
+) -> Event:
     """The event that makes a run (or only `node`) prove nothing: a setting not in force, an acknowledgement that came
-    late, a controller that restarted. `harness` and `exit_code`: see `void_detail`."""
-    detail = void_detail(reason, harness=harness, exit_code=exit_code)
+    late, a controller that restarted. What else it says: see `void_detail`."""
+    detail = void_detail(reason, harness=harness, exit_code=exit_code, next_step=next_step, hang_stands=hang_stands)
     return Event(t_ns=t_ns, node=node, run=run, kind="harness", detail=detail)
 
 
@@ -79,19 +73,17 @@ def judge(
         Evidence(name, phases, series, events, name in proved, targets) for name, series in sorted(samples.items())
     ]
     voids = [event for event in events if event.kind == "harness" and event.detail.get("void")]
-    findings = [
-        _voided(case, [v for v in voids if v.node == case.node or v.node not in samples]) or _finding(case)
-        for case in cases
-    ]
+    findings = [find(case, [v for v in voids if v.node == case.node or v.node not in samples]) for case in cases]
     nodes = tuple(_node_verdict(case, finding) for case, finding in zip(cases, findings, strict=True))
     verdict = worst(node.verdict for node in nodes)
     return Judgement(
         verdict=verdict,
         sentence=_sentence(verdict, nodes, findings, cases) if nodes else _nobody(voids),
+        next_step=_next_step(verdict, nodes, voids),
         data=_data(nodes),
         harness_fault=verdict in VOID and (not nodes or any(finding.harness for finding in findings)),
         nodes=nodes,
-        notes=tuple(note for case in cases for note in _notes(case)),
+        notes=(*_weak_floods(voids, verdict), *(note for case in cases for note in _notes(case))),
     )
 
 
@@ -109,153 +101,13 @@ def heal_needed_ns(
     return min(max(needed, default=0), planned_ns + extension_ns)
 
 
-# ---- one node
-
-
-def _finding(case: Evidence) -> Finding:
-    for question in _QUESTIONS:
-        if finding := question(case):
-            return finding
-    return _standing(case, case.standing) if case.standing else _moving(case)
-
-
-def _voided(case: Evidence, voids: Sequence[Event]) -> Finding | None:
-    """`voids`: the events that do it, of the node itself or of whoever is not judged: what befalls a target or the
-    controller concerns all."""
-    first = min(voids, key=lambda event: event.t_ns, default=None)
-    if first is None:
-        return None
-    reason, of_all = str(first.detail["void"]), first.node != case.node
-    if of_all and first.node and not reason.startswith(first.node):
-        reason = f"{first.node}: {reason}"
-    return Finding(verdict="inconclusive", reason=reason, harness=bool(first.detail.get("harness")), of_all=of_all)
-
-
-def _panicked(case: Evidence) -> Finding | None:
-    event = next((event for event in case.events if event.kind == "panic"), None)
-    if event is None:
-        return None
-    said = event.detail.get("line")
-    reason = f"the kernel panicked{_in_run(case, event.t_ns)}{f': {said}' if said else ''}"
-    return Finding(verdict="panicked", reason=reason)
-
-
-def _killed(case: Evidence) -> Finding | None:
-    event = next((event for event in case.events if event.kind == "oom"), None)
-    if event is None:
-        return None
-    if event.detail.get("kind") == "real":
-        return _inconclusive(
-            "the container's own memory limit, not the modelled machine, killed the node", harness=True
-        )
-    return Finding(verdict="oom", reason=f"the machine killed a task for want of memory{_in_run(case, event.t_ns)}")
-
-
-def _dead(case: Evidence) -> Finding | None:
-    """An application whose page did not come back ends by SIGBUS: it stands still for ever, but waits for nothing."""
-    died = next((sample for sample in case.samples if sample.state == "dead"), None)
-    if died is None:
-        return None
-    reads = [event for event in case.events if event.kind == "io_error" and not event.detail.get("write")]
-    if not reads:
-        return _inconclusive(f"the application was dead{_in_run(case, died.t_ns)}, and no event tells what killed it")
-    number = int(reads[0].detail.get("errno", 0))
-    name = errno.errorcode.get(number, f"error {number}")
-    reason = f"the application was killed: the target answered a read with {name}{_in_run(case, reads[0].t_ns)}"
-    return _inconclusive(reason)
-
-
-def _incomplete(case: Evidence) -> Finding | None:
-    for name, phase in (("warmup", case.warmup), ("flood", case.flood), ("heal", case.heal)):
-        if phase is None:
-            return _inconclusive(f"the run ended before its {name} phase")
-    return None
-
-
-def _silent(case: Evidence) -> Finding | None:
-    longest_ns, since_ns = silence(case.samples, case.phases[0].start_ns, case.phases[-1].end_ns)
-    if longest_ns <= SILENCE_NS:
-        return None
-    reason = f"no sample came for {format_ns(longest_ns)}{_in_run(case, since_ns)}: the node was silent"
-    return _inconclusive(reason, harness=True)
-
-
-def _unpressed(case: Evidence) -> Finding | None:
-    assert case.warmup
-    span = within(case.samples, case.warmup.start_ns, case.warmup.end_ns)
-    if not any(sample.swap_out_pages for sample in span):
-        return _inconclusive("pressure not reached: no page was swapped out before the flood")
-    if all(sample.free_pages > sample.high_pages for sample in span):
-        return _inconclusive("pressure not reached: free memory never came down to the high watermark before the flood")
-    pressed_ns = case.pressed_ns()
-    if pressed_ns is None or case.warmup.end_ns - pressed_ns < WARMUP_PRESSED_NS:
-        reason = f"less than {format_ns(WARMUP_PRESSED_NS)} of progress under pressure before the flood"
-        return _inconclusive(f"{reason}: a longer warmup is needed")
-    return None if case.warmup_rate() else _inconclusive("no progress in warmup: there is nothing to compare with")
-
-
-def _harness_loss(case: Evidence) -> Finding | None:
-    """In the phase that the verdict rests on: heal for a node that stands, the flood for one that goes on."""
-    lost, seen = _pump_loss(case)
-    if lost <= PUMP_LOSS_RATIO * (seen + lost):
-        return None
-    reason = f"the harness lost {lost} of {seen + lost} packets before machine or target saw them"
-    return _inconclusive(reason, harness=True)
-
-
-_QUESTIONS: tuple[Callable[[Evidence], Finding | None], ...] = (
-    _panicked,
-    _killed,
-    _dead,
-    _incomplete,
-    _silent,
-    _unpressed,
-    _harness_loss,
-)
-"""Asked of a run that is not void, in this order; the first that has an answer decides."""
-
-
-def _standing(case: Evidence, stall: Stall) -> Finding:
-    since, waited_ns, needed_ns = _in_flood(case, stall.start_ns), case.waited_ns(stall), case.needed_ns(stall)
-    if case.proved or waited_ns >= needed_ns:
-        after = f"{format_ns(waited_ns)} after flood and faults ended" if waited_ns > 0 else "for ever"
-        standing = f"no page was touched since {since}, still so {after}"
-        doubt = "" if case.proved else case.doubt(stall)
-        if doubt:
-            return _inconclusive(f"stands still, but {doubt}: {standing}")
-        return Finding(verdict="deadlocked", reason=standing)
-    assert case.heal
-    lasted = format_ns(case.heal.end_ns - case.heal.start_ns)
-    needed = format_ns(case.heal_needed_ns())
-    return _inconclusive(f"heal too short: needs {needed}, lasted {lasted}; no page was touched since {since}")
-
-
-def _moving(case: Evidence) -> Finding:
-    assert case.flood
-    flood_end_ns = case.flood.end_ns
-    across = next((stall for stall in case.stalls if stall.start_ns < flood_end_ns < stall.end_ns), None)
-    if across is not None:
-        since, later = _in_flood(case, across.start_ns), format_ns(across.end_ns - flood_end_ns)
-        return Finding(verdict="starved", reason=f"no page was touched from {since} until {later} after its end")
-    rate, before = case.flood_rate(), case.warmup_rate()
-    if rate is None or before is None:
-        return _inconclusive("faults covered the whole flood: nothing is left to judge")
-    figures = f"{rate:.0f} pages/s in the flood, {before:.0f} before it"
-    if rate < STILL_RATIO * before:
-        return Finding(verdict="starved", reason=f"as good as no progress in the flood: {figures}")
-    return Finding(verdict="healthy" if rate >= HEALTHY_RATIO * before else "slow", reason=figures)
-
-
-def _inconclusive(reason: str, *, harness: bool = False) -> Finding:
-    return Finding(verdict="inconclusive", reason=reason, harness=harness)
-
-
 def _node_verdict(case: Evidence, finding: Finding) -> NodeVerdict:
     last = case.samples[-1] if case.samples else Sample(t_ns=0, node=case.node, run="")
     return NodeVerdict(
         node=case.node,
         verdict=finding.verdict,
         reason=finding.reason,
+        next_step=finding.next_step,
         warmup_pages_per_s=case.warmup_rate() or 0.0,
         flood_pages_per_s=case.flood_rate() or 0.0,
         heal_pages_per_s=case.heal_rate() or 0.0,
@@ -264,22 +116,14 @@ def _node_verdict(case: Evidence, finding: Finding) -> NodeVerdict:
         reserve_used_pages=max((sample.reserve_used_pages for sample in case.samples), default=0),
         corrupt_pages=last.corrupt_pages,
         verified_pages=last.verified_pages,
-        cycle=case.cycle() if finding.verdict in ("deadlocked", "starved") else (),
+        cycle=case.cycle(*finding.seen) if finding.seen else (),
     )
-
-
-def _pump_loss(case: Evidence) -> tuple[int, int]:
-    """Packets lost by the node's own queue and by any target's relay, and those that the node's machine saw."""
-    phase = case.heal if case.standing else case.flood
-    assert phase
-    lost = sum(growth(series, "pump_drops", phase.start_ns, phase.end_ns) for series in (case.samples, *case.targets))
-    return lost, growth(case.samples, "rx_packets", phase.start_ns, phase.end_ns)
 
 
 def _notes(case: Evidence) -> list[str]:
     if not (case.flood and case.heal):
         return []
-    lost, seen = _pump_loss(case)
+    lost, seen = pump_loss(case)
     return [f"{case.node}: the harness itself lost {lost} of {seen + lost} packets"] if lost else []
 
 
@@ -290,7 +134,10 @@ def _data(nodes: Sequence[NodeVerdict]) -> str:
     return "intact" if nodes and all(node.verified_pages for node in nodes) else "unverified"
 
 
-# ---- in words
+def _weak_floods(voids: Sequence[Event], verdict: VerdictName) -> Iterator[str]:
+    """How much junk there was, of a run that is judged though there was less than asked."""
+    if verdict != "inconclusive":
+        yield from (str(event.detail["void"]) for event in voids if event.detail.get("hang_stands"))
 
 
 def _sentence(
@@ -299,42 +146,23 @@ def _sentence(
     """The story of the first node with the worst verdict."""
     node, finding, case = next(told for told in zip(nodes, findings, cases, strict=True) if told[0].verdict == verdict)
     others = sum(other.verdict == verdict for other in nodes) - 1
-    who = f"{node.node} and {others} more" if others else node.node
-    if verdict == "deadlocked":
-        return f"Deadlock on {who} {_in_flood(case, node.stalled_since_ns or 0)}: {_story(node, case)}"
-    tells_who = finding.of_all or node.reason.startswith(node.node)
-    reason = node.reason if tells_who else f"{who}: {node.reason}"
-    return f"{VERDICTS[verdict].word}: {reason}."
+    return headline(VERDICTS[verdict].word, node, case, others, finding.of_all)
 
 
 def _nobody(voids: Sequence[Event]) -> str:
     """Of a run in which no initiator said anything."""
-    first = min(voids, key=lambda event: event.t_ns, default=None)
+    first = _first(voids)
     why = f": {first.detail['void']}" if first else ""
     return f"Inconclusive: no initiator was recorded{why}."
 
 
-def _story(node: NodeVerdict, case: Evidence) -> str:
-    if not node.cycle:
-        last = case.samples[-1]
-        state = f"free {last.free_pages} pages (min {last.min_pages}), {last.in_flight} requests in flight"
-        return f"{state}; no wait-for cycle was recorded."
-    return f"{'; '.join(_step(edge) for edge in node.cycle)}, which only {node.cycle[0].waiter} can free."
+def _next_step(verdict: VerdictName, nodes: Sequence[NodeVerdict], voids: Sequence[Event]) -> str:
+    """That of the first node with the worst verdict."""
+    if nodes:
+        return next(node.next_step for node in nodes if node.verdict == verdict)
+    first = _first(voids)
+    return step_after(first) if first else nextstep.RECORDED
 
 
-def _step(edge: CycleEdge) -> str:
-    return f"{edge.waiter} waits for {edge.resource} ({edge.have} there, {edge.need} needed)"
-
-
-def _in_flood(case: Evidence, t_ns: int) -> str:
-    if case.flood is None:
-        return _in_run(case, t_ns).strip()
-    if t_ns < case.flood.start_ns:
-        return f"{format_ns(case.flood.start_ns - t_ns)} before the flood"
-    if t_ns > case.flood.end_ns:
-        return f"{format_ns(t_ns - case.flood.end_ns)} after the flood"
-    return f"{format_ns(t_ns - case.flood.start_ns)} into the flood"
-
-
-def _in_run(case: Evidence, t_ns: int) -> str:
-    return f" {format_ns(max(t_ns - case.phases[0].start_ns, 0))} into the run" if case.phases else ""
+def _first(voids: Sequence[Event]) -> Event | None:
+    return min(voids, key=lambda event: event.t_ns, default=None)

@@ -38,6 +38,8 @@ def lines(result: Result) -> Iterator[str]:
     policy = f" under {result.policy}" if result.policy else ""
     yield f"{word}  {escape(result.scenario)}{escape(policy)}, {result.tier} tier, seed {result.seed}, run {result.run}"
     yield escape(result.sentence or "no reason was recorded")
+    if result.next_step:
+        yield f"[bold]next[/]: {escape(result.next_step)}"
     for node in result.nodes:
         yield from _cycle(node)
     for check in result.checks:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-VerdictName = Literal["healthy", "slow", "starved", "deadlocked", "oom", "panicked", "inconclusive"]
+VerdictName = Literal["healthy", "slow", "starved", "livelock", "deadlocked", "oom", "panicked", "inconclusive"]
 """What a run, and each of its initiators, comes to."""
 
 Kind = Literal["survived", "hung", "died", "void"]
@@ -72,15 +72,19 @@ _TABLE = (
         meaning="It made no progress in the flood, and went on after the flood ended.",
     ),
     Verdict(
-        name="deadlocked", rank=4, kind="hung", word="Deadlocked", sign="✕", tone="bad", colour="#a3201a", ink="#ffffff",
+        name="livelock", rank=4, kind="hung", word="Livelock", sign="↻", tone="bad", colour="#c2542d", ink="#ffffff",
+        meaning="Its requests went on being answered, and still it made no progress.",
+    ),
+    Verdict(
+        name="deadlocked", rank=5, kind="hung", word="Deadlocked", sign="✕", tone="bad", colour="#a3201a", ink="#ffffff",
         meaning="It made no progress, and still none after the flood had ended and every legitimate wait had passed.",
     ),
     Verdict(
-        name="oom", rank=5, kind="died", word="Out of memory", sign="O", tone="bad", colour="#7a3b8f", ink="#ffffff",
+        name="oom", rank=6, kind="died", word="Out of memory", sign="O", tone="bad", colour="#7a3b8f", ink="#ffffff",
         meaning="Something was killed to get memory back.",
     ),
     Verdict(
-        name="panicked", rank=6, kind="died", word="Panicked", sign="P", tone="bad", colour="#2f1c33", ink="#ffffff",
+        name="panicked", rank=7, kind="died", word="Panicked", sign="P", tone="bad", colour="#2f1c33", ink="#ffffff",
         meaning="The kernel gave up.",
     ),
     Verdict(

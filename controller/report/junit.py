@@ -52,7 +52,7 @@ def _expectation(suite: Element, result: Result, check: Check) -> None:
 def _verdict(suite: Element, result: Result, node: NodeVerdict) -> None:
     name = f"verdict of {node.node}: {node.verdict}"
     if node.verdict == "inconclusive":
-        _case(suite, result, name, "error", node.reason)
+        _case(suite, result, name, "error", "; next: ".join(filter(None, (node.reason, node.next_step))))
     elif node.verdict not in SURVIVED and not result.checks:
         _case(suite, result, name, "failure", node.reason)
     else:

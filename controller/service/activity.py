@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 import msgspec
 
+from controller import nextstep
 from controller.api import Progress, ProgressRow
 from controller.bus.ending import end
 from controller.conclude import INTERRUPTED, conclude
@@ -56,12 +57,15 @@ class Activity:
 
     def stop(self) -> None:
         """A person ends it."""
-        self.void(INTERRUPTED)
+        self.void(INTERRUPTED, next_step=nextstep.FINISH)
 
-    def void(self, reason: str, *, harness: bool = False, node: str = "", exit_code: int = 0) -> None:
-        """Makes the run prove nothing, and ends it. `exit_code`: see `void_detail`."""
+    def void(
+        self, reason: str, *, harness: bool = False, node: str = "", exit_code: int = 0, next_step: str = ""
+    ) -> None:
+        """Makes the run prove nothing, and ends it. `exit_code` and `next_step`: see `void_detail`."""
+        run, now_ns = self.recording.run, time.time_ns()
         self.parts.recorder.take(
-            void(time.time_ns(), self.recording.run, reason, node=node, harness=harness, exit_code=exit_code)
+            void(now_ns, run, reason, node=node, harness=harness, exit_code=exit_code, next_step=next_step)
         )
         if not self.ended.done():
             self.ended.set_result(None)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from controller import nextstep
 from controller.record import Result
 from controller.service.activity import SAMPLES_LAG_NS, Activity
 from controller.service.floodwatch import FloodWatch
@@ -40,7 +41,7 @@ class AdHoc(Activity):
             await asyncio.wait({self.ended}, timeout=TICK_S)
         if not self._flooded():
             run, reason = self.recording.run, "no junk flooded in this run: there is nothing to judge"
-            self.parts.recorder.take(void(time.time_ns(), run, reason))
+            self.parts.recorder.take(void(time.time_ns(), run, reason, next_step=nextstep.FLOOD))
         return await self.finish()
 
     def _follow(self) -> None:

@@ -7,13 +7,12 @@ scenario itself cuts or makes lossy, fewer may arrive than were sent: there Locu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
 from controller.plan import Plan, PlannedNode
 from controller.trace import growth
-from nodes.errors import InconclusiveError
 from nodes.messages import SAMPLE_INTERVAL_NS, Sample
 from nodes.units import SECOND_NS, format_ns
 from traffic.profiles import Flood
@@ -50,12 +49,19 @@ class Flooded(Struct, frozen=True, kw_only=True):
         return self.flood.rate_pps * self.lasted_ns / SECOND_NS
 
 
-def check(flooded: Flooded, series: Series, hindered: frozenset[str] = frozenset()) -> list[str]:
-    """Notes on a flood that was weaker than asked. `series`: the samples of every initiator; `hindered`: those whose links
-    the scenario cuts or makes lossy. Raises InconclusiveError, with both figures, when it was not in force."""
-    return [
-        note for name, samples in series.items() for note in _check(flooded, name, samples, name in hindered, series)
-    ]
+class Shortfall(Struct, frozen=True, kw_only=True):
+    """How a flood was weaker at one initiator than asked, in words with both figures. Where it was not even `in_force`, who
+    lived through it proved nothing; who hung under it did so all the same."""
+
+    told: str
+    in_force: bool
+
+
+def shortfalls(flooded: Flooded, series: Series, hindered: frozenset[str] = frozenset()) -> list[Shortfall]:
+    """Where the flood was weaker than asked. `series`: the samples of every initiator; `hindered`: those whose links the
+    scenario cuts or makes lossy."""
+    found = (_shortfall(flooded, name, samples, name in hindered, series) for name, samples in series.items())
+    return [short for short in found if short is not None]
 
 
 def metrics(floods: Sequence[Flooded]) -> dict[str, float]:
@@ -90,19 +96,24 @@ def _loses(plan: Plan, node: PlannedNode) -> bool:
     return bool(node.shape.loss_ratio) or any(name in change for change in changes for name in ("cut", "loss_ratio"))
 
 
-def _check(flooded: Flooded, name: str, samples: Sequence[Sample], hindered: bool, series: Series) -> Iterator[str]:
+def _shortfall(
+    flooded: Flooded, name: str, samples: Sequence[Sample], hindered: bool, series: Series
+) -> Shortfall | None:
     flood, share = flooded.flood, flooded.asked / len(series)
     sent, reached = round(flooded.sent / len(series)), arrived(flooded, samples)
     way = f"was sent to {name}" if hindered else f"reached {name}"
     if flood.kind != "udp":
         taken = growth(samples, "junk_held_bytes", flooded.began_ns, flooded.ended_ns) > 0
-        if not reached and not taken and not (hindered and sent):
-            raise InconclusiveError(f"the flood was not in force: nothing of the {flood.kind} flood {way}")
-        return
+        if reached or taken or (hindered and sent):
+            return None
+        return _not_in_force(f"nothing of the {flood.kind} flood {way}")
     came = sent if hindered else min(reached, sent)  # no more datagrams can come than were sent
     seconds = format_ns(round(flooded.lasted_ns, -8))
     told = f"{came / share:.0%} of the udp flood {way}: {came} of {share:.0f} packets in {seconds}"
     if came < IN_FORCE_RATIO * share:
-        raise InconclusiveError(f"the flood was not in force: {told}")
-    if came < FULL_RATIO * share:
-        yield told
+        return _not_in_force(told)
+    return Shortfall(told=told, in_force=True) if came < FULL_RATIO * share else None
+
+
+def _not_in_force(told: str) -> Shortfall:
+    return Shortfall(told=f"the flood was not in force: {told}", in_force=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from controller import nextstep
 from controller.conclude import conclude
 from controller.drawing import write_report
 from controller.expect import EXIT_HARNESS
@@ -86,6 +87,7 @@ def _unusable(row: RunRow, why: str) -> Result:
         started_ns=row.started_ns,
         ended_ns=time.time_ns(),
         sentence=f"Inconclusive: {why}.",
+        next_step=nextstep.after_void(harness=True),
         data="unverified",
         exit_code=EXIT_HARNESS,
         harness_fault=True,

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from controller.record import Rescue
-from controller.rescue import IN_FORCE, SHOWN_NS, Change, EndFlood, Remedy, has_moved, stands_still
+from controller.rescue import IN_FORCE, SHOWN_NS, Change, EndFlood, Remedy, stands_still
 from controller.service.activity import Activity
 from controller.service.nodes import Node
+from controller.trace import has_moved
 from nodes.config import InitiatorSpec, Shape, Spec
 from nodes.errors import InconclusiveError
 from nodes.messages import SAMPLE_INTERVAL_NS, Sample

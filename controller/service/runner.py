@@ -8,6 +8,7 @@ import time
 
 import msgspec
 
+from controller import nextstep
 from controller.bus.ending import end
 from controller.conclude import by_node
 from controller.plan import Plan, PlannedFlood, PlannedNode, plan
@@ -23,6 +24,7 @@ from controller.service.nodes import Node, Wanted
 from controller.service.parts import Parts
 from controller.service.recorder import Recording
 from controller.service.rescuing import rescue, standing
+from controller.verdict import void
 from nodes.config import BLOCK_PORT, OPEN_LINK
 from nodes.errors import InconclusiveError, LackingError, NetreserveError, RefusedError, UsageError
 from nodes.messages import Role, Sample
@@ -94,9 +96,21 @@ class ScenarioRun(Activity):
                     group.create_task(work)
         except* NetreserveError as errors:
             raise _first(errors) from None
+        self._compare_floods()
+
+    def _compare_floods(self) -> None:
+        """What was sent and what arrived, with what was asked for."""
         hindered = inforce.hindered(self._plan)
         for flooded in self._flooded:
-            self.notes += inforce.check(flooded, self._series(), hindered)
+            for short in inforce.shortfalls(flooded, self._series(), hindered):
+                if short.in_force:
+                    self.notes.append(short.told)
+                else:
+                    self._weak(short.told, flooded.ended_ns)
+
+    def _weak(self, told: str, t_ns: int) -> None:
+        run = self.recording.run
+        self.parts.recorder.take(void(t_ns, run, told, next_step=nextstep.WEAKER, hang_stands=True))
 
     # ---- set-up
 
@@ -242,7 +256,8 @@ class ScenarioRun(Activity):
             self.void(trouble, harness=True)
         elif going != (self._flooding is not None):
             what, phase = "started" if going else "stopped", self.recording.phase or "setup"
-            self.void(f"Locust {what} in the {phase} phase, not by the scenario: by hand, or for want of workers")
+            reason = f"Locust {what} in the {phase} phase, not by the scenario: by hand, or for want of workers"
+            self.void(reason, next_step=nextstep.LEAVE_ALONE)
 
     async def _changes(self) -> None:
         for change in self._plan.changes:

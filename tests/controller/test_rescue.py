@@ -14,11 +14,11 @@ from controller.rescue import (
     SwitchTo,
     all_revived,
     before_rescue,
-    has_moved,
     outcome,
     rescues_of,
     stands_still,
 )
+from controller.trace import has_moved
 from nodes.config import InitiatorSpec, MachineConfig, PolicySpec
 from nodes.messages import Sample
 from nodes.units import SECOND_NS

@@ -12,7 +12,7 @@ import pytest
 from docpages import DOCS, ROOT, prose_of, section, slugs, table, words
 from msgspec import Struct
 
-from controller import api, evidence, expect, record, trace, verdict
+from controller import api, evidence, expect, finding, record, trace
 from controller.experiment import verdicts
 from controller.store.folder import SAMPLE_FIELDS
 from nodes import messages
@@ -79,7 +79,7 @@ def test_every_verdict_has_its_section() -> None:
 
 def test_the_figures_of_the_verdicts_are_those_of_the_code() -> None:
     for name, cells in table("verdicts", "Figures").items():
-        value = next(getattr(module, name) for module in (verdict, trace, evidence) if hasattr(module, name))
+        value = next(getattr(module, name) for module in (finding, trace, evidence) if hasattr(module, name))
         assert cells[0] == (format_ns(value) if name.endswith("_NS") else f"{value:.0%}".replace("%", " %")), name
 
 
