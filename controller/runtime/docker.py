@@ -16,6 +16,8 @@ from msgspec import Struct
 from nodes.errors import HarnessError, LackingError
 
 TIMEOUT_S = 10
+HOSTNAME_LETTERS = 12
+"""Of a container's id, which are its host name unless somebody gave it another."""
 
 
 class Container(Struct, frozen=True, kw_only=True):
@@ -45,20 +47,11 @@ class Engine:
 
     def containers(self) -> dict[str, Container]:
         """All containers of the project by node name, stopped ones too."""
-        # images carry compose's project and service labels too: only the number says that compose made the container
-        labels = [f"com.docker.compose.project={self.project}", "com.docker.compose.container-number"]
-        listed = self._call("containers", all=True, filters={"label": labels})
-        found = [self._container(entry["Id"]) for entry in listed]
-        return {container.node: container for container in found}
+        return {node: self._inspected(container_id) for node, container_id in self._ids().items()}
 
     def container(self, node: str) -> Container:
-        """The container of `node`. Raises LackingError when there is none."""
-        containers = self.containers()
-        for container in containers.values():
-            if node in (container.node, container.hostname):
-                return container
-        there = ", ".join(containers) or "none"
-        raise LackingError(f"no container of project '{self.project}' is {node}: there are {there}")
+        """The container of `node`, which may also go by its host name. Raises LackingError when there is none."""
+        return self._inspected(self._id(node))
 
     def limit_memory(self, node: str, limit_bytes: int) -> Container:
         """Sets the memory limit of `node`, with no swap beyond it, and answers with what the engine then reads back.
@@ -66,7 +59,7 @@ class Engine:
         found = self.container(node)
         if found.memory_limit_bytes != limit_bytes or found.swap_limit_bytes != limit_bytes:
             self._call("update_container", found.id, mem_limit=limit_bytes, memswap_limit=limit_bytes)
-            found = self._container(found.id)
+            found = self._inspected(found.id)
         in_force = {"memory": found.memory_limit_bytes, "memory and swap": found.swap_limit_bytes}
         for name, found_bytes in in_force.items():
             if found_bytes != limit_bytes:
@@ -75,16 +68,28 @@ class Engine:
 
     def logs(self, node: str, since_s: int = 0) -> bytes:
         """What the container wrote to stdout and stderr since Unix time `since_s`."""
-        logs = self._call(
-            "logs", self.container(node).id, stdout=True, stderr=True, timestamps=True, since=since_s or None
-        )
+        logs = self._call("logs", self._id(node), stdout=True, stderr=True, timestamps=True, since=since_s or None)
         return bytes(logs)
 
-    def _container(self, container_id: str) -> Container:
+    def _ids(self) -> dict[str, str]:
+        # images carry compose's project and service labels too: only the number says that compose made the container
+        labels = [f"com.docker.compose.project={self.project}", "com.docker.compose.container-number"]
+        listed = self._call("containers", all=True, filters={"label": labels})
+        return {_node(entry["Labels"]): entry["Id"] for entry in listed}
+
+    def _id(self, node: str) -> str:
+        ids = self._ids()
+        for name, container_id in ids.items():
+            if node in (name, container_id[:HOSTNAME_LETTERS]):
+                return container_id
+        there = ", ".join(ids) or "none"
+        raise LackingError(f"no container of project '{self.project}' is {node}: there are {there}")
+
+    def _inspected(self, container_id: str) -> Container:
         found = self._call("inspect_container", container_id)
-        labels, state, host = found["Config"]["Labels"], found["State"], found["HostConfig"]
+        state, host = found["State"], found["HostConfig"]
         return Container(
-            node=f"{labels['com.docker.compose.service']}-{labels['com.docker.compose.container-number']}",
+            node=_node(found["Config"]["Labels"]),
             id=container_id,
             hostname=found["Config"]["Hostname"],
             running=state["Running"],
@@ -104,6 +109,10 @@ class Engine:
             raise HarnessError(f"Docker refuses {method}: {error.explanation or error}") from None
         except (DockerException, requests.RequestException) as error:
             raise LackingError(f"no Docker engine answers at {self.url}: {_innermost(error)}") from None
+
+
+def _node(labels: dict[str, str]) -> str:
+    return f"{labels['com.docker.compose.service']}-{labels['com.docker.compose.container-number']}"
 
 
 def _innermost(error: BaseException) -> str:

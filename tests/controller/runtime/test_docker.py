@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from requirements import require
@@ -69,29 +69,67 @@ def test_a_memory_limit_is_set_and_read_back(container: str) -> None:
     assert engine.limit_memory("sleeper-1", LIMIT_BYTES).swap_limit_bytes == LIMIT_BYTES
 
 
-def test_a_swap_limit_that_the_engine_did_not_take_is_told() -> None:
-    class WithoutSwapLimits:
-        """An engine on a kernel that does not count swap: it warns, and keeps what it had."""
+class Answering:
+    """An engine with `count` containers that writes down what it is asked."""
 
-        host: ClassVar = {"Memory": LIMIT_BYTES, "MemorySwap": -1}
-        labels: ClassVar = {"com.docker.compose.service": "sleeper", "com.docker.compose.container-number": "1"}
+    def __init__(self, count: int, *, swap: bool = True) -> None:
+        self.swap, self.asked = swap, list[str]()
+        self.hosts = {f"{number:064}": {"Memory": LIMIT_BYTES, "MemorySwap": -1} for number in range(1, count + 1)}
 
-        def containers(self, **_: object) -> list[dict[str, str]]:
-            return [{"Id": "1"}]
+    def labels(self, container_id: str) -> dict[str, str]:
+        number = str(int(container_id))
+        return {"com.docker.compose.service": "sleeper", "com.docker.compose.container-number": number}
 
-        def inspect_container(self, _: str) -> dict[str, Any]:
-            state = {"Running": True, "OOMKilled": False, "ExitCode": 0}
-            return {"Config": {"Labels": self.labels, "Hostname": "1"}, "State": state, "HostConfig": self.host}
+    def containers(self, **_: object) -> list[dict[str, Any]]:
+        self.asked.append("list")
+        return [{"Id": name, "Labels": self.labels(name)} for name in self.hosts]
 
-        def update_container(self, _: str, mem_limit: int, memswap_limit: int) -> None:
-            self.host["Memory"] = mem_limit
+    def inspect_container(self, container_id: str) -> dict[str, Any]:
+        self.asked.append("inspect")
+        state = {"Running": True, "OOMKilled": False, "ExitCode": 0}
+        config = {"Labels": self.labels(container_id), "Hostname": container_id[:12]}
+        return {"Config": config, "State": state, "HostConfig": self.hosts[container_id]}
 
+    def update_container(self, container_id: str, mem_limit: int, memswap_limit: int) -> None:
+        """On a kernel that does not count swap it warns, and keeps what it had."""
+        self.asked.append("update")
+        self.hosts[container_id] |= {"Memory": mem_limit} | ({"MemorySwap": memswap_limit} if self.swap else {})
+
+    def logs(self, container_id: str, **_: object) -> bytes:
+        self.asked.append("logs")
+        return container_id.encode()
+
+
+def asking(api: Answering) -> Engine:
     engine = Engine(SOCKET, PROJECT)
-    engine._api = WithoutSwapLimits()  # type: ignore[assignment]
+    engine._api = api  # type: ignore[assignment]
+    return engine
+
+
+def test_a_swap_limit_that_the_engine_did_not_take_is_told() -> None:
     with pytest.raises(
         HarnessError, match=r"^sleeper-1: limit of memory and swap is -1 bytes after \d+ were asked for$"
     ):
-        engine.limit_memory("sleeper-1", 2 * LIMIT_BYTES)
+        asking(Answering(1, swap=False)).limit_memory("sleeper-1", 2 * LIMIT_BYTES)
+
+
+def test_each_container_is_inspected_once_for_each_question() -> None:
+    api = Answering(16)
+    engine = asking(api)
+    assert len(engine.containers()) == 16
+    assert sorted(api.asked) == ["inspect"] * 16 + ["list"]
+    api.asked.clear()
+    assert engine.container("sleeper-7").node == "sleeper-7"
+    assert api.asked == ["list", "inspect"]
+    api.asked.clear()
+    engine.logs("sleeper-16")
+    assert api.asked == ["list", "logs"]
+    api.asked.clear()
+    engine.limit_memory("sleeper-3", 2 * LIMIT_BYTES)
+    assert api.asked == ["list", "inspect", "update", "inspect"], "it is read back"
+    api.asked.clear()
+    engine.limit_memory("sleeper-3", 2 * LIMIT_BYTES)
+    assert api.asked == ["list", "inspect"]
 
 
 @pytest.mark.docker
