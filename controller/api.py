@@ -24,13 +24,11 @@ CONTROLLER_STATUS = "netreserve/controller/status"
 
 
 class StartRun(Struct, frozen=True, kw_only=True, tag=True):
-    """Run a scenario, given as YAML text (`file` is for messages). `policy` replaces the scenario's. Answered at once with
-    RunStarted; the end is told by Progress.result."""
+    """Run a scenario, given as YAML text (`file` is for messages). Answered at once with RunStarted; the end is told by
+    Progress.result."""
 
     scenario: str
     file: str = ""
-    policy: str = ""
-    seed: int | None = None
     tier: str = "container"
     """`container` or `kernel`, whatever the scenario says."""
 

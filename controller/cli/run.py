@@ -19,7 +19,7 @@ from controller.cli.summary import print_summary
 from controller.cli.up import bring_up, heard
 from controller.cli.views import view_for
 from controller.interrupts import INTERRUPTED
-from controller.scenario import Scenario, load, override_policy
+from controller.scenario import Scenario, dump, load, override_policy
 from controller.scenario.limits import require_in_kernel
 from controller.testbed import GUESTS, Testbed, find_root
 from nodes.errors import UsageError
@@ -59,16 +59,15 @@ def run(
         raise typer.Exit(here.carry_out(experiment, runs, json=json, traced=trace).exit_code)
     if trace:
         raise UsageError(f"--trace: tier {experiment.tier} records no allocations, tier sim does")
-    raise typer.Exit(_in_containers(experiment, scenario, policy, seed, runs, keep=keep, json=json))
+    raise typer.Exit(_in_containers(experiment, str(scenario), runs, keep=keep, json=json))
 
 
-def _in_containers(
-    experiment: Scenario, file: Path, policy: str, seed: int | None, runs: Path | None, *, keep: bool, json: bool
-) -> int:
-    """The exit code of a run that the testbed's controller carries out."""
+def _in_containers(experiment: Scenario, file: str, runs: Path | None, *, keep: bool, json: bool) -> int:
+    """The exit code of a run that the testbed's controller carries out: of what was checked here, whatever becomes of the
+    file meanwhile. `file` is for messages."""
     if own_testbed():
         _prepare(experiment)
-    command = StartRun(scenario=file.read_text(), file=str(file), policy=policy, seed=seed, tier=experiment.tier)
+    command = StartRun(scenario=dump(experiment), file=file, tier=experiment.tier)
     try:
         ended = converse(_conduct(command, runs, json=json))
         _tell(ended.last, runs, json=json)

@@ -11,7 +11,7 @@ from controller.bus.ending import end
 from controller.bus.mqtt import Bus
 from controller.record import Result
 from controller.rescue import RESCUE, Remedy
-from controller.scenario import override_policy, parse
+from controller.scenario import parse
 from controller.service.activity import Activity
 from controller.service.adhoc import TICK_S, AdHoc, open_adhoc
 from controller.service.floodwatch import FloodWatch
@@ -43,11 +43,10 @@ class Conductor:
         LackingError when too few nodes are there."""
         if asked.tier not in TIERS:
             raise UsageError(f"the testbed runs tier {' or '.join(TIERS)}, not '{asked.tier}'")
-        scenario = parse(asked.scenario, asked.file, tier=asked.tier)
-        scenario = override_policy(scenario, asked.policy) if asked.policy else scenario
+        scenario = await asyncio.to_thread(parse, asked.scenario, asked.file, asked.tier)  # it may take a while
         self._refuse_second()
         async with self._beginning:
-            run = await open_run(self._parts, self._watch, scenario, asked.seed)
+            run = await open_run(self._parts, self._watch, scenario)
             self._carry_out(run, run.run)
         return RunStarted(run=run.recording.run, folder=run.recording.row.folder, expected_ns=run.expected_ns)
 

@@ -34,11 +34,9 @@ FLOOD_MARGIN_S = 10
 """Locust ends a flood by itself this much after it should have been told to (own)."""
 
 
-async def open_run(parts: Parts, watch: FloodWatch, scenario: Scenario, seed: int | None) -> ScenarioRun:
+async def open_run(parts: Parts, watch: FloodWatch, scenario: Scenario) -> ScenarioRun:
     """A run of `scenario` on the nodes that are online, recorded from now on. Raises LackingError when too few are, or
     when Locust or Docker do not answer; UsageError for what cannot be carried out here."""
-    if seed is not None:
-        scenario = msgspec.structs.replace(scenario, seed=seed)
     names = {role: _enough(parts, role, count, scenario.tier) for role, count in _counts(scenario).items()}
     work = plan(scenario, initiators=names["initiator"], targets=names["target"])
     await _check(parts, watch, work)

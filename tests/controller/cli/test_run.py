@@ -15,6 +15,7 @@ from scriptedcontroller import RUN, ScriptedController, broker_process, deadlock
 
 from controller.api import Failed, Progress, ProgressRow, StartRun, StopRun
 from controller.record import Result
+from controller.scenario import dump, override_policy, parse
 
 GOLDEN = ROOT / "tests" / "golden" / "run_plain.txt"
 SECOND = 1_000_000_000
@@ -66,7 +67,9 @@ def test_plain_progress_and_summary(
     controller.script = script(result)
     said = netreserve("run", scenario, *CONTAINER, "--policy", "memalloc", "--seed", "7", **person)
     assert said.code == result.exit_code == 1, said
-    assert controller.commands == [StartRun(scenario=SCENARIO, file=str(scenario), policy="memalloc", seed=7)]
+    asked = msgspec.structs.replace(override_policy(parse(SCENARIO, tier="container"), "memalloc"), seed=7)
+    assert controller.commands == [StartRun(scenario=dump(asked), file=str(scenario))], "what was checked, nothing else"
+    assert parse(dump(asked)) == asked
     text = said.out.replace(str(tmp_path), "RUNS")
     if os.environ.get("NETRESERVE_UPDATE_GOLDEN") == "1":
         GOLDEN.write_text(text)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import msgspec
 import pytest
 from brokers import Ear, until
@@ -9,6 +12,7 @@ from scriptednode import ScriptedNode
 from testbeds import Testbed, failed
 
 from controller.api import Command, SetPolicy, SetShape, StartFlood, State, StopFlood, StopRun
+from controller.scenario import Scenario, parse
 from nodes.config import OPEN_LINK, InitiatorSpec, PolicySpec, Shape
 from nodes.messages import Desired, Reported, Status, encode, topic
 from traffic.profiles import Flood
@@ -35,6 +39,26 @@ async def test_nodes_of_another_time_are_not_shown(bed: Testbed) -> None:
         await until(lambda: late.desired)  # the controller knows it, and so what was said before
         state = await bed.state()
     assert {node.status.node for node in state.nodes} == {"initiator-1", "initiator-8", "target-1"}
+
+
+async def test_a_scenario_that_takes_long_to_read_keeps_nobody_waiting(
+    bed: Testbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, read = threading.Event(), threading.Event()
+
+    def slow(*asked: str) -> Scenario:
+        reading.set()
+        assert read.wait(30)
+        return parse(*asked)
+
+    monkeypatch.setattr("controller.service.conductor.parse", slow)
+    starting = asyncio.create_task(bed.start())
+    try:
+        await until(reading.is_set)
+        assert (await bed.state()).run == ""
+    finally:
+        read.set()
+    assert (await bed.state()).run in ("", (await starting).run)
 
 
 async def test_a_shape_changes_only_what_it_names(bed: Testbed) -> None:

@@ -33,7 +33,7 @@ async def guest(bed: Testbed, broker: Broker) -> AsyncIterator[ScriptedNode]:
 
 
 async def test_a_run_takes_guests_and_says_what_carried_them(bed: Testbed, guest: ScriptedNode) -> None:
-    started = await bed.start(ROOMY, tier="kernel", policy="memalloc+head_reserve")
+    started = await bed.start(ROOMY.replace("policy: memalloc", "policy: memalloc+head_reserve"), tier="kernel")
     await bed.phase("flood")
     await guest.tell("console", lines=[[time.time_ns(), "netreserve: ready"]])
     result = await bed.result(started.run)

@@ -69,12 +69,6 @@ async def test_progress_tells_phases_rows_and_the_result(bed: Testbed) -> None:
     assert mine[-1].folder == started.folder
 
 
-async def test_the_policy_of_the_request_replaces_the_scenarios(bed: Testbed) -> None:
-    started = await bed.start(policy="none", seed=99)
-    result = await bed.result(started.run)
-    assert (result.policy, result.seed) == ("none", 99)
-
-
 async def test_heal_is_extended_until_a_deadlock_is_certain(bed: Testbed) -> None:
     started = await bed.start(SCENARIO.replace("heal: 500 ms", "heal: 2500 ms"))
     await bed.phase("flood")
