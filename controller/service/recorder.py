@@ -15,15 +15,28 @@ from controller.record import Phase, Result
 from controller.service.guestlines import LINE_KINDS, log_name, log_text
 from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder, new_run_id
-from nodes.errors import NetreserveError
-from nodes.messages import Event, Sample
+from controller.store.reconcile import reconcile
+from nodes.messages import Event, Sample, encode
 
 FLUSH_INTERVAL_S = 0.5
 """A killed controller loses at most this much (the design allows a second)."""
 RING_NS = 10_000_000_000
 """What an ad-hoc run takes for its warmup."""
+INTEGER_MAX = 2**63 - 1
+"""What a database's integer holds."""
 CONTROLLER = "controller"
 """Name of the node that the controller's own events come from."""
+
+
+def require_storable(message: Sample | Event) -> None:
+    """Raises OverflowError, TypeError or ValueError for what the database or the folder cannot hold, whoever sent it: a number
+    of more than 64 bits, lines that are not lines. Kept, it would cost all that is written together with it."""
+    times = msgspec.structs.astuple(message) if isinstance(message, Sample) else (message.t_ns,)
+    if any(isinstance(number, int) and abs(number) > INTEGER_MAX for number in times):
+        raise OverflowError(f"a number has more than 64 bits: {message}")
+    encode(message)
+    if isinstance(message, Event) and message.kind in LINE_KINDS:
+        log_text(message)
 
 
 class Recording:
@@ -75,7 +88,8 @@ class Recorder:
         self.recording: Recording | None = None
 
     def take(self, message: Sample | Event) -> None:
-        """Keeps `message` for ten seconds, and for good while a recording is open."""
+        """Keeps `message` for ten seconds, and for good while a recording is open. Raises what `require_storable` does."""
+        require_storable(message)
         self._ring.append(message)
         horizon_ns = time.time_ns() - RING_NS
         while self._ring and self._ring[0].t_ns < horizon_ns:
@@ -133,6 +147,8 @@ class Recorder:
         recording, self.recording = self.recording, None
         self._ring.clear()  # the next ad-hoc run begins after this one
         await asyncio.to_thread(recording.folder.close)
+        if recording.failure:  # one of the two may have got what the other has not
+            await asyncio.to_thread(reconcile, self.database, recording.folder, recording.run)
         await asyncio.to_thread(recording.folder.write_result, result)
 
     async def abandon(self) -> None:
@@ -156,7 +172,7 @@ class Recorder:
             if pending and self.recording is not None:
                 try:
                     await asyncio.to_thread(self._write, self.recording.folder, pending)
-                except (NetreserveError, OSError) as error:
+                except Exception as error:  # a full disk, a database that is gone: no reason for the daemon to end
                     self.recording.failure = self.recording.failure or f"the record is not complete: {error}"
                     print(f"netreserve: {error}", file=sys.stderr)
 
