@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -9,7 +10,7 @@ import httpx
 from msgspec import Struct
 
 from nodes.errors import HarnessError, LackingError
-from traffic.profiles import Flood, form
+from traffic.profiles import Aimed, form
 
 TIMEOUT_S = 5.0
 GOING = frozenset({"spawning", "running", "cleanup", "stopping"})
@@ -31,14 +32,13 @@ class FloodState(Struct, frozen=True, kw_only=True):
     def going(self) -> bool:
         return self.state in GOING and self.user_count > 0
 
-    @property
-    def sent(self) -> int:
-        """Packets, segments or requests since the statistics began (traffic/counting.py). Raises HarnessError when the
-        answer has no such figure."""
-        for entry in self.stats.get("stats", ()):
-            if entry.get("name") == "Aggregated":
-                return int(entry["num_requests"])
-        raise HarnessError("Locust does not say how many packets it sent")
+    def sent(self, label: str) -> int:
+        """Packets, segments or requests of the flood with `label` (`Aimed.label`) since the statistics began. Raises
+        HarnessError when the answer has no figures at all."""
+        entries = self.stats.get("stats", ())
+        if not entries:
+            raise HarnessError("Locust does not say how many packets it sent")
+        return sum(int(entry["num_requests"]) for entry in entries if _of(str(entry.get("name")), label))
 
     def __str__(self) -> str:
         return f"running ({self.user_count} users, {self.total_rps:.0f} rps)" if self.going else "stopped"
@@ -59,10 +59,10 @@ class Locust:
     ) -> None:
         await self._http.aclose()
 
-    async def start(self, flood: Flood, targets: tuple[str, ...], seconds: int, port: int = 0) -> None:
-        """Starts `flood` at `targets` for `seconds` at most; statistics begin anew."""
+    async def start(self, floods: Sequence[Aimed], targets: tuple[str, ...], seconds: int) -> None:
+        """Starts `floods` at `targets` for `seconds` at most; statistics begin anew."""
         await self.reset()
-        answer = await self._ask("POST", "/swarm", data=form(flood, targets, seconds, port))
+        answer = await self._ask("POST", "/swarm", data=form(floods, targets, seconds))
         if not answer.get("success"):
             raise HarnessError(f"Locust did not start the flood: {answer.get('message', 'no reason given')}")
 
@@ -101,3 +101,8 @@ class Locust:
             told = found.get("message", "") if isinstance(found, dict) else ""
             raise HarnessError(f"Locust answers {path} with {answer.status_code} {told}".rstrip())
         return found
+
+
+def _of(name: str, label: str) -> bool:
+    """A stream's entry has its address behind the flood's label."""
+    return name == label or name.startswith(f"{label},")

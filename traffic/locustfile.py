@@ -20,7 +20,7 @@ from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, WorkerRunner
 
 from nodes.errors import UsageError
-from traffic.profiles import DEFAULT_TARGETS, SECONDS_DEFAULT, SECONDS_MAX, Swarm, check_users, kinds_of, parse_form
+from traffic.profiles import DEFAULT_TARGETS, SECONDS_DEFAULT, SECONDS_MAX, Swarm, check_users, parse_form
 from traffic.users import USERS_OF, HttpUser, TcpStreamUser, UdpUser, swarm_of
 
 __all__ = ["HttpUser", "TcpStreamUser", "UdpUser"]  # Locust looks for its users here
@@ -30,6 +30,9 @@ locust.web.DEFAULT_CACHE_TIME = 0.2
 """How long the web interface repeats its last statistics, seconds. The controller dates floods started by hand by them."""
 GRACE_S = 0.5
 """Users stop by themselves at the flood's end; the runner follows this much later (own)."""
+
+
+FIELDS = ("kind", "rate", "size", "sockets", "port", "targets", "seconds", "floods")
 
 
 def add_fields(parser: Any) -> None:
@@ -42,6 +45,12 @@ def add_fields(parser: Any) -> None:
     parser.add_argument("--port", default="0", help="First port of the sinks; 0: that of the default sinks")
     parser.add_argument("--targets", default=targets, help="Names or addresses in 198.18.0.0/15, with commas")
     parser.add_argument("--seconds", default=str(SECONDS_DEFAULT), help=f"The flood's length, at most {SECONDS_MAX}")
+    parser.add_argument(
+        "--floods",
+        default="",
+        include_in_web_ui=False,
+        help="Several at once, as JSON, instead of kind, rate, size ...",
+    )
     parser.add_argument("--share", type=int, default=0, include_in_web_ui=False, help="Set by the master; leave it")
 
 
@@ -76,7 +85,10 @@ def _refusal(environment: Environment) -> Any:
         if environment.runner.state in (STATE_SPAWNING, STATE_RUNNING):
             raise UsageError("a flood is going on: stop it before you start another")
         known = vars(environment.parsed_options)
-        fields = {name: str(known[name]) for name in ("kind", "rate", "size", "sockets", "port", "targets", "seconds")}
+        fields = {
+            name: str(known[name])
+            for name in ("kind", "rate", "size", "sockets", "port", "targets", "seconds", "floods")
+        }
         swarm = parse_form({**fields, **request.form})
         _prepare(environment, swarm, request.form.get("user_count", 0, type=int))
     except UsageError as error:
@@ -85,8 +97,8 @@ def _refusal(environment: Environment) -> Any:
 
 
 def _prepare(environment: Environment, swarm: Swarm, users: int) -> None:
-    check_users(swarm.kind, users)
-    environment.user_classes = [USERS_OF[kind] for kind in kinds_of(swarm.kind)]
+    check_users(swarm.kinds, users)
+    environment.user_classes = [USERS_OF[kind] for kind in swarm.kinds]
 
 
 for hook, listener in (

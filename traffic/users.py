@@ -10,7 +10,7 @@ import logging
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import cycle
 from typing import Any
 
@@ -25,7 +25,7 @@ from nodes.errors import UsageError
 from nodes.units import SECOND_NS
 from traffic.counting import count_failed, count_sent
 from traffic.pacing import Pacer
-from traffic.profiles import FloodKind, Swarm, parse_form
+from traffic.profiles import Aimed, FloodKind, Swarm, parse_form
 from traffic.targets import resolve
 
 TICK_S = 0.002
@@ -42,28 +42,29 @@ log = logging.getLogger("netreserve.traffic")
 
 
 class Share:
-    """One user's part of a flood: where to, how often, until when."""
+    """One user's part of one flood: where to, how often, from when until when."""
 
-    def __init__(self, user: User, kind: FloodKind) -> None:
-        swarm, users = swarm_of(user.environment.parsed_options)
+    def __init__(self, user: User, aimed: Aimed, swarm: Swarm, users: int) -> None:
         self.stats = user.environment.stats
-        self.kind: FloodKind = kind
-        self.users = users
-        self.flood, port = swarm.flood(kind)
-        self.addresses = [(host, port + n) for host in self._hosts(swarm) for n in range(self.flood.sockets)]
-        self.start_ns = time.monotonic_ns()
-        self.end_ns = self.start_ns + swarm.seconds * SECOND_NS
+        self.flood, self.name, self.users = aimed.flood, aimed.label, users
+        self.addresses = [(host, aimed.port + n) for host in self._hosts(swarm) for n in range(aimed.flood.sockets)]
+        now_ns = time.monotonic_ns()
+        self.start_ns = now_ns + self.flood.start_ns
+        self.end_ns = now_ns + swarm.seconds * SECOND_NS
+        if self.flood.duration_ns:
+            self.end_ns = min(self.end_ns, self.start_ns + self.flood.duration_ns)
 
     def _hosts(self, swarm: Swarm) -> tuple[str, ...]:
         try:
             return resolve(swarm.targets)
         except UsageError as error:
-            self.failed("flood", 1, str(error))
+            self.failed(1, str(error))
             log.error("%s", error)
             raise StopUser from None
 
     def pacer(self, parts: int = 1) -> Pacer:
-        """The schedule of this user's share, or of one of its equal `parts`."""
+        """The schedule of this user's share, or of one of its equal `parts`; waits for the flood's start."""
+        gevent.sleep(max(self.start_ns - time.monotonic_ns(), 0) / SECOND_NS)
         return Pacer(self.flood.rate_pps, self.users * parts, time.monotonic_ns())
 
     def sleep(self, pacer: Pacer) -> bool:
@@ -72,25 +73,20 @@ class Share:
         gevent.sleep(max(TICK_S, (min(pacer.next_ns(), self.end_ns) - now_ns) / SECOND_NS))
         return time.monotonic_ns() < self.end_ns
 
-    def sent(self, name: str, packets: int, size_bytes: int, late_ns: float) -> None:
+    def sent(self, packets: int, size_bytes: int, late_ns: float, where: str = "") -> None:
         if packets:
-            count_sent(self.stats, self.kind, name, packets, size_bytes, late_ns / 1e6)
+            count_sent(self.stats, self.flood.kind, self.name + where, packets, size_bytes, late_ns / 1e6)
 
-    def failed(self, name: str, packets: int, why: str) -> None:
+    def failed(self, packets: int, why: str, where: str = "") -> None:
         if packets:
-            count_failed(self.stats, self.kind, name, packets, why)
+            count_failed(self.stats, self.flood.kind, self.name + where, packets, why)
 
-    def take(self, pacer: Pacer, name: str) -> int:
+    def take(self, pacer: Pacer, where: str = "") -> int:
         """What is due now; what the pacer gave up counts as failed."""
         skipped = pacer.skipped
         due = pacer.take(time.monotonic_ns())
-        self.failed(name, pacer.skipped - skipped, "not sent: the sender was held up")
+        self.failed(pacer.skipped - skipped, "not sent: the sender was held up", where)
         return due
-
-    def rest(self) -> None:
-        """Waits for the master to stop the swarm (its time is over): a user that ended would be started anew."""
-        while True:
-            gevent.sleep(1)
 
 
 def swarm_of(options: Any) -> tuple[Swarm, int]:
@@ -98,66 +94,83 @@ def swarm_of(options: Any) -> tuple[Swarm, int]:
     return parse_form({name: str(value) for name, value in vars(options).items()}), max(1, options.share)
 
 
+def send_all(user: User, kind: FloodKind, send: Callable[[Share], None]) -> None:
+    """Carries out this user's part of every flood of `kind` at once, then waits for the master to stop the swarm: a user
+    that ended would be started anew."""
+    swarm, users = swarm_of(user.environment.parsed_options)
+    floods = Pool()
+    try:
+        for aimed in swarm.of(kind):
+            floods.spawn(send, Share(user, aimed, swarm, max(users // len(swarm.kinds), 1)))
+        floods.join(raise_error=True)
+        while True:
+            gevent.sleep(1)
+    finally:
+        floods.kill()
+
+
 class UdpUser(User):
     """Datagrams from one socket for each sink socket, round robin."""
 
     @task
     def send(self) -> None:
-        share = Share(self, "udp")
+        send_all(self, "udp", self._flood)
+
+    def _flood(self, share: Share) -> None:
         turns = cycle([_connected(address) for address in share.addresses])
         payload = b"\xa5" * share.flood.size_bytes
         pacer = share.pacer()
         while share.sleep(pacer):
             self._burst(share, pacer, turns, payload)
-        share.rest()
 
     def _burst(self, share: Share, pacer: Pacer, turns: Iterator[socket.socket], payload: bytes) -> None:
         late_ns = time.monotonic_ns() - pacer.next_ns()
         errors: Counter[str] = Counter()
-        due = share.take(pacer, "datagrams")
+        due = share.take(pacer)
         for _ in range(due):
             try:
                 next(turns).send(payload)
             except OSError as error:
                 errors[_why(error)] += 1
-        share.sent("datagrams", due - errors.total(), len(payload), late_ns)
+        share.sent(due - errors.total(), len(payload), late_ns)
         for why, packets in errors.items():
-            share.failed("datagrams", packets, why)
+            share.failed(packets, why)
 
 
 class TcpStreamUser(User):
     """A video feed: one long-lived connection to each sink socket, paced. A reader that stalls shows as blocked time."""
 
     @task
-    def stream(self) -> None:
-        share = Share(self, "tcp")
+    def send(self) -> None:
+        send_all(self, "tcp", self._flood)
+
+    def _flood(self, share: Share) -> None:
         streams = Pool()
         try:
             for address in share.addresses:
                 streams.spawn(self._stream, share, address)
             streams.join()
-            share.rest()
         finally:
             streams.kill()
 
     def _stream(self, share: Share, address: Address) -> None:
-        name = f"stream to {address[0]}:{address[1]}"
+        where = f", {address[0]}:{address[1]}"
         while time.monotonic_ns() < share.end_ns:
             try:
                 with socket.create_connection(address, timeout=BLOCKED_S) as connection:
-                    self._feed(share, connection, name)
+                    self._feed(share, connection, where)
             except OSError as error:
-                share.failed(name, 1, f"connection: {_why(error)}")
+                share.failed(1, f"connection: {_why(error)}", where)
                 gevent.sleep(BLOCKED_S)
 
-    def _feed(self, share: Share, connection: socket.socket, name: str) -> None:
+    def _feed(self, share: Share, connection: socket.socket, where: str) -> None:
         connection.setblocking(False)
         pacer = share.pacer(parts=len(share.addresses))
         while share.sleep(pacer):
-            if segments := share.take(pacer, name):
-                self._write(share, connection, name, segments)
+            if segments := share.take(pacer, where):
+                self._write(share, connection, where, segments)
 
-    def _write(self, share: Share, connection: socket.socket, name: str, segments: int) -> None:
+    def _write(self, share: Share, connection: socket.socket, where: str, segments: int) -> None:
         began_ns = time.monotonic_ns()
         rest = memoryview(bytes(segments * SEGMENT_BYTES))
         while rest and time.monotonic_ns() < share.end_ns:
@@ -165,11 +178,11 @@ class TcpStreamUser(User):
                 wait_write(connection.fileno(), BLOCKED_S)
                 rest = rest[connection.send(rest) :]
             except TimeoutError:
-                share.failed(name, 1, f"blocked: nothing was accepted for {BLOCKED_S:.0f} s")
+                share.failed(1, f"blocked: nothing was accepted for {BLOCKED_S:.0f} s", where)
             except BlockingIOError:
                 continue
         if not rest:
-            share.sent(name, segments, SEGMENT_BYTES, time.monotonic_ns() - began_ns)
+            share.sent(segments, SEGMENT_BYTES, time.monotonic_ns() - began_ns, where)
 
 
 class HttpUser(FastHttpUser):
@@ -180,24 +193,25 @@ class HttpUser(FastHttpUser):
     network_timeout = connection_timeout = 10.0
 
     @task
-    def post(self) -> None:
-        share = Share(self, "http")
+    def send(self) -> None:
+        send_all(self, "http", self._flood)
+
+    def _flood(self, share: Share) -> None:
         turns = cycle([f"http://{host}:{port}/" for host, port in share.addresses])
         body, waiting, pacer = "j" * share.flood.size_bytes, Pool(REQUESTS_WAITING), share.pacer()
         try:
             while share.sleep(pacer):
-                for _ in range(share.take(pacer, "POST")):
+                for _ in range(share.take(pacer)):
                     if waiting.free_count():
-                        waiting.spawn(self._send, next(turns), body)
+                        waiting.spawn(self._post, next(turns), body, share.name)
                     else:
-                        share.failed("POST", 1, f"not sent: {REQUESTS_WAITING} requests wait for an answer")
-            share.rest()
+                        share.failed(1, f"not sent: {REQUESTS_WAITING} requests wait for an answer")
         finally:
             waiting.kill()
 
-    def _send(self, url: str, body: str) -> None:
+    def _post(self, url: str, body: str, name: str) -> None:
         # A redirect is an answer like any other: following it could lead out of the testbed's addresses.
-        self.client.post(url, data=body, name="POST", allow_redirects=False)
+        self.client.post(url, data=body, name=name, allow_redirects=False)
 
 
 USERS_OF = {"udp": UdpUser, "tcp": TcpStreamUser, "http": HttpUser}

@@ -23,7 +23,7 @@ from msgspec import Struct
 from nodes.config import MachineConfig, PolicySpec
 from nodes.errors import HarnessError
 from nodes.machine.machine import Machine
-from traffic.profiles import Flood
+from traffic.profiles import Flood, goes
 
 Pipe = Connection  # of messages, both ways
 SENDERS = 2
@@ -84,11 +84,7 @@ def measure(seconds: float = SECONDS) -> Capacity:
 
 def asked_pps(floods: Sequence[Flood]) -> int:
     """The most packets per second that `floods` ask for at one time, all initiators together."""
-    return max((sum(flood.rate_pps for flood in floods if _goes(flood, at.start_ns)) for at in floods), default=0)
-
-
-def _goes(flood: Flood, t_ns: int) -> bool:
-    return flood.start_ns <= t_ns and (not flood.duration_ns or t_ns < flood.start_ns + flood.duration_ns)
+    return max((sum(flood.rate_pps for flood in floods if goes(flood, at.start_ns)) for at in floods), default=0)
 
 
 def capacity_of(judged: Spent, sent: Sequence[Spent]) -> Capacity:

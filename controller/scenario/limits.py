@@ -15,8 +15,8 @@ from nodes.config import GuestSpec, MachineConfig, PolicySpec, Queueing
 from nodes.errors import LackingError
 from nodes.kernel import bounds
 from nodes.kernel.commandline import LEAST_MEMORY_BYTES
-from nodes.units import PAGE_BYTES, format_bytes, format_ns
-from traffic.profiles import BURST_NS_DEFAULT
+from nodes.units import PAGE_BYTES, format_bytes, format_pps
+from traffic.profiles import BURST_NS_DEFAULT, FLOODS_MAX, RATE_PPS_MAX, goes
 
 Finding = tuple[str, str]
 """The key path, and what is wrong there."""
@@ -57,20 +57,18 @@ def beyond(scenario: Scenario) -> Iterator[Finding]:
             yield path, f"{problem}; tier sim can (tier: sim, or --tier sim)"
 
 
-def _one_at_a_time(scenario: Scenario) -> Iterator[Finding]:
-    """Locust sends one flood at a time."""
-    floods, last_ns = scenario.floods, scenario.phases.flood_ns
-    ends_ns = [flood.start_ns + flood.duration_ns if flood.duration_ns else last_ns for flood in floods]
-    order = sorted(range(len(floods)), key=lambda index: floods[index].start_ns)
-    for place, index in enumerate(order):
-        start_ns = floods[index].start_ns
-        earlier = max(order[:place], key=lambda other: ends_ns[other], default=index)
-        if earlier != index and ends_ns[earlier] > start_ns:
+def _at_a_time(scenario: Scenario) -> Iterator[Finding]:
+    """Locust sends floods that overlap together."""
+    for index, flood in enumerate(scenario.floods):
+        going = [other for other in scenario.floods if goes(other, flood.start_ns)]
+        if len(going) > FLOODS_MAX:
             yield (
                 f"floods[{index}]",
-                f"it starts at {format_ns(start_ns)}, while floods[{earlier}] goes on until {format_ns(ends_ns[earlier])}:"
-                " Locust sends one flood at a time, so one must end before the other starts",
+                f"{len(going)} floods go when it starts: at most {FLOODS_MAX} at a time can be sent",
             )
+        elif (rate_pps := sum(other.rate_pps for other in going)) > RATE_PPS_MAX:
+            told, most = format_pps(rate_pps), format_pps(RATE_PPS_MAX)
+            yield f"floods[{index}].rate", f"with it {told} are asked at a time: at most {most} can be sent"
 
 
 def _bursts(scenario: Scenario) -> Iterator[Finding]:
@@ -186,7 +184,7 @@ def _storage_guest(scenario: Scenario) -> Iterator[Finding]:
 
 _GUEST: tuple[Limit, ...] = (_guest, _guest_whole, _guest_min_free, _storage_guest)
 LIMITS: Mapping[str, tuple[Limit, ...]] = {
-    "container": (_one_at_a_time, _bursts, _sockets, _counts, _card, _target, _queueing),
-    "kernel": (_one_at_a_time, _bursts, _sockets, _counts, _card, _target, _queueing, *_GUEST),
+    "container": (_at_a_time, _bursts, _sockets, _counts, _card, _target, _queueing),
+    "kernel": (_at_a_time, _bursts, _sockets, _counts, _card, _target, _queueing, *_GUEST),
 }
 """Tier -> what limits it."""

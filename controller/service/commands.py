@@ -40,7 +40,7 @@ from nodes.machine.policies import POLICIES, policy_of
 from nodes.messages import ROOT
 from nodes.registry import did_you_mean
 from nodes.units import SECOND_NS, format_bytes
-from traffic.profiles import DURATION_NS_MAX, Flood
+from traffic.profiles import DURATION_NS_MAX, Aimed, Flood
 
 Answer = RunStarted | State
 
@@ -141,7 +141,8 @@ class Commands:
         nodes = self._named("", "initiator")
         ports = {_open_sink(node, command.flood).port for node in nodes}
         addresses = tuple(node.address for node in nodes)
-        await self._watch.start(command.flood, addresses, math.ceil(command.duration_ns / SECOND_NS), min(ports))
+        aimed = Aimed(flood=command.flood, port=min(ports))
+        await self._watch.start([aimed], addresses, math.ceil(command.duration_ns / SECOND_NS))
         await self._watch.confirmed()
 
     async def _rescue(self, command: StartRescue) -> RunStarted:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from controller.flood import GOING, FloodState
 from controller.service.onset import onset_ns
 from controller.service.parts import Parts
 from nodes.errors import HarnessError, NetreserveError
-from traffic.profiles import Flood
+from traffic.profiles import Aimed
 
 STALE_NS = 2_000_000_000
 """So old may be what Locust says of itself (locust.web.DEFAULT_CACHE_TIME; traffic/locustfile.py makes it less)."""
@@ -50,12 +50,16 @@ class FloodWatch:
             await self._poll()
             await asyncio.sleep(self._parts.timing.poll_interval_s)
 
-    async def start(self, flood: Flood, targets: tuple[str, ...], seconds: int, port: int = 0) -> None:
-        """Starts a flood. Raises LackingError or HarnessError when Locust does not."""
+    async def start(self, floods: Sequence[Aimed], targets: tuple[str, ...], seconds: int) -> None:
+        """Starts `floods`, at least one, as one swarm. Raises LackingError or HarnessError when Locust does not."""
         self.began_ns = time.time_ns()
-        await self._parts.locust.start(flood, targets, seconds, port)
+        await self._parts.locust.start(floods, targets, seconds)
         self._expect(True)
-        asked: dict[str, object] = {"kind": flood.kind, "rate_pps": flood.rate_pps, "size_bytes": flood.size_bytes}
+        asked: dict[str, object] = {
+            "kind": " and ".join(aimed.flood.kind for aimed in floods),
+            "rate_pps": sum(aimed.flood.rate_pps for aimed in floods),
+            "size_bytes": max(aimed.flood.size_bytes for aimed in floods),
+        }
         self._change(True, asked | {"targets": list(targets), "seconds": seconds}, self.began_ns)
 
     async def stop(self) -> None:

@@ -7,7 +7,7 @@ scenario itself cuts or makes lossy, fewer may arrive than were sent: there Locu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -15,7 +15,7 @@ from controller.plan import Plan, PlannedNode
 from controller.trace import growth
 from nodes.messages import SAMPLE_INTERVAL_NS, Sample
 from nodes.units import SECOND_NS, format_ns
-from traffic.profiles import Flood
+from traffic.profiles import Aimed, Flood
 
 IN_FORCE_RATIO = 0.5
 """Less of a flood than this is another flood (own)."""
@@ -49,6 +49,21 @@ class Flooded(Struct, frozen=True, kw_only=True):
         return self.flood.rate_pps * self.lasted_ns / SECOND_NS
 
 
+def flooded(
+    floods: Sequence[Aimed], began_ns: int, stopped_ns: int, ended_ns: int, sent: Callable[[str], int]
+) -> list[Flooded]:
+    """What became of the floods of one swarm, told to start at `began_ns` and to stop at `stopped_ns`; at `ended_ns` it had.
+    `sent`: what Locust counted for a flood's label."""
+    return [_flooded(aimed, began_ns, stopped_ns, ended_ns, sent(aimed.label)) for aimed in floods]
+
+
+def _flooded(aimed: Aimed, began_ns: int, stopped_ns: int, ended_ns: int, sent: int) -> Flooded:
+    flood, start_ns = aimed.flood, began_ns + aimed.flood.start_ns
+    if flood.duration_ns and start_ns + flood.duration_ns < stopped_ns:
+        stopped_ns = ended_ns = start_ns + flood.duration_ns
+    return Flooded(flood=flood, began_ns=start_ns, stopped_ns=stopped_ns, ended_ns=ended_ns, sent=sent)
+
+
 class Shortfall(Struct, frozen=True, kw_only=True):
     """How a flood was weaker at one initiator than asked, in words with both figures. Where it was not even `in_force`, who
     lived through it proved nothing; who hung under it did so all the same."""
@@ -65,19 +80,29 @@ def shortfalls(flooded: Flooded, series: Series, hindered: frozenset[str] = froz
 
 
 def metrics(floods: Sequence[Flooded]) -> dict[str, float]:
-    """The mean rates of all `floods` together, for Result.metrics; empty without any."""
+    """The mean rates of all `floods` together while any of them went, for Result.metrics; empty without any."""
     if not floods:
         return {}
-    time_s = sum(flooded.lasted_ns for flooded in floods) / SECOND_NS
+    time_s = _covered_ns([(flooded.began_ns, flooded.began_ns + flooded.lasted_ns) for flooded in floods]) / SECOND_NS
     return {
         "flood.asked_pps": sum(flooded.asked for flooded in floods) / time_s,
         "flood.sent_pps": sum(flooded.sent for flooded in floods) / time_s,
     }
 
 
+def _covered_ns(spans: Sequence[tuple[int, int]]) -> int:
+    """The time that at least one of `spans` covers."""
+    covered_ns = reached_ns = 0
+    for start_ns, end_ns in sorted(spans):
+        covered_ns += max(end_ns - max(start_ns, reached_ns), 0)
+        reached_ns = max(reached_ns, end_ns)
+    return covered_ns
+
+
 def arrived(flooded: Flooded, samples: Sequence[Sample]) -> int:
-    """The junk packets, at most, that reached an initiator, whatever became of them there: taken, refused, or lost in its
-    queue. Failed allocations are those of lost packets and of refills, hence the bound: every packet is in rx_packets."""
+    """The junk packets, at most, that reached an initiator while `flooded` went (those of floods beside it too), whatever
+    became of them there: taken, refused, or lost in its queue. Failed allocations are those of lost packets and of refills,
+    hence the bound: every packet is in rx_packets."""
     start_ns, end_ns = flooded.began_ns - SAMPLE_INTERVAL_NS, flooded.ended_ns + SAMPLE_INTERVAL_NS
     grew = {
         name: growth(samples, name, start_ns, end_ns) for name in (*TAKEN, "block_drops", "rx_packets", "pump_drops")

@@ -11,7 +11,7 @@ import msgspec
 from controller import nextstep
 from controller.bus.ending import end
 from controller.conclude import by_node
-from controller.plan import Plan, PlannedFlood, PlannedNode, plan
+from controller.plan import Plan, PlannedNode, Swarm, aimed, plan, swarms
 from controller.record import Result
 from controller.rescue import RESCUE
 from controller.runtime.docker import Container
@@ -59,7 +59,7 @@ class ScenarioRun(Activity):
         self._plan = work
         self._began_ns = 0
         self.expected_ns = work.total_ns
-        self._flooding: PlannedFlood | None = None  # what the scenario wants to flow now
+        self._flooding: Swarm | None = None  # what the scenario wants to flow now
         self._flooded: list[inforce.Flooded] = []
 
     async def run(self) -> Result:
@@ -216,36 +216,29 @@ class ScenarioRun(Activity):
     # ---- floods and faults
 
     async def _floods(self) -> None:
-        for item in sorted(self._plan.floods, key=lambda item: item.start_ns):
-            await self._until(item.start_ns)
-            await self._start_flood(item)
-            if item.end_ns < self._plan.phases[1].end_ns:  # the last one ends with the phase
-                await self._until(item.end_ns)
-                await self._stop_flood(item)
+        for swarm in swarms(self._plan.floods):
+            await self._until(swarm[0].start_ns)
+            await self._start_flood(swarm)
+            ended_ns = max(item.end_ns for item in swarm)
+            if ended_ns < self._plan.phases[1].end_ns:  # the last one ends with the phase
+                await self._until(ended_ns)
+                await self._stop_flood(swarm)
 
-    async def _start_flood(self, item: PlannedFlood) -> None:
+    async def _start_flood(self, swarm: Swarm) -> None:
         targets = tuple(node.address for node in self.nodes if node.role == "initiator")
-        seconds = math.ceil((item.end_ns - item.start_ns) / SECOND_NS) + FLOOD_MARGIN_S
-        self._flooding = item
-        await self.watch.start(item.flood, targets, seconds, item.port)
+        lasts_ns = max(item.end_ns for item in swarm) - swarm[0].start_ns
+        self._flooding = swarm
+        await self.watch.start(aimed(swarm), targets, math.ceil(lasts_ns / SECOND_NS) + FLOOD_MARGIN_S)
         await self.watch.confirmed()
 
-    async def _stop_flood(self, item: PlannedFlood) -> int:
+    async def _stop_flood(self, swarm: Swarm) -> int:
         """Stops it and keeps what it was; Locust's count is final when it says that it has stopped. Answers since when."""
         self._flooding, stopped_ns = None, time.time_ns()
         await self.watch.stop()
         ended_ns = time.time_ns()
         await self.watch.confirmed()
         assert self.watch.state is not None
-        self._flooded.append(
-            inforce.Flooded(
-                flood=item.flood,
-                began_ns=self.watch.began_ns,
-                stopped_ns=stopped_ns,
-                ended_ns=ended_ns,
-                sent=self.watch.state.sent,
-            )
-        )
+        self._flooded += inforce.flooded(aimed(swarm), self.watch.began_ns, stopped_ns, ended_ns, self.watch.state.sent)
         return ended_ns
 
     def _hear_flood(self, going: bool, trouble: str) -> None:

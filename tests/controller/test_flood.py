@@ -12,9 +12,9 @@ from standinlocust import StandInLocust
 
 from controller.flood import Locust
 from nodes.errors import HarnessError, LackingError
-from traffic.profiles import Flood, parse_form
+from traffic.profiles import Aimed, Flood, parse_form
 
-FLOOD = Flood(kind="udp", rate_pps=20_000, size_bytes=1400, sockets=4)
+FLOOD = Aimed(flood=Flood(kind="udp", rate_pps=20_000, size_bytes=1400, sockets=4), port=9000)
 
 
 @pytest.fixture
@@ -26,28 +26,28 @@ def server() -> Iterator[StandInLocust]:
 async def test_a_flood_starts_and_stops(server: StandInLocust) -> None:
     async with Locust(server.url) as locust:
         assert not (await locust.state()).going
-        await locust.start(FLOOD, ("198.18.1.11",), 30, 9000)
+        await locust.start([FLOOD], ("198.18.1.11",), 30)
         state = await locust.state()
         assert (state.going, state.user_count, state.workers) == (True, 2, 2)
         await locust.stop()
         assert not (await locust.state()).going
     swarm = parse_form(server.swarms[0])
-    assert (swarm.rate_pps, swarm.seconds, swarm.targets, swarm.port) == (20_000, 30, ("198.18.1.11",), 9000)
+    assert (swarm.floods, swarm.seconds, swarm.targets) == ((FLOOD,), 30, ("198.18.1.11",))
     assert server.resets == 1
 
 
 async def test_the_real_locust_starts_stops_and_refuses() -> None:
-    slow = Flood(kind="udp", rate_pps=100, size_bytes=64, sockets=1)
+    slow = Aimed(flood=Flood(kind="udp", rate_pps=100, size_bytes=64, sockets=1), port=free_port())
     with locusts.web() as url:
         async with Locust(url) as locust:
-            await locust.start(slow, ("127.0.0.1",), 10, free_port())
+            await locust.start([slow], ("127.0.0.1",), 10)
             with pytest.raises(HarnessError, match="a flood is going on"):
-                await locust.start(slow, ("127.0.0.1",), 10, free_port())
+                await locust.start([slow], ("127.0.0.1",), 10)
             await _until(locust, going=True)
             await locust.stop()
             await _until(locust, going=False)
             with pytest.raises(HarnessError, match="targets"):
-                await locust.start(slow, (), 10)
+                await locust.start([slow], (), 10)
 
 
 async def _until(locust: Locust, *, going: bool) -> None:
@@ -60,7 +60,7 @@ async def test_a_refusal_carries_locusts_reason(server: StandInLocust) -> None:
     server.refusal = "a flood is going on"
     async with Locust(server.url) as locust:
         with pytest.raises(HarnessError, match="a flood is going on"):
-            await locust.start(FLOOD, ("198.18.1.11",), 30)
+            await locust.start([FLOOD], ("198.18.1.11",), 30)
 
 
 async def test_nobody_there_is_told_in_one_line() -> None:

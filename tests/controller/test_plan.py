@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.plan import Plan, plan
+from controller.plan import Plan, aimed, plan, swarms
 from controller.scenario import load, parse
 from nodes.config import OPEN_LINK, InitiatorSpec, Shape, Spec, TargetSpec
 from nodes.errors import UsageError
@@ -250,3 +250,26 @@ def test_a_target_has_room_for_the_requests_of_real_kernels() -> None:
     text = TEXT.format(initiators=2, targets=1, faults="").replace("memory: 64 MiB", "memory: 80 MiB")
     (*_, modelled), (*_, real) = (plan(parse(text, tier=tier)).nodes for tier in ("container", "kernel"))
     assert real.memory_limit_bytes - modelled.memory_limit_bytes == 2 * 256 * MIB
+
+
+def test_floods_that_overlap_go_together_and_count_from_the_first() -> None:
+    work = plan(parse(
+        """
+name: video-and-logs
+policy: none
+floods:
+  - {kind: tcp, duration: 6 s}
+  - {kind: udp, start: 5 s, duration: 2 s}
+  - {kind: http, start: 10 s}
+phases: {warmup: 5 s, flood: 20 s, heal: 5 s}
+expect: [{verdict: healthy}]
+""",
+        "video.yaml",
+    ))  # fmt: skip
+    together, alone = swarms(work.floods)
+    assert [item.flood.kind for item in together] == ["tcp", "udp"]
+    first, second = aimed(together)
+    assert (first.flood.start_ns, first.flood.duration_ns) == (0, 6 * SECOND_NS)
+    assert (second.flood.start_ns, second.flood.duration_ns) == (5 * SECOND_NS, 0), "it is stopped with the swarm"
+    (last,) = aimed(alone)
+    assert (last.flood.start_ns, last.flood.duration_ns) == (0, 0), "as a flood that is alone always was asked for"

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
-from nodes.units import parse_rate_pps
+from traffic.profiles import Aimed, parse_form
 
 
 class StandInLocust:
@@ -38,13 +38,22 @@ class StandInLocust:
         """Somebody presses start in the web page."""
         self._count()
         self.state, self.user_count = "running", 2
-        asked = self.swarms[-1]["rate"] if self.swarms else "1000 pps"
-        self.rate_pps = round(self.strength * parse_rate_pps(asked))
+        self.rate_pps = round(self.strength * sum(aimed.flood.rate_pps for aimed in self._floods()))
 
     def end(self) -> None:
         """Somebody presses stop."""
         self._count()
         self.state, self.user_count, self.rate_pps = "stopped", 0, 0
+
+    def _floods(self) -> tuple[Aimed, ...]:
+        return parse_form(self.swarms[-1] if self.swarms else {}).floods
+
+    def _entries(self) -> list[dict[str, object]]:
+        """Each flood has its part of what was sent."""
+        sent, floods = self._count(), self._floods()
+        asked_pps = sum(aimed.flood.rate_pps for aimed in floods)
+        parts = [{"name": aimed.label, "num_requests": sent * aimed.flood.rate_pps // asked_pps} for aimed in floods]
+        return [*parts, {"name": "Aggregated", "num_requests": sent}]
 
     def _count(self) -> int:
         now_ns = time.monotonic_ns()
@@ -78,7 +87,7 @@ class StandInLocust:
 
     def _stats(self) -> Any:
         return {
-            "stats": [{"name": "Aggregated", "num_requests": self._count()}],
+            "stats": self._entries(),
             "errors": [],
             "total_rps": 10.0 if self.user_count else 0.0,
             "fail_ratio": 0.0,

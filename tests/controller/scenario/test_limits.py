@@ -28,9 +28,8 @@ expect: [verdict: healthy]
 CHANGES = [
     (
         "start: 5 s",
-        "start: 4 s",
-        "floods[1]: it starts at 4 s, while floods[0] goes on until 5 s: Locust sends one flood at a time, so one must end"
-        " before the other starts",
+        "start: 4 s, rate: 200 kpps",
+        "floods[1].rate: with it 201 kpps are asked at a time: at most 200 kpps can be sent",
     ),
     (
         "start: 5 s",

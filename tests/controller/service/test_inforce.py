@@ -127,6 +127,11 @@ def test_a_scenario_says_which_links_lose(addition: str, names: set[str]) -> Non
     assert hindered(plan(parse(f"{SCENARIO}{addition}\n", "brief.yaml"))) == names
 
 
-def test_the_rates_are_means_over_all_floods() -> None:
-    assert metrics([flooded(sent=9000), flooded(sent=8000)]) == {"flood.asked_pps": 1000, "flood.sent_pps": 850}
+def test_the_rates_are_means_over_the_time_in_which_junk_flowed() -> None:
+    first, together = flooded(sent=9000), flooded(sent=8000)
+    later = msgspec.structs.replace(
+        together, began_ns=first.stopped_ns + SECOND_NS, stopped_ns=first.stopped_ns + SECOND_NS + first.lasted_ns
+    )
+    assert metrics([first, later]) == {"flood.asked_pps": 1000, "flood.sent_pps": 850}
+    assert metrics([first, together]) == {"flood.asked_pps": 2000, "flood.sent_pps": 1700}
     assert metrics([]) == {}

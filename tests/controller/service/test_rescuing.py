@@ -24,6 +24,7 @@ REMEDIES = "rescue: [{policy: memalloc}, {min_free: 2 MiB}, {min_free: 4 MiB}, {
 RESCUED = SCENARIO.replace("heal: 500 ms", "heal: 2500 ms, rescue: 1 s").replace("expect:", f"{REMEDIES}expect:")
 
 
+@pytest.mark.drawn
 async def test_remedies_are_tried_until_one_helps_and_the_verdict_stays(bed: Testbed) -> None:
     def answer(honest: Reported) -> Reported:
         assert isinstance(honest.spec, InitiatorSpec)

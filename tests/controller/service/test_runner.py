@@ -12,6 +12,7 @@ from traces import CYCLE
 from controller.api import StopRun
 from controller.service.runner import ScenarioRun
 from nodes.config import InitiatorSpec, TargetSpec
+from traffic.profiles import parse_form
 
 
 async def test_a_run_goes_through_its_phases_and_is_written(bed: Testbed) -> None:
@@ -212,11 +213,17 @@ async def test_a_bad_scenario_is_refused_with_its_line(bed: Testbed) -> None:
     assert "mine.yaml:" in refusal.message
 
 
-async def test_floods_at_once_are_refused(bed: Testbed) -> None:
-    two = SCENARIO.replace("phases:", "  - {kind: tcp, rate: 1 kpps}\nphases:")
-    refusal = failed(await bed.ask_start(two))
-    assert refusal.exit_code == 2
-    assert "one flood at a time" in refusal.message
+async def test_floods_at_once_are_one_swarm_and_each_is_in_force(bed: Testbed) -> None:
+    two = SCENARIO.replace("phases:", "  - {kind: tcp, rate: 500 pps, start: 200 ms}\nphases:")
+    started = await bed.start(two.replace("flood: 600 ms", "flood: 2 s"))
+    result = await bed.result(started.run)
+
+    (form,) = bed.locust.swarms
+    video, logs = parse_form(form).floods
+    assert (video.flood.kind, video.flood.rate_pps, video.flood.start_ns) == ("udp", 1000, 0)
+    assert (logs.flood.kind, logs.flood.rate_pps, logs.flood.start_ns) == ("tcp", 500, 200_000_000)
+    assert result.exit_code == 0, result.sentence
+    assert 1300 < result.metrics["flood.asked_pps"] <= 1500
 
 
 async def test_a_run_that_failed_is_told_and_hears_nothing_more(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
