@@ -77,7 +77,7 @@ def _hear(process: subprocess.Popen[str], heard: Callable[[Message], None]) -> M
 def _ended(code: int, last: Message, said: Sequence[str]) -> Ended:
     try:
         result = msgspec.convert(last["result"], Result)
-        return Ended(code=code, result=result, folder=Path(last["report"]).parent)
+        return Ended(code=code, result=result, folder=Path(last["folder"]))
     except (msgspec.ValidationError, KeyError):
         error = said[-1].removeprefix("netreserve: ") if said else f"it ended with code {code} and said nothing"
         return Ended(code=code, error=error)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -21,11 +22,14 @@ from controller import nextstep
 from controller.allocators.watch import AllocationWatch
 from controller.conclude import INTERRUPTED, conclude
 from controller.drawing import Drawing
+from controller.interrupts import kept_interrupts
 from controller.record import CycleEdge, NodeVerdict, Result, RunRow
 from controller.scenario import Scenario, dump, policy_text
 from controller.simulate import CONTROLLER, Heard, Outcome, Simulation
-from controller.store.folder import RunFolder, new_run_id
+from controller.store.folder import INDEX, RunFolder, new_run_id
+from controller.store.ready import require_writable
 from controller.verdict import void
+from nodes.errors import HarnessError, NetreserveError
 from nodes.messages import Event, Sample
 from nodes.sim.proof import Proof
 from nodes.units import SECOND_NS, format_ns
@@ -50,28 +54,79 @@ class Local(NamedTuple):
     result: Result
     problem: str
     """Why it has no report (one line); empty when it has."""
+    fault: NetreserveError | None = None
+    """Why its record is not whole: the result stands, but it cannot be found again, or not all of it."""
 
 
 def run_here(
     scenario: Scenario, runs_folder: Path, *, url: str = "", heard: Heard | None = None, traced: bool = False
 ) -> Local:
-    """Carries out `scenario`. KeyboardInterrupt while it goes on ends it early: it is judged as far as it got. `url`:
-    another database than the runs folder's. `traced`: what is asked of packet allocators is recorded too. Raises UsageError
-    for a machine that cannot be, HarnessError when the record cannot be written."""
-    drawing, started_ns = Drawing(), time.time_ns()
+    """Simulates and records `scenario`: see LocalRun."""
+    with LocalRun(scenario, runs_folder, url=url, traced=traced) as run:
+        run.simulate(heard)
+        return run.record()
+
+
+class LocalRun:
+    """A run of `scenario` in this process; a context manager. `url`: another database than the runs folder's. `traced`: what
+    is asked of packet allocators is recorded too. Raises LackingError where it could not be kept, UsageError for a machine
+    that cannot be."""
+
+    def __init__(self, scenario: Scenario, runs_folder: Path, *, url: str = "", traced: bool = False) -> None:
+        require_writable(runs_folder, None if url else runs_folder / INDEX)
+        self._scenario, self._runs_folder, self._url, self._traced = scenario, runs_folder, url, traced
+        self._drawing, self._started_ns = Drawing(), time.time_ns()
+        self._watch: AllocationWatch | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._drawing.drop()
+
+    def simulate(self, heard: Heard | None = None) -> None:
+        """KeyboardInterrupt while it goes on ends it early: it is judged as far as it got."""
+        simulation = Simulation(self._scenario, heard=heard)
+        if self._traced:
+            self._watch = AllocationWatch(simulation)
+        self._outcome = carry_out(simulation)
+
+    def record(self) -> Local:
+        """Judges, writes, enters into the index and draws. Ctrl-C waits until the run is in the index, and not for the
+        drawing. Nothing that goes wrong with the record hides the result."""
+        record = _Record(self._scenario, self._outcome, self._runs_folder, self._started_ns)
+        fault, problem = None, INTERRUPTED
+        try:
+            with kept_interrupts():
+                fault = self._kept(record)
+            problem = self._drawing.wait()
+        except KeyboardInterrupt:
+            self._drawing.drop()
+        return Local(record.path, record.result, problem, fault)
+
+    def _kept(self, record: _Record) -> NetreserveError | None:
+        """What went wrong. The drawing is begun before the index, which takes as long to load as a drawing does."""
+        fault = _fault(self._write, record)
+        self._drawing.draw(record.path, record.result, self._outcome.samples, record.events)
+        return fault or _fault(_Record.index, record, self._url)
+
+    def _write(self, record: _Record) -> None:
+        record.write()
+        if self._watch is not None:
+            self._watch.write(record.path)
+
+
+def _fault(step: Callable[..., None], record: _Record, *more: str) -> NetreserveError | None:
     try:
-        simulation = Simulation(scenario, heard=heard)
-        watch = AllocationWatch(simulation) if traced else None
-        outcome = carry_out(simulation)
-        record = _Record(scenario, outcome, runs_folder, started_ns)
-        drawing.draw(record.folder.path, record.result, outcome.samples, record.events)
-        record.index(url)
-        if watch is not None:
-            watch.write(record.folder.path)
-    except BaseException:
-        drawing.drop()
-        raise
-    return Local(record.folder.path, record.result, drawing.wait())
+        step(record, *more)
+    except OSError as error:
+        return HarnessError(f"the record in {record.path} is not whole: {error.strerror}")
+    except NetreserveError as error:
+        return error
+    return None
 
 
 def carry_out(simulation: Simulated) -> Outcome:
@@ -123,11 +178,11 @@ def environment() -> dict[str, object]:
 
 
 class _Record:
-    """The run folder, written; and the index of runs."""
+    """A run as it is written: its folder, and its row in the index of runs."""
 
     def __init__(self, scenario: Scenario, outcome: Outcome, runs_folder: Path, started_ns: int) -> None:
         run = new_run_id(started_ns)
-        self._runs_folder, self._samples = runs_folder, outcome.samples
+        self._scenario, self._runs_folder, self._samples = scenario, runs_folder, outcome.samples
         self._row = RunRow(
             run=run,
             scenario=scenario.name,
@@ -139,15 +194,16 @@ class _Record:
         )
         self.result = judged_result(scenario, outcome, self._row)
         self.events = [*outcome.events, _verdict(outcome, self.result)]
-        self.folder = RunFolder.create(runs_folder, scenario.name, run)
-        self._write(scenario)
+        self.path = runs_folder / self._row.folder
 
-    def _write(self, scenario: Scenario) -> None:
-        self.folder.append(self._samples, self.events)
-        self.folder.close()
-        self.folder.write("scenario.yaml", dump(scenario))
-        self.folder.write_json("env.json", self.result.environment)
-        self.folder.write_result(self.result)
+    def write(self) -> None:
+        """The run folder. Raises HarnessError and OSError."""
+        folder = RunFolder.create(self._runs_folder, self._row.scenario, self._row.run)
+        folder.append(self._samples, self.events)
+        folder.close()
+        folder.write("scenario.yaml", dump(self._scenario))
+        folder.write_json("env.json", self.result.environment)
+        folder.write_result(self.result)
 
     def index(self, url: str) -> None:
         """Enters the run into the database."""

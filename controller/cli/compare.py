@@ -17,6 +17,7 @@ from controller.cli.session import runs_folder
 from controller.cli.studies import Fresh, Jobs, Out, resumable, studies_folder
 from controller.comparison.subjects import FORM, Comparison, difference_rows, of_policies, of_runs, table
 from controller.scenario import Scenario, dump, load
+from controller.store.whole import write_whole
 from controller.studies.rows import Rows, place
 from controller.studies.workers import Workers
 from nodes.errors import HarnessError
@@ -77,8 +78,8 @@ def _write(made: Comparison, runs: Path) -> Path:
     folder = runs / FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     try:
         folder.mkdir(parents=True)
-        (folder / "comparison.html").write_text(overlay.page(made), encoding="utf-8")
-        (folder / "comparison.png").write_bytes(overlay.png(made))
+        write_whole(folder / "comparison.html", overlay.page(made))
+        write_whole(folder / "comparison.png", overlay.png(made))
     except OSError as error:
         raise HarnessError(f"{folder} cannot be written: {error.strerror}") from None
     return folder

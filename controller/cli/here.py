@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -15,8 +16,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from controller.cli.console import console, print_json, say
 from controller.cli.session import database_url, runs_folder
-from controller.cli.summary import print_summary
-from controller.local import run_here
+from controller.cli.summary import page_of, print_summary
+from controller.interrupts import INTERRUPTED
+from controller.local import LocalRun
 from controller.record import Result
 from controller.scenario import Scenario
 from nodes.units import SECOND_NS
@@ -35,21 +37,31 @@ class Meter(Protocol):
 
 
 def carry_out(scenario: Scenario, runs: Path | None, *, json: bool, traced: bool = False) -> Result:
-    """Simulates, records and tells. Raises what `run_here` does."""
-    with _meter(json=json) as meter, _stoppable() as stop:
+    """Simulates, records and tells: the verdict in any case, then what became of the record. Raises what LocalRun does, and
+    HarnessError when the record is not whole."""
+    with LocalRun(scenario, runs_folder(runs), url=database_url(), traced=traced) as run:
+        with _meter(json=json) as meter, _stoppable(meter) as stop:
 
-        def heard(done_ns: int, total_ns: int) -> None:
-            stop()
-            meter.heard(done_ns, total_ns)
+            def heard(done_ns: int, total_ns: int) -> None:
+                stop()
+                meter.heard(done_ns, total_ns)
 
-        ended = run_here(scenario, runs_folder(runs), url=database_url(), heard=heard, traced=traced)
+            run.simulate(heard)
+        ended = run.record()
+    tell(ended.result, ended.folder, json=json)
+    if ended.fault is not None:
+        raise ended.fault
     if ended.problem:
-        say(f"no report: {ended.problem}")
-    if json:
-        print_json({"kind": "result", "result": ended.result, "report": str(ended.folder / "report.html")})
-    else:
-        print_summary(ended.result, ended.folder)
+        say(f"no report: {ended.problem}; the run is kept in {ended.folder}")
     return ended.result
+
+
+def tell(result: Result, folder: Path, *, json: bool) -> None:
+    """What every verb that makes a run ends with."""
+    if json:
+        print_json({"kind": "result", "result": result, "report": page_of(folder), "folder": str(folder)})
+    else:
+        print_summary(result, folder)
 
 
 def _meter(*, json: bool) -> Meter:
@@ -115,10 +127,10 @@ def _told(done_ns: int, total_ns: int) -> str:
 
 
 @contextlib.contextmanager
-def _stoppable() -> Iterator[Stop]:
+def _stoppable(meter: Meter) -> Iterator[Stop]:
     """Within it the first SIGINT or SIGTERM is kept until `Stop` is called, so that it meets the simulation between two
-    steps; the second one is KeyboardInterrupt at once."""
-    stop = Stop()
+    steps; the second one ends the process at once, without a record."""
+    stop = Stop(meter)
     before = {number: signal.signal(number, stop.signalled) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
@@ -130,12 +142,16 @@ def _stoppable() -> Iterator[Stop]:
 class Stop:
     """Raises KeyboardInterrupt when somebody asked for it; only once, so that what follows can end in peace."""
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
         self._asked = self._done = False
 
     def signalled(self, _number: int, _frame: FrameType | None) -> None:
+        """A handler of signals. An exception would do no good here: compiled code may be at work (controller.interrupts)."""
         if self._asked:
-            raise KeyboardInterrupt
+            self._meter.__exit__()  # a terminal's cursor comes back
+            say("netreserve: left at once: nothing of this run is kept")
+            os._exit(INTERRUPTED)
         self._asked = True
         say("stopping: the run is judged and written as far as it got (Ctrl-C again leaves at once)")
 

@@ -11,11 +11,10 @@ from msgspec import structs
 from controller import tiers
 from controller.api import Progress, StartRun
 from controller.cli import here
-from controller.cli.console import Json, print_json, say
+from controller.cli.console import Json, say
 from controller.cli.follow import Ended, follow
 from controller.cli.runs import Runs
 from controller.cli.session import client, converse, own_testbed, runs_folder
-from controller.cli.summary import print_summary
 from controller.cli.up import bring_up, heard
 from controller.cli.views import view_for
 from controller.interrupts import INTERRUPTED
@@ -99,8 +98,4 @@ async def _conduct(command: StartRun, runs: Path | None, *, json: bool) -> Ended
 
 def _tell(last: Progress, runs: Path | None, *, json: bool) -> None:
     assert last.result is not None
-    folder = runs_folder(runs) / last.folder
-    if json:
-        print_json({"kind": "result", "result": last.result, "report": str(folder / "report.html")})
-    else:
-        print_summary(last.result, folder)
+    here.tell(last.result, runs_folder(runs) / last.folder, json=json)

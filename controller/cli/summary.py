@@ -23,13 +23,20 @@ def style_of(verdict: str) -> str:
 
 
 def print_summary(result: Result, folder: Path) -> None:
-    """What a person reads after a run, on stdout."""
+    """What a person reads after a run, on stdout. A page that was not written is not named."""
     out = console()
     for line in lines(result):
         out.print(line, soft_wrap=not out.is_terminal)
     if len(result.nodes) > 1:
         out.print(_nodes(result.nodes))
-    out.print(f"report: {escape(str(folder / 'report.html'))}", soft_wrap=True)
+    if page := page_of(folder):
+        out.print(f"report: {escape(page)}", soft_wrap=True)
+
+
+def page_of(folder: Path) -> str:
+    """Where the page of the run in `folder` is; empty where it has none."""
+    page = folder / "report.html"
+    return str(page) if page.is_file() else ""
 
 
 def lines(result: Result) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import Self
 
 from controller.experiment.verdicts import VOID
 from controller.kernels.model import Asked, Key, Place, Trial, barred
+from controller.store.whole import write_whole
 from controller.studies.rows import Form, Rows
 from nodes.errors import UsageError
 
@@ -75,8 +76,7 @@ class TrialFolder:
         words = [word for word in (place.scenario, place.kernel, place.nic, place.policy) if word]
         path = self.path / "scenarios" / f"{re.sub(r'[^a-z0-9.+_-]+', '_', '-'.join(words))}.yaml"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-        return path
+        return write_whole(path, text)
 
     def _lacks(self, key: Key, again: bool) -> bool:
         trial = self.trials.get(key)

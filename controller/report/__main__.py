@@ -11,6 +11,7 @@ import msgspec
 from controller import report
 from controller.drawing import Task
 from controller.report import charts
+from controller.store.whole import write_whole
 from nodes.errors import UsageError
 
 SCALE = 1.5
@@ -21,12 +22,12 @@ def draw(task: Task) -> None:
     """Writes report.html, junit.xml and, where something was measured, picture.png."""
     folder = Path(task.folder)
     report.write(folder, task.result, task.samples, task.events)
-    (folder / "junit.xml").write_text(report.junit(task.result), encoding="utf-8")
+    write_whole(folder / "junit.xml", report.junit(task.result))
     try:
         picture = report.picture(task.result, task.samples, task.events, scale=SCALE)
     except UsageError:  # no sample of any initiator
         return
-    (folder / "picture.png").write_bytes(picture)
+    write_whole(folder / "picture.png", picture)
 
 
 def main() -> None:

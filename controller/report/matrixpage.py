@@ -15,6 +15,7 @@ from controller.experiment.verdicts import VERDICTS, Verdict
 from controller.kernels.model import Asked, Cell, Hang, kernel_text, releases
 from controller.report import charts, matrixchart
 from controller.report.page import environment
+from controller.store.whole import write_whole
 
 Matrix = tuple[Asked, Sequence[Cell]]
 
@@ -59,10 +60,10 @@ class Shown:
 def draw(folder: Path, matrices: Sequence[Matrix]) -> list[Path]:
     """Writes matrix.html, and a matrix.png for each tier (`matrix-sim.png` for another than kernel); returns their paths."""
     shown = [_shown(asked, cells) for asked, cells in matrices]
-    written = [_put(folder / "matrix.html", render(folder, shown).encode())]
+    written = [write_whole(folder / "matrix.html", render(folder, shown).encode())]
     for each in shown:
         name = "matrix.png" if each.asked.tier == "kernel" else f"matrix-{each.asked.tier}.png"
-        written.append(_put(folder / name, charts.paint(each.spec)))
+        written.append(write_whole(folder / name, charts.paint(each.spec)))
     return written
 
 
@@ -127,10 +128,3 @@ def _shown(asked: Asked, cells: Sequence[Cell]) -> Shown:
 def _words(shown: Sequence[Shown]) -> list[Verdict]:
     used = {trial.verdict for each in shown for cell in each.cells for trial in cell.trials}
     return [swatch for name, swatch in VERDICTS.items() if name in used]
-
-
-def _put(path: Path, content: bytes) -> Path:
-    half = path.with_name(f"{path.name}.part")
-    half.write_bytes(content)
-    half.replace(path)
-    return path

@@ -20,6 +20,7 @@ from controller.experiment.verdicts import VERDICTS, Look, VerdictName
 from controller.record import NodeVerdict, Result
 from controller.report import autopsies, charts, cycle, figures, timeline
 from controller.report.words import GLOSSARY, look_of
+from controller.store.whole import write_whole
 from nodes.messages import Event, Sample
 from nodes.units import SECOND_NS, format_ns
 
@@ -46,9 +47,7 @@ class Chapter:
 def write(folder: Path, result: Result, samples: Sequence[Sample], events: Sequence[Event]) -> Path:
     """Writes report.html into `folder` and returns its path. Shows scenario.yaml and locust.json of `folder` where they
     are there. Raises OSError when the folder cannot be written."""
-    path = folder / "report.html"
-    path.write_text(render(folder, result, samples, events), encoding="utf-8")
-    return path
+    return write_whole(folder / "report.html", render(folder, result, samples, events))
 
 
 def render(folder: Path, result: Result, samples: Sequence[Sample], events: Sequence[Event]) -> str:

@@ -17,6 +17,7 @@ from typing import get_args
 from controller.experiment.verdicts import VERDICTS, VOID
 from controller.report import charts, phasechart
 from controller.report.page import environment
+from controller.store.whole import write_whole
 from controller.sweep.difference import Change, Difference, difference
 from controller.sweep.folder import SweepFolder
 from controller.sweep.grid import Cell, Grid, grid
@@ -62,14 +63,14 @@ def draw(folder: SweepFolder, diffs: Sequence[str] = ()) -> list[Path]:
     found = [difference(plan, folder.rows, pair) for pair in diffs]
     shown = grid(plan, folder.rows)
     spec = phasechart.spec(shown, f"{name}: who survives (sim tier)")
-    written = [_put(folder.path / "phase.png", charts.paint(spec))]
+    written = [write_whole(folder.path / "phase.png", charts.paint(spec))]
     differences = [_shown(plan, each) for each in found]
     for each, its in zip(found, differences, strict=True):
         stem = re.sub(r"[^\w.+-]+", "_", f"diff-{each.first}-{each.second}")
-        written.append(_put(folder.path / f"{stem}.png", charts.paint(its.spec)))
-        written.append(_put(folder.path / f"{stem}.csv", _listed(its).encode()))
+        written.append(write_whole(folder.path / f"{stem}.png", charts.paint(its.spec)))
+        written.append(write_whole(folder.path / f"{stem}.csv", _listed(its).encode()))
     page = render(folder, shown, spec, differences)
-    return [_put(folder.path / "phase.html", page.encode()), *written]
+    return [write_whole(folder.path / "phase.html", page.encode()), *written]
 
 
 def render(folder: SweepFolder, shown: Grid, spec: charts.Spec, differences: Sequence[Shown]) -> str:
@@ -169,10 +170,3 @@ def _listed(its: Shown) -> str:
 def _texts(values: object) -> list[str]:
     assert isinstance(values, list)
     return values
-
-
-def _put(path: Path, content: bytes) -> Path:
-    half = path.with_name(f"{path.name}.part")
-    half.write_bytes(content)
-    half.replace(path)
-    return path

@@ -7,8 +7,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from controller.record import Result
-from controller.store.database import FILE_NAME, Database, RunRow
-from controller.store.folder import LATEST
+from controller.store.database import Database, RunRow
+from controller.store.folder import INDEX, LATEST
 from nodes.errors import LackingError, UsageError
 from nodes.messages import Event, Sample
 from nodes.registry import did_you_mean
@@ -28,7 +28,7 @@ class Archive:
     """The runs below `runs_folder`. Raises LackingError when nothing was ever recorded there."""
 
     def __init__(self, runs_folder: Path, url: str = "") -> None:
-        if not url and not (runs_folder / FILE_NAME).is_file():
+        if not url and not (runs_folder / INDEX).is_file():
             raise LackingError(f"no runs are recorded in {runs_folder}: `netreserve run SCENARIO` makes one")
         self.runs_folder = runs_folder
         self._database = Database.of(runs_folder, url)

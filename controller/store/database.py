@@ -20,11 +20,10 @@ from sqlalchemy.schema import CreateColumn
 from controller.record import Result
 from controller.record import RunRow as RunRow  # a row of the index: part of this module's interface
 from controller.store import tables
-from controller.store.folder import SAMPLE_FIELDS
+from controller.store.folder import INDEX, SAMPLE_FIELDS
 from nodes.errors import HarnessError, LackingError
 from nodes.messages import Event, Sample
 
-FILE_NAME = "netreserve.sqlite"
 BUSY_TIMEOUT_MS = 5000
 """How long a writer waits for another (only two controllers on one folder would meet)."""
 
@@ -45,7 +44,7 @@ class Database:
     @classmethod
     def of(cls, runs_folder: Path, url: str = "") -> Database:
         """The database of `runs_folder`, or the one at `url`."""
-        return cls(url or f"sqlite:///{runs_folder / FILE_NAME}")
+        return cls(url or f"sqlite:///{runs_folder / INDEX}")
 
     def create(self) -> None:
         """Makes the tables that are not there, and in those of an older version the columns that a sample has since."""

@@ -14,9 +14,12 @@ from typing import Any, TextIO
 import msgspec
 
 from controller.record import Result
+from controller.store.whole import write_whole
 from nodes.errors import HarnessError
 from nodes.messages import Event, Sample
 
+INDEX = "netreserve.sqlite"
+"""The database of all runs, in the runs folder, unless a URL says otherwise."""
 LATEST = "latest"
 SAMPLE_FIELDS = tuple(field.name for field in msgspec.structs.fields(Sample))
 """Columns of samples.csv, in this order."""
@@ -77,10 +80,7 @@ class RunFolder:
         """A whole file, there in full or not at all; `name` may have folders in it."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_name(path.name + ".part")
-        half.write_bytes(content.encode() if isinstance(content, str) else content)
-        half.replace(path)
-        return path
+        return write_whole(path, content)
 
     def write_json(self, name: str, content: Any) -> Path:
         return self.write(name, msgspec.json.format(msgspec.json.encode(content), indent=2))

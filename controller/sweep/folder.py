@@ -15,6 +15,7 @@ import msgspec
 
 from controller.scenario import dump, parse
 from controller.scenario.axes import Axis
+from controller.store.whole import write_whole
 from controller.studies.code import fingerprint
 from controller.studies.rows import ROWS, Form, Rows, ident
 from controller.sweep.model import Plan, Row
@@ -89,9 +90,8 @@ class SweepFolder:
 
     def _write_asked(self) -> None:
         if not (self.path / ASKED).exists():
-            half = self.path / f"{ASKED}.part"
-            half.write_bytes(msgspec.json.format(msgspec.json.encode(self.asked), indent=2) + b"\n")
-            half.replace(self.path / ASKED)
+            asked = msgspec.json.format(msgspec.json.encode(self.asked), indent=2)
+            write_whole(self.path / ASKED, asked + b"\n")
 
 
 def newest(sweeps: Path, name: str) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from controller.scenario.axes import Axis
+from controller.store.whole import write_whole
 from controller.sweep.model import Plan, Row, numeric
 
 FIGURES = Row.__struct_fields__[1:]
@@ -38,7 +39,7 @@ def write(folder: Path, plan: Plan, rows: Mapping[int, Row]) -> tuple[Path, Path
     table = csv.writer(text, lineterminator="\n")
     table.writerow(columns(plan))
     table.writerows(_cells(plan, rows[index]) for index in sorted(rows))
-    plain = _put(folder / "table.csv", text.getvalue().encode())
+    plain = write_whole(folder / "table.csv", text.getvalue().encode())
     return plain, _parquet(plain, folder / "table.parquet", columns(plan))
 
 
@@ -64,13 +65,6 @@ def _parquet(plain: Path, path: Path, types_of: Mapping[str, str]) -> Path:
     with duckdb.connect() as database:
         given = database.read_csv(str(plain), header=True, dtype=dict(types_of))
         given.write_parquet(str(half))
-    half.replace(path)
-    return path
-
-
-def _put(path: Path, content: bytes) -> Path:
-    half = path.with_name(f"{path.name}.part")
-    half.write_bytes(content)
     half.replace(path)
     return path
 

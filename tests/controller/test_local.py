@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import html
 import json
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 import pytest
 from simulatedruns import RUN, SECOND, TINY, ScriptedSimulation, outcome
 
-from controller import drawing
+from controller import drawing, local
 from controller.allocators.tracefile import read_trace
-from controller.local import PROVED, Local, carry_out, environment, judged_result, run_here
+from controller.local import PROVED, Local, LocalRun, carry_out, environment, judged_result, run_here
 from controller.record import Result, RunRow
 from controller.scenario import parse
+from controller.simulate import Heard
 from controller.store.archive import Archive
+from controller.store.folder import INDEX
+from nodes.errors import LackingError
 from nodes.machine.events import Wait
 from nodes.sim.proof import Proof
 
@@ -122,6 +128,66 @@ def test_a_simulation_that_is_left_alone_is_not_void() -> None:
     ended = carry_out(ScriptedSimulation(lambda name: None))
     assert [phase.name for phase in ended.phases] == ["warmup", "flood", "heal"]
     assert judged_result(SCENARIO, ended, ROW).exit_code != 130
+
+
+def test_a_place_that_cannot_keep_a_run_is_told_before_it_is_simulated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(scenario: object, heard: object) -> None:
+        raise AssertionError("it is simulated")
+
+    monkeypatch.setattr(local, "Simulation", never)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LackingError, match="no run can be kept in"):
+        run_here(SCENARIO, tmp_path / "file")
+    (tmp_path / INDEX).write_text("this was never a database, and it is long enough to be seen as none")
+    with pytest.raises(LackingError, match="file is not a database"):
+        run_here(SCENARIO, tmp_path)
+
+
+class Spoilt(LocalRun):
+    """The index, or the whole folder, is spoilt while it is simulated."""
+
+    spoil: ClassVar[Callable[[Path], object]]
+
+    def simulate(self, heard: Heard | None = None) -> None:
+        self._outcome = carry_out(ScriptedSimulation(lambda name: None))
+        type(self).spoil(self._runs_folder)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told", "kept"),
+    [
+        (lambda runs: (runs / INDEX).write_text("not a database" * 20), "file is not a database", True),
+        (lambda runs: (runs / "tiny").write_text(""), "no run folder", False),
+    ],
+)
+def test_a_result_stands_whatever_becomes_of_its_record(
+    spoil: Callable[[Path], object], told: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "DRAWER", IDLE)
+    Spoilt.spoil = spoil
+    with Spoilt(SCENARIO, tmp_path) as run:
+        run.simulate()
+        ended = run.record()
+    assert ended.result.scenario == "tiny" and told in str(ended.fault)
+    assert (ended.folder / "result.json").is_file() is kept
+
+
+def test_ctrl_c_while_it_is_recorded_waits_for_the_index_and_not_for_the_drawing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "DRAWER", (sys.executable, "-c", "import signal; signal.pause()"))
+    Spoilt.spoil = lambda runs: None
+    write = local._Record.write
+    monkeypatch.setattr(local._Record, "write", lambda self: (signal.raise_signal(signal.SIGINT), write(self)))
+    with Spoilt(SCENARIO, tmp_path) as run:
+        run.simulate()
+        ended = run.record()
+    assert ended.problem == "interrupted" and ended.fault is None
+    archive = Archive(tmp_path)
+    assert archive.find("tiny").run == ended.result.run
+    archive.close()
 
 
 def test_only_a_deadlock_is_told_with_a_proof() -> None:

@@ -100,7 +100,10 @@ def _answer(folder: Path, scenario: str, tier: str, policy: str, verdict: str, r
     event = {"t_ns": 13 * 10**9, "node": "initiator-1", "run": run, "kind": "autopsy", "detail": found}
     (place / "events.jsonl").write_text(json.dumps(event) + "\n" if hung else "")
     print(json.dumps({"kind": "progress", "progress": {"phase": "flood", "elapsed_ns": 12 * 10**9}}), flush=True)
-    print(json.dumps({"kind": "result", "result": result, "report": str(place / "report.html")}), flush=True)
+    print(
+        json.dumps({"kind": "result", "result": result, "report": str(place / "report.html"), "folder": str(place)}),
+        flush=True,
+    )
     return int(str(result["exit_code"]))
 
 

@@ -12,7 +12,7 @@ import pytest
 from clirunner import COMMAND, ROOT, environment, netreserve
 from simulatedruns import TINY
 
-from controller.cli.here import Stop
+from controller.cli.here import Objects, Stop
 from controller.cli.main import carry_out
 
 
@@ -78,15 +78,18 @@ def test_a_trace_is_of_the_simulator_alone(scenario: Path, capsys: pytest.Captur
     assert capsys.readouterr().err == "netreserve: --trace: tier container records no allocations, tier sim does\n"
 
 
-def test_the_first_signal_waits_for_a_step_and_the_second_does_not() -> None:
-    stop = Stop()
+def test_the_first_signal_waits_for_a_step_and_the_second_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+    monkeypatch.setattr("os._exit", left.append)
+    stop = Stop(Objects())
     stop()  # nobody asked
     stop.signalled(signal.SIGINT, None)
-    with pytest.raises(KeyboardInterrupt):
-        stop.signalled(signal.SIGINT, None)
+    assert not left
     with pytest.raises(KeyboardInterrupt):
         stop()
     stop()  # said once
+    stop.signalled(signal.SIGINT, None)
+    assert left == [130]
 
 
 def test_what_containers_cannot_do_names_the_tier_that_can(scenario: Path) -> None:

@@ -24,6 +24,10 @@ CONTAINER = ("--tier", "container")
 
 @pytest.fixture
 def scenario(tmp_path: Path) -> Path:
+    """And the page that the controller writes of its run."""
+    page = tmp_path / "tiny" / RUN / "report.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("")
     path = tmp_path / "tiny.yaml"
     path.write_text(SCENARIO)
     return path

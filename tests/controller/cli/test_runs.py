@@ -11,7 +11,7 @@ from scriptedcontroller import RUN, deadlocked
 
 from controller.cli.main import carry_out
 from controller.record import Result
-from controller.store.database import FILE_NAME, Database, RunRow
+from controller.store.database import INDEX, Database, RunRow
 from controller.store.folder import RunFolder
 
 Capture = pytest.CaptureFixture[str]
@@ -79,7 +79,7 @@ def test_report_opens_the_page(runs: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_database_that_the_controller_is_told_of_is_read(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    (tmp_path / FILE_NAME).rename(tmp_path / "archive.sqlite")
+    (tmp_path / INDEX).rename(tmp_path / "archive.sqlite")
     assert carry_out(["runs", "ls"]) == 3
     monkeypatch.setenv("NETRESERVE_DATABASE", f"sqlite:///{tmp_path}/archive.sqlite")
     capsys.readouterr()
