@@ -86,7 +86,9 @@ class Client:
             while True:
                 progress = await queue.get()
                 if progress is None:
-                    raise LackingError("the controller went offline: its run will be marked inconclusive")
+                    raise LackingError(
+                        "the controller went offline: once it is back (`netreserve up`) its run is judged as far as it got"
+                    )
                 yield progress
         finally:
             self._followers.discard(queue)

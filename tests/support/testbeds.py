@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -110,9 +112,9 @@ class Testbed:
         finally:
             archive.close()
 
-    async def settled(self) -> None:
+    async def settled(self, deadline_s: float = 30.0) -> None:
         """Until both nodes have their default settings in force and send samples under them."""
-        await until(lambda: self.initiator.run.startswith("idle-") and self.target.run.startswith("idle-"))
+        await until(lambda: self.initiator.run.startswith("idle-") and self.target.run.startswith("idle-"), deadline_s)
         await until(lambda: self.initiator.progress_pages > 300)
 
     async def _listen(self) -> None:
@@ -146,6 +148,25 @@ async def serving(config: Config) -> AsyncIterator[asyncio.Task[None]]:
     finally:
         async with asyncio.timeout(10):
             await end(task)
+
+
+@contextlib.asynccontextmanager
+async def process(config: Config, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The daemon, or another command of its container, in a process of its own; a test that fails leaves none behind."""
+    env = os.environ | {
+        "NETRESERVE_BROKER": str(config.broker),
+        "NETRESERVE_CREDENTIALS": config.credentials.source if config.credentials else "",
+        "NETRESERVE_RUNS": str(config.runs_folder),
+        "NETRESERVE_LOCUST": config.locust_url,
+        "DOCKER_HOST": "",
+    }
+    child = await asyncio.create_subprocess_exec(sys.executable, "-m", "controller", *arguments, env=env)
+    try:
+        yield child
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.wait()
 
 
 def failed(answer: Answer) -> Failed:

@@ -10,51 +10,40 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from brokers import Broker, until
-from testbeds import SCENARIO, Testbed, serving, whole_bed
+from testbeds import SCENARIO, Testbed, process, serving, whole_bed
 
+from controller.bus.access import Broker as Address
 from controller.bus.access import health_address
 from controller.bus.mqtt import GOODBYE_S
-from controller.service import daemon
 from controller.service.daemon import STOP_GRACE_S, STOPPED
 from controller.store.database import Database
 from nodes.agent.health import ask_health
 from nodes.errors import HarnessError
+from nodes.kernel import qemu
+from nodes.target import server
 
 COMPOSE = yaml.safe_load((Path(__file__).parents[3] / "compose" / "compose.yaml").read_text())
 LONG = SCENARIO.replace("warmup: 1500 ms", "warmup: 30 s")
 
 
-async def started(bed: Testbed, *arguments: str) -> asyncio.subprocess.Process:
-    """The daemon, or another command of its container, in a process of its own."""
-    config = bed.config
-    env = os.environ | {
-        "NETRESERVE_BROKER": str(config.broker),
-        "NETRESERVE_CREDENTIALS": config.credentials.source if config.credentials else "",
-        "NETRESERVE_RUNS": str(bed.runs),
-        "NETRESERVE_LOCUST": config.locust_url,
-        "DOCKER_HOST": "",
-    }
-    return await asyncio.create_subprocess_exec(sys.executable, "-m", "controller", *arguments, env=env)
-
-
-async def ended(process: asyncio.subprocess.Process) -> int:
-    return await asyncio.wait_for(process.wait(), STOP_GRACE_S)
+async def ended(daemon: asyncio.subprocess.Process) -> int:
+    return await asyncio.wait_for(daemon.wait(), STOP_GRACE_S)
 
 
 async def test_one_that_is_stopped_in_a_run_writes_and_draws_it_and_ends_by_itself(
     broker: Broker, tmp_path: Path
 ) -> None:
-    async with whole_bed(broker, tmp_path / "runs", daemon=False) as bed:
-        process = await started(bed)
+    async with whole_bed(broker, tmp_path / "runs", daemon=False) as bed, process(bed.config) as daemon:
         await bed.settled()
         run = await bed.start(LONG)
         await bed.phase("warmup")
-        process.send_signal(signal.SIGTERM)
+        daemon.send_signal(signal.SIGTERM)
         result = await bed.result(run.run)
-        assert await ended(process) == 0
+        assert await ended(daemon) == 0
         assert (result.verdict, STOPPED in result.sentence) == ("inconclusive", True)
         assert (bed.runs / run.folder / "report.html").is_file()
         assert Database.of(bed.runs).unfinished() == []
@@ -64,10 +53,10 @@ async def test_one_that_is_stopped_before_it_has_a_broker_ends_by_itself(broker:
     async with whole_bed(broker, tmp_path / "runs", daemon=False) as bed:
         broker.stop()
         try:
-            process = await started(bed)
-            await until((bed.runs / "netreserve.sqlite").is_file, 30)  # it has begun, and waits
-            process.send_signal(signal.SIGTERM)
-            assert await ended(process) == 0
+            async with process(bed.config) as daemon:
+                await until((bed.runs / "netreserve.sqlite").is_file, 30)  # it has begun, and waits
+                daemon.send_signal(signal.SIGTERM)
+                assert await ended(daemon) == 0
         finally:
             broker.start()
 
@@ -76,7 +65,7 @@ async def test_a_drawing_that_hangs_keeps_no_daemon(
     broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("controller.drawing.DRAWER", (sys.executable, "-c", "import time; time.sleep(600)"))
-    monkeypatch.setattr(daemon, "STOP_GRACE_S", 0.5)
+    monkeypatch.setattr("controller.service.daemon.STOP_GRACE_S", 0.5)
     async with whole_bed(broker, tmp_path / "runs", daemon=False) as bed, serving(bed.config) as task:
         await bed.settled()
         run = await bed.start(LONG)
@@ -103,10 +92,11 @@ async def test_health_means_that_it_answers(bed: Testbed) -> None:
 
 async def test_the_containers_check_asks(bed: Testbed) -> None:
     assert COMPOSE["services"]["controller"]["healthcheck"]["test"] == ["CMD", "python", "-m", "controller", "health"]
-    assert await ended(await started(bed, "health")) == 0
-    bed.broker.port += 1  # nobody serves there
-    assert await ended(await started(bed, "health")) == 1
-    bed.broker.port -= 1
+    async with process(bed.config, "health") as check:
+        assert await ended(check) == 0
+    nobody = msgspec.structs.replace(bed.config, broker=Address("127.0.0.1", 1))
+    async with process(nobody, "health") as check:
+        assert await ended(check) == 1
 
 
 async def test_a_part_that_breaks_ends_the_daemon_with_its_reason(
@@ -130,6 +120,9 @@ async def test_a_second_controller_at_the_same_broker_is_refused(bed: Testbed) -
     assert [row.run for row in Database.of(bed.runs).unfinished()] == [run.run], "it left the run of the first alone"
 
 
-def test_its_container_is_given_longer_than_it_takes() -> None:
-    grace = COMPOSE["services"]["controller"]["stop_grace_period"]
-    assert int(grace.removesuffix("s")) > STOP_GRACE_S + GOODBYE_S
+@pytest.mark.parametrize(
+    ("service", "takes_s"),
+    [("controller", STOP_GRACE_S + GOODBYE_S), ("kernel-initiator", qemu.TERM_S), ("target", server.STOP_S)],
+)
+def test_a_container_is_given_longer_than_its_program_takes(service: str, takes_s: float) -> None:
+    assert int(COMPOSE["services"][service]["stop_grace_period"].removesuffix("s")) > takes_s + 1

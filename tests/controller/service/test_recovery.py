@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from brokers import Broker, until
-from testbeds import SCENARIO, serving, whole_bed
+from testbeds import SCENARIO, process, serving, whole_bed
 from traces import CYCLE, NODE, WARMUP, at, stretch, trace
 
 from controller.record import Result
@@ -28,25 +25,17 @@ from nodes.messages import Event, Sample
 
 async def test_a_killed_controllers_run_is_marked_and_keeps_its_samples(broker: Broker, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    async with whole_bed(broker, runs, daemon=False) as bed:
-        config = bed.config
-        env = os.environ | {
-            "NETRESERVE_BROKER": str(config.broker),
-            "NETRESERVE_CREDENTIALS": config.credentials.source if config.credentials else "",
-            "NETRESERVE_RUNS": str(runs),
-            "NETRESERVE_LOCUST": config.locust_url,
-            "DOCKER_HOST": "",
-        }
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "controller", env=env)
+    async with whole_bed(broker, runs, daemon=False) as bed, process(bed.config) as daemon:
         await bed.settled()
-        started = await bed.start(SCENARIO.replace("warmup: 1500 ms", "warmup: 30 s"))
+        started = await bed.start(SCENARIO.replace("warmup: 1500 ms", "warmup: 60 s"))
         database = Database.of(runs)
-        await until(lambda: len(database.samples(started.run)) > 40)  # a second process reads while the daemon writes
-        process.send_signal(signal.SIGKILL)
-        await process.wait()
+        # a second process reads while the daemon writes
+        await until(lambda: len(database.samples(started.run)) > 40, 30)
+        daemon.send_signal(signal.SIGKILL)
+        await daemon.wait()
         kept = len(database.samples(started.run))
 
-        async with serving(config):
+        async with serving(bed.config):
             result = await until(lambda: database.result(started.run), 30)
             assert (runs / started.folder / "report.html").is_file()
             assert (result.verdict, result.exit_code) == ("inconclusive", 5)
