@@ -10,10 +10,12 @@ from msgspec import Struct
 
 from nodes.frozen import reception, tasks
 from nodes.frozen.figures import Figures
-from nodes.frozen.meminfo import zones
-from nodes.frozen.printk import Message, messages, newest_us
+from nodes.frozen.lines import Message, messages, newest_us
+from nodes.frozen.meminfo import memory
 from nodes.frozen.reception import Facts, Short, shortage
-from nodes.frozen.stacks import lacking_caches, stacks
+from nodes.frozen.stacks import Stack, dumps, lacking_caches, stacks
+from nodes.frozen.storage import Below
+from nodes.frozen.tasks import Blocked
 from nodes.machine.events import Wait
 from nodes.machine.waits import KSWAPD, REPLY, TRANSMIT, WORKER, cycle
 from nodes.units import PAGE_BYTES
@@ -21,7 +23,10 @@ from nodes.units import PAGE_BYTES
 Ending = Literal["", "oom", "panic"]
 
 _PANIC = re.compile(r"Kernel panic - not syncing.*")
-_OOM = re.compile(r"Out of memory: Killed process.*|Out of memory and no killable processes.*")
+_OOM = re.compile(
+    r"Out of [Mm]emory(?: \(oom_kill_allocating_task\))?: Kill(?:ed)? process.*|Out of memory and no killable processes.*"
+    r"|.*Out of Memory: Kill(?:ed|ing) process.*"
+)
 _STUCK = re.compile(r"block nbd\d+: Possible stuck request.*")
 _UNSEEN = {
     REPLY: "what keeps the storage reply from coming: no allocation on reception was seen to fail while memory is short, no"
@@ -29,6 +34,8 @@ _UNSEEN = {
     KSWAPD: "what kswapd waits for: it is not among the blocked tasks (sysrq w), or its stack has no known shape",
     TRANSMIT: "who sends on the block socket, and what it waits for (sysrq t shows it)",
 }
+SAME_HANG_US = 600_000_000
+"""The hung-task watchdog reports who hangs one by one, the first after 120 s, ten at most (kernel/hung_task.c; own)."""
 SEEN = "(seen: "
 """Begins the evidence of a sentence."""
 _NOBODY = "a blocked task that waits for memory or storage"
@@ -51,32 +58,69 @@ class Autopsy(Struct, frozen=True, kw_only=True):
     """How the machine ended other than by waiting: its OOM killer killed, or it panicked."""
 
 
+class Case(Struct, frozen=True, kw_only=True):
+    """What one boot's log shows at one moment: that of its last blocked tasks, or its end."""
+
+    autopsy: Autopsy
+    tasks: tuple[Blocked, ...] = ()
+    """The blocked ones of that moment."""
+    stacks: tuple[Stack, ...] = ()
+    """All of the log."""
+    facts: Facts = Facts()
+    below: Below
+    at_us: int | None = None
+    """The moment, by the log's own clock."""
+    asked: int = 0
+    """How many answers to sysrq w there are."""
+    past: bool = False
+    """A later one of them shows nobody."""
+
+
 def examine(lines: Sequence[str], figures: Figures | None = None, before: Figures | None = None) -> Autopsy:
-    """What the kernel log `lines` show, best one with the answers to sysrq w, m and t.
+    """What the kernel log `lines` of one boot show, best one with the answers to sysrq w, m and t.
 
     `figures`: the newest telemetry, if there is any; `before`: the one of when progress stopped, so that it is known which
     counters grew since. Never raises, whatever the lines are.
     """
-    log = list(messages(lines))
-    seen = stacks(log)
-    blocked = tasks.blocked(seen)
+    return look(messages(lines), figures, before).autopsy
+
+
+def look(log: Sequence[Message], figures: Figures | None = None, before: Figures | None = None) -> Case:
+    """The same of messages, with all that was found on the way."""
+    every, below = stacks(log), Below(log)
+    asked = dumps(log)
+    shown = [stack for stack in every if stack.kind == "task"]
+    last = max((stack.dump for stack in shown), default=asked)
+    seen = [stack for stack in every if stack.kind == "failure" or (stack.kind == "task" and stack.dump == last)]
+    held = _together(tasks.blocked(seen, below))
+    at_us = max((task.stack.at_us for task in held if task.stack.at_us is not None), default=newest_us(log))
     failures = tuple(stack for stack in seen if stack.kind == "failure")
-    facts = Facts(zones(log), failures, lacking_caches(log), newest_us(log), figures, before)
-    edges = _edges(blocked, [*tasks.edges(blocked), *tasks.receiver(blocked, seen)], facts)
+    facts = Facts(memory(log), failures, lacking_caches(log), at_us, figures, before)
+    edges = _edges([*tasks.edges(held), *tasks.served(held, below), *tasks.receiver(held, seen)], facts)
     closed = _cycle(edges)
-    ending, ends = _ending(log)
+    ending, ends = _ending(log, at_us if held else None)
     found = [
         *ends,
         *(map(_sentence, (*closed, *(edge for edge in edges if edge not in closed)))),
         *_remarks(log, facts),
     ]
-    return Autopsy(
+    told = Autopsy(
         cycle=closed, waits=edges, found=tuple(found), missing=() if closed or ending else tuple(_missing(edges, facts)),
-        unknown=tasks.shown_unknown(blocked), ending=ending,
+        unknown=tasks.shown_unknown(held), ending=ending,
+    )  # fmt: skip
+    return Case(
+        autopsy=told, tasks=tuple(held), stacks=tuple(every), facts=facts, below=below, at_us=at_us, asked=asked,
+        past=bool(held) and last < asked,
     )  # fmt: skip
 
 
-def _edges(blocked: Sequence[tasks.Blocked], shown: list[Wait], facts: Facts) -> tuple[Wait, ...]:
+def _together(held: list[Blocked]) -> list[Blocked]:
+    """Those that are blocked at the same time, as far as is known: what was seen long before the last may have gone on."""
+    newest = max((task.stack.at_us for task in held if task.stack.at_us is not None), default=0)
+    return [task for task in held if task.stack.at_us is None or newest - task.stack.at_us <= SAME_HANG_US]
+
+
+def _edges(shown: list[Wait], facts: Facts) -> tuple[Wait, ...]:
     """Edges of tasks with figures put in, those of reception, and free pages sought from who really reclaims."""
     waiters = {edge.waiter for edge in shown}
     if TRANSMIT not in waiters and any(edge.who_frees == TRANSMIT for edge in shown):
@@ -129,11 +173,18 @@ def _missing(edges: tuple[Wait, ...], facts: Facts) -> Iterator[str]:
         yield "a way back: all that is seen leads on"
 
 
-def _ending(log: Sequence[Message]) -> tuple[Ending, list[str]]:
-    kills, panics = _matches(_OOM, log), _matches(_PANIC, log)
+def _ending(log: Sequence[Message], blocked_us: int | None) -> tuple[Ending, list[str]]:
+    """A kill long before tasks were seen blocked ended nothing."""
+    since = [message for message in log if recently(message.at_us, blocked_us)]
+    kills, panics = _matches(_OOM, since), _matches(_PANIC, log)
     said = [_seen("the OOM killer killed", line) for line in kills[-1:]]
     said += [_seen("the kernel panicked", line) for line in panics[:1]]
     return "panic" if panics else "oom" if kills else "", said
+
+
+def recently(at_us: int | None, moment_us: int | None) -> bool:
+    """Whether what was at `at_us` was not long before the moment; where one is not known it may have been."""
+    return at_us is None or moment_us is None or moment_us - at_us <= reception.RECENT_US
 
 
 def _remarks(log: Sequence[Message], facts: Facts) -> Iterator[str]:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from nodes.frozen.failures import place
 from nodes.frozen.figures import Figures
-from nodes.frozen.meminfo import PAGE_KB, Zone
-from nodes.frozen.shapes import has
-from nodes.frozen.stacks import Stack, same
+from nodes.frozen.meminfo import NOT_FOR_DRIVERS, PAGE_KB, Memory
+from nodes.frozen.stacks import Stack
 from nodes.machine.events import Wait
 from nodes.machine.waits import COPY, HEAD, KSWAPD, REFILL, REPLY, TRANSMIT
 from nodes.machine.watermarks import Watermarks
@@ -21,35 +21,10 @@ from nodes.units import MS_NS, SECOND_NS, format_ns
 SILENT_MS = 5000
 """So long without any packet is taken for a ring that nothing fills: drivers' watchdogs ring after 2 s (physics.md
 section 4)."""
-_HEADS = ("napi_skb_cache_get", "__build_skb", "build_skb", "napi_build_skb", "slab_build_skb", "build_skb_around")
-_HEADS_OR_DATA = ("__alloc_skb", "alloc_skb")
-_CACHES = ("kmem_cache_alloc", "kmem_cache_alloc_node", "kmem_cache_alloc_bulk")
-_DATA = ("kmalloc_reserve", "__kmalloc_reserve")
-_COPIES = ("napi_alloc_skb", "__napi_alloc_skb")
-_POLLS = ("__napi_poll", "net_rx_action", "napi_poll", "process_backlog")
 RECENT_US = 125_000_000
 """A reply that does not get in is sent again at least every 120 s (TCP_RTO_MAX, include/net/tcp.h), and fails again: older
 failures may be over."""
 _HEAD_CACHE = "skbuff_head_cache"
-_ALLOCATORS = tuple(
-    map(
-        same,
-        (
-            "dump_stack",
-            "warn_alloc",
-            "alloc_pages",
-            "alloc_frozen_pages",
-            "allocate_slab",
-            "new_slab",
-            "slab_alloc",
-            "kmem_cache_alloc",
-            "kmalloc",
-            "page_frag_alloc",
-            "page_frag_cache_refill",
-        ),
-    )
-)
-"""How functions of the page and slab allocators begin, without underscores."""
 _WHAT = {
     HEAD: (
         "packet heads",
@@ -72,12 +47,12 @@ _WHAT = {
 class Facts(Struct, frozen=True):
     """What was found beside the tasks."""
 
-    zones: tuple[Zone, ...] = ()
+    memory: Memory = Memory()
     failures: tuple[Stack, ...] = ()
     caches: dict[str, int | None] = {}
     """Slab caches that could not grow, and when."""
     newest_us: int | None = None
-    """Of the log's lines."""
+    """When the tasks were seen blocked, or else the log's end."""
     now: Figures | None = None
     before: Figures | None = None
     """An older line: when progress stopped. Without it counters are taken since boot."""
@@ -114,11 +89,18 @@ def shortage(facts: Facts, *, atomic: bool) -> Short | None:
     By Mem-Info when there is one: the zone that is nearest. Telemetry knows only the sums of all zones, of which the small
     zone's share is of no use to others; so there the mark is min itself.
     """
-    if facts.zones:
-        gaps = [(zone.free - (zone.atomic_floor if atomic else zone.kernel_floor), zone) for zone in facts.zones]
+    failed = atomic and any(not stack.order and recent(stack.at_us, facts) for stack in facts.failures)
+    if zones := [zone for zone in facts.memory.zones if zone.name not in NOT_FOR_DRIVERS]:
+        gaps = [(zone.free - (zone.atomic_floor if atomic else zone.kernel_floor), zone) for zone in zones]
         gap, zone = max(gaps, key=lambda pair: pair[0])
-        return None if gap > 0 else Short(zone.free - gap + 1, zone.free, f"Mem-Info, zone {zone.name}")
+        if gap <= 0:
+            return Short(zone.free - gap + 1, zone.free, f"Mem-Info, zone {zone.name}")
+        if not (failed and facts.memory.of_failure):
+            return None
+        return Short(zone.free + 1, zone.free, f"Mem-Info, zone {zone.name}: the allocation failed all the same")
     now = facts.now
+    if now is None and failed:
+        return Short(1, 0, "the allocation failed; how many pages were free does not stand in the log")
     if now is None or not 0 <= now.free <= now.min:
         return None
     unboosted = min(now.min, now.min_free_kb // PAGE_KB or now.min)
@@ -205,32 +187,17 @@ def _silent(facts: Facts) -> str:
 def _logged(facts: Facts) -> Iterator[tuple[str, str]]:
     """Failures on reception that the log itself shows, the last of each kind; the newest kind first."""
     found: dict[str, tuple[int, str]] = {}
-    if _HEAD_CACHE in facts.caches and _recent(at_us := facts.caches[_HEAD_CACHE], facts):
+    if _HEAD_CACHE in facts.caches and recent(at_us := facts.caches[_HEAD_CACHE], facts):
         found[HEAD] = (at_us or 0, f"SLUB could not extend {_HEAD_CACHE}")
     for stack in facts.failures:
-        if (where := _in_driver(stack)) and _recent(stack.at_us, facts):
-            who = HEAD if _lacks_head(stack) else COPY if has(stack, *_COPIES) else REFILL
-            found[who] = (stack.at_us or 0, f"page allocation failure ({stack.mode}) at {where}")
+        failed = place(stack)
+        if failed.way == "reception" and not stack.order and recent(stack.at_us, facts):
+            shown = f"page allocation failure ({stack.mode}) at {failed.where}"
+            found[failed.who] = (stack.at_us or 0, shown)
     for who, (_, shown) in sorted(found.items(), key=lambda one: -one[1][0]):
         yield who, shown
 
 
-def _recent(at_us: int | None, facts: Facts) -> bool:
+def recent(at_us: int | None, facts: Facts) -> bool:
+    """Whether it may still be so."""
     return at_us is None or facts.newest_us is None or facts.newest_us - at_us <= RECENT_US
-
-
-def _lacks_head(stack: Stack) -> bool:
-    if has(stack, *_HEADS):
-        return True
-    return bool(has(stack, *_HEADS_OR_DATA) and has(stack, *_CACHES)) and not has(stack, *_DATA)
-
-
-def _in_driver(stack: Stack) -> str:
-    """The frames from the page allocator down to the network's poll; empty when there are none: then somebody else
-    allocates, or a probe hides who."""
-    poll = has(stack, *_POLLS)
-    if not poll:
-        return ""
-    above = stack.frames[: stack.frames.index(poll)]
-    below = [frame for frame in above if not same(frame).lstrip("_").startswith(_ALLOCATORS)]
-    return f"{' <- '.join(below[:3])} <- {poll}" if below else ""

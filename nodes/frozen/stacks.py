@@ -3,40 +3,36 @@
 Lines of other CPUs and drivers may stand between: what is no frame is passed over, and an allocation failure in the middle
 of a task's stack has frames of its own. Where the log tells who wrote a line, each writer's lines are put together
 separately.
-A frame with `?` is what the unwinder found on the stack and is not sure of: it is left out, and so are kprobes' trampolines.
+A frame with `?` is what the unwinder found on the stack and is not sure of: it is left out, unless all are such, and so are
+kprobes' trampolines.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal
+from functools import lru_cache
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from nodes.frozen.printk import Message
+from nodes.frozen.frames import Frame, frames, marks
+from nodes.frozen.heads import BLOCKED, Head, Kind, head
+from nodes.frozen.lines import Message
 
-Kind = Literal["task", "failure"]
-
-_TASK = re.compile(r"^\s*task:(?P<name>.{1,20}?)\s+state:(?P<state>[A-Z])\b.*?\bpid:(?P<pid>\d{1,9})")
-_OLD_TASK = re.compile(r"^(?P<name>\S.{0,15}?)\s+(?P<state>[RSDTtXZPI])\s+\d+\s+(?P<pid>\d{1,9})\s+\d+ 0x[0-9a-f]{8,}")
-"""Before Linux 5.11."""
-_FAILURE = re.compile(
-    r"^(?P<name>.{1,20}?): page allocation failure: order:(?P<order>\d{1,3}), mode:0x[0-9a-f]+\((?P<mode>[\w|]*)"
-)
-_SLUB = re.compile(r"^\s*cache: (?P<cache>[\w:-]+), object size:")
-_FRAME = re.compile(
-    r"^\s*(?P<unsure>\?*)\s*(?P<name>[A-Za-z_][\w.]*)\+0+x*[0-9a-f]+/+0*x*[0-9a-f]+(?: \[(?P<module>\w+)\])?"
-)
-"""A slow serial line may repeat a character: hence the stars."""
-_WORKQUEUE = re.compile(r"^Workqueue: (?P<work>.+)")
-_BLOCKED, _END, _IRQ_END, _MEMORY = "Show Blocked State", "</TASK>", "</IRQ>", "Mem-Info:"
+_SLUB = re.compile(r"\s*cache: (?P<cache>[\w:-]+?)(?:\([^)]*\))?, object size:")
+_WORKQUEUE = re.compile(r"Workqueue: (?P<work>.+)")
+_BLOCKED, _MEMORY, _END_TRACE = "Show Blocked State", "Mem-", "---[ end trace"
+_PROC_FRAME = "[<0>]"
 _SUFFIX = re.compile(r"\.(?:constprop|isra|part|cold|llvm)\b.*$|_noprof$")
 _TRAMPOLINES = frozenset(
     ("trace_clock_x86_tsc", "arch_rethook_trampoline", "kretprobe_trampoline", "__kretprobe_trampoline")
 )
 """What a return probe leaves in the place of the caller; the first is how the second is called in some builds."""
 _REPEATED = re.compile(r"(.)\1+")
+_FROM_USER = ("entry_", "asm_exc_page", "el0_", "do_el0_", "system_call", "sysenter_", "ret_fast_syscall", "do_syscall_",
+              "syscall_call", "sys_", "__x64_sys_", "__arm64_sys_", "__se_sys_", "handle_mm_fault", "do_page_fault",
+              "tracesys", "ret_from_syscall", "handle_syscall", "exit_to_user_mode", "prepare_exit_to_usermode")  # fmt: skip
+"""How functions begin through which a process of user space entered the kernel; kernel threads begin with ret_from_fork."""
 
 
 class Stack(Struct, frozen=True):
@@ -44,6 +40,7 @@ class Stack(Struct, frozen=True):
 
     kind: Kind
     name: str
+    """Empty where the log does not tell, as in /proc/PID/stack."""
     pid: int = 0
     state: str = ""
     """D: sleeps uninterruptibly, that is, it is blocked."""
@@ -53,16 +50,22 @@ class Stack(Struct, frozen=True):
     mode: str = ""
     """Of a failed allocation: 2^order pages, and the GFP flags."""
     at_us: int | None = None
-    """When its first line was written, since boot."""
+    """When its first line was written."""
     frames: tuple[str, ...] = ()
     """Functions without offsets, with ` [module]` where they are a module's."""
+    unsure: bool = False
+    """All frames were marked `?`."""
+    seconds: int = 0
+    """So long it has been blocked, where the hung-task watchdog told."""
+    dump: int = 0
+    """Which answer to sysrq w it belongs to, from 1; 0: to none."""
+    line: int = 0
+    """Of the log, from 0."""
 
     @property
     def of_user(self) -> bool:
-        """Whether a process of user space entered the kernel here; kernel threads begin with ret_from_fork."""
-        return any(
-            name.startswith(("entry_SYSCALL", "entry_INT80", "asm_exc_page", "el0_", "do_el0_")) for name in self.frames
-        )
+        """Whether a process of user space entered the kernel here."""
+        return any(name.startswith(_FROM_USER) for name in self.frames)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -73,20 +76,29 @@ class Stack(Struct, frozen=True):
 class _Open:
     """A stack whose lines still come."""
 
-    def __init__(self, kind: Kind, head: re.Match[str], at_us: int | None) -> None:
-        self.kind, self.head, self.at_us = kind, head.groupdict(), at_us
-        self.frames: list[str] = []
+    def __init__(self, first: Head, message: Message, dump: int) -> None:
+        self.first, self.message, self.dump = first, message, dump
+        self.frames: list[Frame] = []
         self.work = ""
         self.closed = False
 
+    def add(self, more: Iterable[Frame]) -> None:
+        """ARM's lines name the function of the line before again."""
+        pair = list(more)
+        if len(pair) == 2 and self.frames and self.frames[-1].name == pair[0].name:
+            del pair[0]
+        self.frames += [frame for frame in pair if frame.name not in _TRAMPOLINES]
+
     def stack(self) -> Stack:
-        head = self.head
+        first, message = self.first, self.message
+        sure = [frame for frame in self.frames if frame.sure]
         return Stack(
-            self.kind, head["name"].strip(), int(head.get("pid") or 0), head.get("state") or "", self.work,
-            int(head.get("order") or 0), head.get("mode") or "", self.at_us, tuple(self.frames),
+            first.kind, first.name, first.pid, first.state, self.work, first.order, first.mode, message.at_us,
+            tuple(map(str, sure or self.frames)), not sure and bool(self.frames), first.seconds, self.dump, message.line,
         )  # fmt: skip
 
 
+@lru_cache(maxsize=8192)
 def same(frame: str) -> str:
     """A function's name without what compilers and kernel versions add to it, and without repeated characters: what makes
     two names the same."""
@@ -94,50 +106,77 @@ def same(frame: str) -> str:
 
 
 def stacks(log: Iterable[Message]) -> list[Stack]:
-    """All stacks in the order of their first lines; of a task's, only the last. Tasks seen before the last dump of blocked
-    tasks are left out, since they may have gone on."""
+    """All stacks in the order of their first lines; of a task's, only the last of each dump."""
     found: list[_Open] = []
     writing: dict[str, list[_Open]] = {}
+    dump = 0
     for message in log:
         nested = writing.setdefault(message.caller, [])
-        if _BLOCKED in message.text:
-            found = [one for one in found if one.kind == "failure"]
-        if head := _TASK.match(message.text) or _OLD_TASK.match(message.text):
-            nested[:] = [_Open("task", head, message.at_us)]
+        dump += _BLOCKED in message.text
+        if first := head(message.text):
+            _begin(_Open(first, message, dump), nested, found)
+        elif message.text.startswith(_PROC_FRAME) and not nested:
+            nested.append(_Open(Head("task", state=BLOCKED), message, dump))
             found.append(nested[-1])
-        elif head := _FAILURE.match(message.text):
-            nested.append(_Open("failure", head, message.at_us))
-            found.append(nested[-1])
+            _take(message.text, nested)
         elif nested:
             _take(message.text, nested)
     return _newest(one.stack() for one in found)
 
 
+def dumps(log: Iterable[Message]) -> int:
+    """How many answers to sysrq w there are, empty ones too."""
+    return sum(_BLOCKED in message.text for message in log)
+
+
 def lacking_caches(log: Iterable[Message]) -> dict[str, int | None]:
-    """Slab caches that could not grow (`SLUB: Unable to allocate memory`), and when they last could not (us since boot)."""
+    """Slab caches that could not grow (`SLUB: Unable to allocate memory`), and when they last could not."""
     return {found["cache"]: message.at_us for message in log if (found := _SLUB.match(message.text))}
+
+
+def _begin(one: _Open, nested: list[_Open], found: list[_Open]) -> None:
+    """A task's first line ends whatever was before; another report stands within it, except that a failure is told of
+    in a few lines, of which the CPU's is one."""
+    kind = one.first.kind
+    if kind == "other":
+        if nested and not (nested[-1].first.kind in ("failure", "running", "other") and not nested[-1].frames):
+            nested.append(one)
+        return
+    if kind == "task":
+        last = nested[-1] if nested else None
+        if last and not last.frames and last.first.seconds and _same_task(last.first, one.first):
+            last.first = structs.replace(one.first, state=BLOCKED, seconds=last.first.seconds)
+            return
+        nested.clear()
+    nested.append(one)
+    found.append(one)
+
+
+def _same_task(hung: Head, other: Head) -> bool:
+    return other.kind == "task" and (hung.pid == other.pid or hung.name == other.name)
 
 
 def _take(text: str, nested: list[_Open]) -> None:
     one = nested[-1]
-    if frame := _FRAME.match(text):
-        if not (frame["unsure"] or one.closed or frame["name"] in _TRAMPOLINES):
-            module = frame["module"]
-            one.frames.append(f"{frame['name']} [{module}]" if module else frame["name"])
+    mark = marks(text)
+    if one.first.kind == "failure" and mark in ("</IRQ>", "<EOI>") and one.frames:
+        one.closed = True  # what follows is the task that was interrupted
+    if more := frames(text):
+        if not one.closed:
+            one.add(more)
     elif work := _WORKQUEUE.match(text):
         one.work = work["work"].strip()
-    elif one.kind == "failure" and _IRQ_END in text:
-        one.closed = True  # what follows is the task that was interrupted
-    elif _END in text or (one.kind == "failure" and text.startswith(_MEMORY)):
+    elif mark == "</TASK>" or _END_TRACE in text or (one.first.kind == "failure" and text.startswith(_MEMORY)):
         nested.pop()
 
 
 def _newest(all_stacks: Iterable[Stack]) -> list[Stack]:
-    tasks: dict[tuple[str, int], Stack] = {}
-    failures = []
+    """Of each task the last in its dump."""
+    tasks: dict[tuple[int, str, int], Stack] = {}
+    others = []
     for stack in all_stacks:
         if stack.kind == "task":
-            tasks[stack.name, stack.pid] = stack
+            tasks[stack.dump, stack.name, stack.pid] = stack
         else:
-            failures.append(stack)
-    return [*tasks.values(), *failures]
+            others.append(stack)
+    return [*tasks.values(), *others]

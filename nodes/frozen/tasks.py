@@ -6,8 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from nodes.frozen.shapes import RECEIVING, RECLAIM, REFILL_WORK, Shape, evidence, has, top, waits_for
+from nodes.frozen.functions import RECLAIM
+from nodes.frozen.servers import Server, server, serves
+from nodes.frozen.shapes import LOCAL, RECEIVING, REFILL_WORK, Shape, evidence, has, top, waits_for
 from nodes.frozen.stacks import Stack
+from nodes.frozen.storage import UNKNOWN, Below, Storage
 from nodes.machine.events import Wait
 from nodes.machine.waits import APPLICATION, KSWAPD, REPLY, TRANSMIT, WORKER
 
@@ -16,6 +19,7 @@ RELAY = "relay process"
 _BLOCKED = "D"
 _SOCKET_CALLS = ("tcp_sendmsg", "tcp_recvmsg", "unix_stream_sendmsg", "unix_stream_recvmsg", "unix_stream_read_generic")
 _SLOW_PATH = ("__alloc_pages_slowpath", "try_to_free_pages")
+_STORAGE = (REPLY, LOCAL)
 
 
 class Blocked(Struct, frozen=True):
@@ -24,9 +28,21 @@ class Blocked(Struct, frozen=True):
     who: str
     stack: Stack
     shape: Shape | None
+    below: Storage = UNKNOWN
+    """Whose answer it waits for, where it waits for storage."""
+    server: Server | None = None
+    """What it serves the storage as, while it waits for memory itself."""
+
+    @property
+    def provider(self) -> str:
+        """Who must provide what it waits for. Storage that is not reached over the network is `LOCAL`."""
+        who = self.shape.who_frees if self.shape else ""
+        if who == REPLY and self.below.kind in ("local", "layer"):
+            return LOCAL
+        return REPLY if who == LOCAL and self.below.kind == "network" and self.below.sure else who
 
 
-def blocked(stacks: Sequence[Stack]) -> list[Blocked]:
+def blocked(stacks: Sequence[Stack], below: Below) -> list[Blocked]:
     """The blocked tasks, and senders on the block socket, which sleep interruptibly there."""
     relayed = bool(_relayed(stacks))
     found = []
@@ -34,29 +50,47 @@ def blocked(stacks: Sequence[Stack]) -> list[Blocked]:
         if stack.kind == "task":
             shape = waits_for(stack)
             if stack.state == _BLOCKED or (shape is not None and shape.resource == "acknowledgements"):
-                found.append(Blocked(_part(stack, shape, relayed), stack, shape))
+                found.append(_blocked(stack, shape, below, relayed))
     return found
 
 
 def edges(tasks: Sequence[Blocked]) -> Iterator[Wait]:
     """An edge for each that is known and different. Who is in direct reclaim also waits for the page it reclaims for."""
-    told: set[tuple[str, str]] = set()
+    told: set[tuple[str, str, str]] = set()
     for task in tasks:
-        if task.shape is None or (task.who, task.shape.resource) in told:
+        if task.shape is None or (task.who, task.shape.resource, task.provider) in told:
             continue
-        shape, alike = task.shape, [one for one in tasks if one.who == task.who and one.shape is task.shape]
-        told.add((task.who, shape.resource))
-        shown = evidence(task.stack, shape.frames)
+        shape, provider = task.shape, task.provider
+        alike = [
+            one for one in tasks if one.who == task.who and one.shape is task.shape and one.provider == task.provider
+        ]
+        told.add((task.who, shape.resource, provider))
+        shown = evidence(task.stack, shape.frames, innermost=shape.innermost)
         who = named(alike)
-        yield Wait(
-            task.who, shape.resource, len(alike), 0, shape.who_frees, f"{who}: {shape.why}", f"{shown}; {shape.source}"
-        )
+        yield Wait(task.who, shape.resource, len(alike), 0, provider, f"{who}: {shape.why}", f"{shown}; {shape.source}")
     for task in tasks:
         slow = has(task.stack, *_SLOW_PATH)
-        if task.shape and task.shape.resource != "free pages" and slow and (task.who, "free pages") not in told:
-            told.add((task.who, "free pages"))
+        if task.shape and task.shape.resource != "free pages" and slow and (task.who, "free pages", KSWAPD) not in told:
+            told.add((task.who, "free pages", KSWAPD))
             why = f"{named([task])} is in direct reclaim, for a page that it needs itself"
             yield Wait(task.who, "free pages", 1, 0, KSWAPD, why, f"{slow}; physics.md section 1 step 1")
+
+
+def served(tasks: Sequence[Blocked], below: Below) -> Iterator[Wait]:
+    """Edges from those who wait for storage to whoever serves it on this machine and is blocked for want of memory."""
+    told: set[tuple[str, str]] = set()
+    for one in tasks:
+        if one.server is None:
+            continue
+        for task in tasks:
+            if task.provider not in _STORAGE or (task.who, one.who) in told:
+                continue
+            if serves(one.server, task.below, below.network):
+                told.add((task.who, one.who))
+                why = f"what {named([task])} waits for goes through {named([one])}, which is blocked itself"
+                yield Wait(
+                    task.who, "its storage served", 1, 0, one.who, why, f"{top(one.stack, 3)}; {task.below.name}"
+                )
 
 
 def receiver(tasks: Sequence[Blocked], stacks: Sequence[Stack]) -> Iterator[Wait]:
@@ -76,13 +110,22 @@ def receiver(tasks: Sequence[Blocked], stacks: Sequence[Stack]) -> Iterator[Wait
 def named(tasks: Sequence[Blocked]) -> str:
     """`kswapd0`, or `init and 3 more`."""
     first = tasks[0].stack
-    name = f"{first.name} ({first.work})" if first.work else first.name
+    name = first.name or ("a task whose name the log does not tell" + (f" (pid {first.pid})" if first.pid else ""))
+    name = f"{name} ({first.work})" if first.work else name
     return f"{name} and {len(tasks) - 1} more" if len(tasks) > 1 else name
 
 
 def shown_unknown(tasks: Sequence[Blocked]) -> tuple[str, ...]:
     """Blocked tasks whose stacks have no known shape, with their innermost frames."""
     return tuple(f"{named([one])}: {top(one.stack) or 'no frames'}" for one in tasks if one.shape is None)
+
+
+def _blocked(stack: Stack, shape: Shape | None, below: Below, relayed: bool) -> Blocked:
+    who, storage = _part(stack, shape, relayed), below.of(stack)
+    one = server(stack) if shape is not None and who not in (WORKER, KSWAPD, TRANSMIT, RELAY) else None
+    if one is not None and shape is not None and (shape.who_frees == KSWAPD or has(stack, *RECLAIM)):
+        return Blocked(one.name, stack, shape, storage, one)
+    return Blocked(who, stack, shape, storage)
 
 
 def _part(stack: Stack, shape: Shape | None, relayed: bool) -> str:
@@ -94,7 +137,7 @@ def _part(stack: Stack, shape: Shape | None, relayed: bool) -> str:
         return TRANSMIT
     if relayed and stack.of_user and has(stack, *RECLAIM) and has(stack, *_SOCKET_CALLS):
         return RELAY
-    return APPLICATION if stack.of_user else stack.name
+    return APPLICATION if stack.of_user or not stack.name else stack.name
 
 
 def _relayed(stacks: Sequence[Stack]) -> str:

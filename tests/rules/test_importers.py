@@ -26,6 +26,7 @@ PLACES = {
     "sqlalchemy": {"controller/store/database.py", "controller/store/tables.py"},
     "vl_convert": {"controller/report/charts.py"},
     "yaml": {"controller/scenario/__init__.py", "controller/scenario/located.py"},
+    "zstandard": {"nodes/frozen/unpack.py"},
 }
 """Library -> who may import it."""
 FOLDERS = {"typer": "controller/cli/", "rich": "controller/cli/", "locust": "traffic/"}

@@ -95,9 +95,22 @@ TESTED_BY = {
         "controller/cli/test_live.py",
     ),
     **dict.fromkeys(
-        (f"nodes/frozen/{name}.py" for name in ("figures", "reception", "shapes", "tasks", "words")),
+        (f"nodes/frozen/{name}.py" for name in ("figures", "functions", "reception", "shapes", "tasks", "words")),
         "nodes/frozen/test_examine.py",
     ),
+    **dict.fromkeys(
+        (
+            f"nodes/frozen/{name}.py"
+            for name in (
+                "advice", "answer", "counts", "frames", "phrases", "prefix", "rules", "seen", "sentences",
+            )
+        ),
+        "nodes/frozen/test_reading.py",
+    ),
+    **dict.fromkeys((f"nodes/frozen/{name}.py" for name in ("journal", "unpack")), "nodes/frozen/test_sieve.py"),
+    "nodes/frozen/clock.py": "nodes/frozen/test_lines.py",
+    "nodes/frozen/sayings.py": "nodes/frozen/test_events.py",
+    "nodes/frozen/servers.py": "nodes/frozen/test_storage.py",
     **dict.fromkeys(
         (
             f"controller/cli/{name}.py"

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from nodes.frozen import Autopsy, examine
+from nodes.frozen import Autopsy, examine, words
+from nodes.frozen.reading import read
 from nodes.frozen.words import told
 from nodes.kernel.figures import at_stall
 from nodes.kernel.protocol import Telemetry
@@ -187,7 +188,8 @@ def test_free_pages_are_counted() -> None:
 
 
 def test_autopsies_are_the_golden_ones() -> None:
-    text = "".join(f"# {name}\n" + "\n".join(told(autopsy(name))) + "\n\n" for name in NAMES)
+    reports = {name: read(console(name), *figures(name)) for name in NAMES}
+    text = "".join(f"# {name}\n" + "\n".join(told(reports[name])) + "\n\n" for name in NAMES)
     if os.environ.get("NETRESERVE_UPDATE_GOLDEN"):
         GOLDEN.write_text(text)
     assert text == GOLDEN.read_text()
@@ -212,4 +214,4 @@ def test_whatever_the_lines_are_nothing_is_raised_and_a_cycle_closes(lines: list
     found = examine(lines, now)
     for edge, then in zip(found.cycle, (*found.cycle[1:], *found.cycle[:1]), strict=True):
         assert edge.who_frees == then.waiter and edge in found.waits
-    assert all("\n" not in line for line in told(found))
+    assert all("\n" not in line for line in words.found(found))

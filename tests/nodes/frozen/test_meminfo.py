@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from nodes.frozen.lines import messages
 from nodes.frozen.meminfo import Zone, zones
-from nodes.frozen.printk import messages
 
 INFO = """\
 [   31.145113] Mem-Info:

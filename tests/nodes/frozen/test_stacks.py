@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodes.frozen.printk import messages
+from nodes.frozen.lines import messages
 from nodes.frozen.stacks import Stack, lacking_caches, same, stacks
 
 KSWAPD = """\
@@ -30,7 +30,7 @@ FRAMES = ("schedule", "mempool_alloc_noprof")
 
 
 def of(lines: list[str]) -> list[Stack]:
-    return stacks(list(messages(lines)))
+    return stacks(messages(lines))
 
 
 def test_a_task_has_its_sure_frames() -> None:
@@ -61,13 +61,12 @@ def test_two_cpus_that_write_at_once_are_told_apart_by_their_callers() -> None:
     assert [(stack.name, stack.frames) for stack in of(mixed)] == [("first", FRAMES), ("other", FRAMES)]
 
 
-def test_the_last_stack_of_a_task_counts_and_an_older_dump_does_not() -> None:
+def test_the_last_stack_of_a_task_counts_and_each_dump_has_its_own() -> None:
     later = [line.replace("mempool_alloc_noprof", "wbt_wait") for line in KSWAPD]
     assert of(KSWAPD + later)[0].frames == ("schedule", "wbt_wait")
     gone = [line.replace("kswapd0", "gone") for line in KSWAPD]
-    assert [stack.name for stack in of(["sysrq: Show Blocked State", *gone, "sysrq: Show Blocked State", *KSWAPD])] == [
-        "kswapd0"
-    ]
+    asked = of(["sysrq: Show Blocked State", *gone, "sysrq: Show Blocked State", *KSWAPD])
+    assert [(stack.name, stack.dump) for stack in asked] == [("gone", 1), ("kswapd0", 2)]
 
 
 def test_the_form_of_old_kernels_is_known() -> None:
