@@ -25,12 +25,13 @@ NARROWER = 3
 """How often the interval between a reserve that fails and one that does is halved: to within an eighth of it (own)."""
 
 
-def advice(scenario: Scenario, survives: Survives) -> str:
-    """What saves it, in words that `run` takes: `--policy memalloc, or --set 'nodes.initiator.min_free=4096 KiB'`. Empty
-    when nothing that was tried does."""
-    policy, reserve = saving_policy(scenario, survives), saving_reserve(scenario, survives)
-    found = [f"--policy {policy}"] if policy else []
-    return ", or ".join([*found, *([f"--set 'nodes.initiator.min_free={reserve}'"] if reserve else [])])
+def advice(scenario: Scenario, survives: Survives) -> Iterator[str]:
+    """What saves it, each as words that `run` takes, as soon as it is found: `--policy memalloc`, then
+    `--set 'nodes.initiator.min_free=4096 KiB'`. Nothing where nothing that was tried does."""
+    if policy := saving_policy(scenario, survives):
+        yield f"--policy {policy}"
+    if reserve := saving_reserve(scenario, survives):
+        yield f"--set 'nodes.initiator.min_free={reserve}'"
 
 
 def candidates(scenario: Scenario) -> Iterator[Scenario]:

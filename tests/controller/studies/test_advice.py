@@ -44,7 +44,13 @@ def test_more_than_a_quarter_of_memory_is_no_advice() -> None:
 
 
 def test_nothing_is_said_when_nothing_saves_it() -> None:
-    assert advice(SCENARIO, lambda scenario: False) == ""
+    assert list(advice(SCENARIO, lambda scenario: False)) == []
+
+
+def test_each_answer_is_words_that_run_takes() -> None:
+    assert list(advice(SCENARIO, lambda scenario: True)) == [
+        "--policy memalloc", "--set 'nodes.initiator.min_free=288 KiB'"
+    ]  # fmt: skip
 
 
 def test_what_is_advised_really_saves_classic() -> None:
