@@ -13,6 +13,7 @@ from controller.record import Result
 from controller.scenario import Scenario
 from controller.studies.advice import advice
 from controller.trials import try_out
+from nodes.kernel import kvm
 from nodes.units import format_pps
 
 TIME_S = 6.0
@@ -28,7 +29,9 @@ def say_beforehand(scenario: Scenario) -> None:
     asked = asked_pps(scenario.floods)
     if not asked:
         return
-    possible = measure().rate_pps
+    found = measure()
+    emulated = scenario.tier == "kernel" and kvm.speed() != "hardware"
+    possible = found.emulated_pps if emulated else found.rate_pps
     if possible < asked:
         say(
             f"{scenario.name} asks for {format_pps(asked)} of junk, and about {format_pps(possible)} can be sent and judged"

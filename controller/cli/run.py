@@ -13,6 +13,7 @@ from controller.api import Progress, StartRun
 from controller.cli import here
 from controller.cli.console import Json, say
 from controller.cli.follow import Ended, follow
+from controller.cli.foresight import say_beforehand, say_what_saves
 from controller.cli.runs import Runs
 from controller.cli.session import client, converse, own_testbed, runs_folder
 from controller.cli.up import bring_up, heard
@@ -55,7 +56,10 @@ def run(
     if seed is not None:
         experiment = structs.replace(experiment, seed=seed)
     if experiment.tier == "sim":
-        raise typer.Exit(here.carry_out(experiment, runs, json=json, traced=trace).exit_code)
+        result = here.carry_out(experiment, runs, json=json, traced=trace)
+        if not json:
+            say_what_saves(result, experiment, as_written=True)
+        raise typer.Exit(result.exit_code)
     if trace:
         raise UsageError(f"--trace: tier {experiment.tier} records no allocations, tier sim does")
     raise typer.Exit(_in_containers(experiment, str(scenario), runs, keep=keep, json=json))
@@ -66,6 +70,7 @@ def _in_containers(experiment: Scenario, file: str, runs: Path | None, *, keep: 
     file meanwhile. `file` is for messages."""
     if own_testbed():
         _prepare(experiment)
+        say_beforehand(experiment)
     command = StartRun(scenario=dump(experiment), file=file, tier=experiment.tier)
     try:
         ended = converse(_conduct(command, runs, json=json))
@@ -76,6 +81,8 @@ def _in_containers(experiment: Scenario, file: str, runs: Path | None, *, keep: 
                 Testbed(find_root(), line).down()
     result = ended.last.result
     assert result is not None
+    if not json:
+        say_what_saves(result, experiment, as_written=True)
     return INTERRUPTED if ended.interrupted else result.exit_code
 
 

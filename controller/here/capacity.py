@@ -33,6 +33,9 @@ SECONDS = 0.6
 BATCH = 64
 """Packets between two looks at the clock (own)."""
 SIZE_BYTES = 1400
+EMULATED_PPS = 4000
+"""Datagrams a second for each processor, where a guest without KVM takes them: two workers beside one on two processors sent
+8,000 (own measurement, docs/reference/kernel-runs.md)."""
 DEADLINE_S = 30.0
 """A process that has not answered by then will not (own): starting Python on a busy machine takes seconds."""
 DETOUR = 2.0
@@ -65,6 +68,11 @@ class Capacity(Struct, frozen=True, kw_only=True):
             self.processors / (self.send_s + self.judge_s), min(SENDERS, self.processors) / self.send_s, 1 / self.judge_s
         )  # fmt: skip
         return round(min(bounds))
+
+    @property
+    def emulated_pps(self) -> int:
+        """The same for a guest that QEMU emulates beside the senders."""
+        return min(self.rate_pps, round(EMULATED_PPS * self.processors))
 
 
 def measure(seconds: float = SECONDS) -> Capacity:
