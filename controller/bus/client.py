@@ -27,7 +27,7 @@ from controller.api import (
 )
 from controller.bus.access import Credentials, parse_broker
 from controller.bus.mqtt import Bus
-from nodes.errors import LackingError
+from nodes.errors import HarnessError, LackingError
 from nodes.messages import ROOT
 
 ASK_DEADLINE_S = 30.0
@@ -78,7 +78,7 @@ class Client:
             del self._waiting[request.id]
 
     async def progress(self) -> AsyncIterator[Progress]:
-        """What the controller tells of its runs, from now on, until the caller leaves. Raises LackingError when the
+        """What the controller tells of its runs, from now on, until the caller leaves. Raises HarnessError when the
         controller goes offline."""
         queue: asyncio.Queue[Progress | None] = asyncio.Queue()
         self._followers.add(queue)
@@ -86,7 +86,7 @@ class Client:
             while True:
                 progress = await queue.get()
                 if progress is None:
-                    raise LackingError(
+                    raise HarnessError(
                         "the controller went offline: once it is back (`netreserve up`) its run is judged as far as it got"
                     )
                 yield progress

@@ -153,7 +153,7 @@ class Conductor:
         recorder = self._parts.recorder
         await recorder.abandon()
         reason = f"the controller failed: {type(error).__name__}: {error}"
-        return await end_run(recorder.database, recorder.runs_folder, activity.recording.row, reason, harness=True)
+        return await end_run(recorder.database, recorder.runs_folder, activity.recording.row, reason)
 
     async def _say(self, progress: Progress, qos: int) -> None:
         """A run does not end for want of listeners."""

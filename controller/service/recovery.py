@@ -31,11 +31,11 @@ async def recover(database: Database, runs_folder: Path) -> list[Result]:
     return [await end_run(database, runs_folder, row, RESTARTED) for row in database.unfinished()]
 
 
-async def end_run(database: Database, runs_folder: Path, row: RunRow, reason: str, *, harness: bool = False) -> Result:
-    """Ends one run, which proves nothing for `reason`, unless it was judged already. Raises nothing: a run whose record or
-    folder is of no use is closed as it is, with that as its result, and keeps nobody from running others."""
+async def end_run(database: Database, runs_folder: Path, row: RunRow, reason: str) -> Result:
+    """Ends one run: unless it was judged already, it proves nothing for `reason`, a fault of ours. Raises nothing: a run
+    whose record or folder is of no use is closed as it is, with that as its result, and keeps nobody from running others."""
     try:
-        result = await _end(database, runs_folder, row, void(time.time_ns(), row.run, reason, harness=harness))
+        result = await _end(database, runs_folder, row, void(time.time_ns(), row.run, reason, harness=True))
     except Exception as error:  # whatever a killed writer, a full disk or a person's editor left there
         result = _unusable(row, f"{reason}, and its record cannot be used: {type(error).__name__}: {error}")
         _close(database, result)

@@ -23,7 +23,7 @@ from controller.record import Result
 from controller.service.daemon import Config, serve
 from controller.service.parts import Timing
 from controller.store.archive import Archive, RunRecord
-from nodes.errors import LackingError
+from nodes.errors import HarnessError
 
 SECOND_NS = 1_000_000_000
 QUICK = Timing(
@@ -119,7 +119,7 @@ class Testbed:
 
     async def _listen(self) -> None:
         while True:
-            with contextlib.suppress(LackingError):  # a controller that goes away may come back
+            with contextlib.suppress(HarnessError):  # a controller that goes away may come back
                 async for progress in self.operator.progress():
                     self.progress.append(progress)
 
