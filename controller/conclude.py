@@ -10,6 +10,7 @@ import msgspec
 
 from controller import expect
 from controller.expect import Expectation
+from controller.finding import voids_of
 from controller.record import Phase, Result, RunRow, Setting
 from controller.rescue import all_revived, before_rescue, by_hand
 from controller.rescued import judge
@@ -67,15 +68,14 @@ def conclude(
 
 def _exit_code(result: Result, events: Sequence[Event]) -> int:
     """A rescue by hand judges nothing: what is asked of it is that everybody comes back."""
-    told = sorted((event for event in events if event.kind == "harness"), key=lambda event: event.t_ns)
-    voids = [event.detail for event in told if event.detail.get("void")]
-    if any(detail["void"] == INTERRUPTED for detail in voids):
+    voids = [void.told for void in voids_of(events)]
+    if any(detail.void == INTERRUPTED for detail in voids):
         return EXIT_INTERRUPTED
     if by_hand(result):
-        if any(detail.get("harness") for detail in voids):
+        if any(detail.harness for detail in voids):
             return expect.EXIT_HARNESS
         return expect.EXIT_MET if all_revived(result.nodes) else expect.EXIT_NOT_MET
-    refused = int(voids[0].get("exit_code", 0)) if voids and result.verdict == "inconclusive" else 0
+    refused = voids[0].exit_code if voids and result.verdict == "inconclusive" else 0
     return refused or expect.exit_code(result)
 
 

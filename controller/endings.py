@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from controller.record import CycleEdge, NodeVerdict, Result
+from controller.record import NodeVerdict, Result
 from controller.trace import phase
+from nodes.eventkinds import Wait
 from nodes.messages import Sample
 from nodes.units import SECOND_NS, format_ns
 
@@ -31,7 +32,7 @@ class Ending(Struct, frozen=True, kw_only=True):
     recovery_s: float | None = None
     drops: dict[str, int] = {}
     """By the field's name in `nodes.messages.Sample`; those that are 0 are left out, and so are all that nobody measured."""
-    edges: tuple[CycleEdge, ...] = ()
+    edges: tuple[Wait, ...] = ()
     """The wait-for cycle."""
 
 

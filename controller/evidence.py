@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
-from controller.record import CycleEdge, Phase
+from controller.record import Phase
 from controller.trace import STALL_NS, Stall, growth, phase, rate_per_s, stalls, within, without
+from nodes.eventkinds import Autopsy, FaultSet, Stalled, Wait
 from nodes.machine.retransmit import RTO_MAX_NS, RTO_MIN_NS
 from nodes.messages import Event, Sample
 from nodes.units import SECOND_NS
@@ -53,13 +52,11 @@ def legitimate_wait_ns(stalled_ns: int) -> int:
 def fault_event(t_ns: int, run: str, node: str, fault: str, *, begins: bool, concerns: Sequence[str] = ()) -> Event:
     """The event of a fault that begins or ends at `node`. `fault` is its kind, or for a target that stops answering
     `stalled`, for one that is gone `down`; `concerns`: the initiators that it keeps from working."""
-    action = "begin" if begins else "end"
     return Event(
         t_ns=t_ns,
         node=node,
         run=run,
-        kind="fault",
-        detail={"fault": fault, "action": action, "concerns": list(concerns)},
+        detail=FaultSet(fault=fault, action="begin" if begins else "end", concerns=tuple(concerns)),
     )
 
 
@@ -128,7 +125,7 @@ class Evidence:
         moved = free and max(free) - min(free) > self._jitter_pages()
         return (min(free), max(free)) if moved else None
 
-    def cycle_since_calm(self, stall: Stall) -> tuple[CycleEdge, ...]:
+    def cycle_since_calm(self, stall: Stall) -> tuple[Wait, ...]:
         """The cycle that the machine named in `stall` after all hindrance had ended."""
         return self.cycle(self._free_ns(stall), ALWAYS_NS)
 
@@ -180,13 +177,16 @@ class Evidence:
         ended = [stall.end_ns - self._cause_end_ns(stall) for stall in [*self.stalls, *self.excused] if not stall.open]
         return max((time_ns for time_ns in ended if time_ns > 0), default=None)
 
-    def cycle(self, since_ns: int, until_ns: int) -> tuple[CycleEdge, ...]:
+    def cycle(self, since_ns: int, until_ns: int) -> tuple[Wait, ...]:
         """The wait-for cycle that the latest evidence in a span of time shows; empty when that shows none, whatever older
         evidence showed. Of a real kernel only autopsies are evidence: its other events repeat what the last one said."""
-        kinds = ("autopsy",) if self._is_examined else ("stall", "waits")
-        told = [event for event in self.events if event.kind in kinds and since_ns <= event.t_ns <= until_ns]
-        edges = told[-1].detail.get("cycle", ()) if told else ()
-        cycle = tuple(msgspec.convert(edge, CycleEdge, strict=False) for edge in edges)
+        kind = Autopsy if self._is_examined else Stalled
+        told = [
+            event.detail
+            for event in self.events
+            if isinstance(event.detail, kind) and since_ns <= event.t_ns <= until_ns
+        ]
+        cycle = told[-1].cycle if told else ()
         return () if any(edge.have >= edge.need for edge in cycle) else cycle
 
     def _free_ns(self, stall: Stall) -> int:
@@ -216,11 +216,13 @@ def _windows(events: Sequence[Event], node: str, end_ns: int) -> list[Span]:
     begun: dict[tuple[str, str], int] = {}
     windows: list[Span] = []
     for event in events:
-        key = (event.node, str(event.detail.get("fault")))
-        concerned = event.node == node or node in event.detail.get("concerns", ())
-        if event.kind != "fault" or key[1] not in (CUT, STALLED_TARGET, DOWN_TARGET) or not concerned:
+        told = event.detail
+        if not isinstance(told, FaultSet) or told.fault not in (CUT, STALLED_TARGET, DOWN_TARGET):
             continue
-        if event.detail.get("action") == "begin":
+        if event.node != node and node not in told.concerns:
+            continue
+        key = (event.node, told.fault)
+        if told.action == "begin":
             begun.setdefault(key, event.t_ns)
         elif key in begun:
             windows.append((begun.pop(key), event.t_ns))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -12,6 +13,7 @@ from controller.evidence import ALWAYS_NS, Evidence, Span
 from controller.experiment.verdicts import SURVIVED, VerdictName
 from controller.telling import in_flood, in_run
 from controller.trace import SILENCE_NS, Stall, growth, silence
+from nodes.eventkinds import Harness, IoError, OutOfMemory, Panic
 from nodes.messages import Event
 from nodes.units import SECOND_NS, format_ns
 
@@ -42,10 +44,28 @@ class Finding(Struct, frozen=True, kw_only=True):
         assert bool(self.next_step) == (self.verdict == "inconclusive"), self.reason
 
 
-def find(case: Evidence, voids: Sequence[Event]) -> Finding:
+class Void(NamedTuple):
+    """An event that makes a run, or one node, prove nothing."""
+
+    t_ns: int
+    node: str
+    told: Harness
+
+
+def voids_of(events: Iterable[Event]) -> list[Void]:
+    """Those of `events`, in the order in which they happened."""
+    found = [
+        Void(event.t_ns, event.node, event.detail)
+        for event in events
+        if isinstance(event.detail, Harness) and event.detail.void
+    ]
+    return sorted(found, key=lambda void: void.t_ns)
+
+
+def find(case: Evidence, voids: Sequence[Void]) -> Finding:
     """`voids`: the events that make the run prove nothing, of the node itself or of whoever is not judged: what befalls a
     target or the controller concerns all. Less junk than was asked for proves no survival, but who hung under it did."""
-    total = [event for event in voids if not event.detail.get("hang_stands")]
+    total = [void for void in voids if not void.told.hang_stands]
     if total:
         return _voided(case, total)
     found = _finding(case)
@@ -59,42 +79,41 @@ def _finding(case: Evidence) -> Finding:
     return _standing(case, case.standing) if case.standing else _moving(case)
 
 
-def _voided(case: Evidence, voids: Sequence[Event]) -> Finding:
-    first = min(voids, key=lambda event: event.t_ns)
-    detail, reason, of_all = first.detail, str(first.detail["void"]), first.node != case.node
-    if of_all and first.node and not reason.startswith(first.node):
-        reason = f"{first.node}: {reason}"
-    harness = bool(detail.get("harness"))
-    return Finding(verdict="inconclusive", reason=reason, next_step=step_after(first), harness=harness, of_all=of_all)
+def _voided(case: Evidence, voids: Sequence[Void]) -> Finding:
+    _, node, told = voids[0]
+    reason, of_all = told.void, node != case.node
+    if of_all and node and not reason.startswith(node):
+        reason = f"{node}: {reason}"
+    step = step_after(told)
+    return Finding(verdict="inconclusive", reason=reason, next_step=step, harness=told.harness, of_all=of_all)
 
 
-def step_after(void: Event) -> str:
-    """What to do about `void`."""
-    detail = void.detail
-    step = nextstep.after_void(harness=bool(detail.get("harness")), exit_code=int(detail.get("exit_code", 0)))
-    return str(detail.get("next_step", "")) or step
+def step_after(told: Harness) -> str:
+    """What to do about what makes a run prove nothing."""
+    return told.next_step or nextstep.after_void(harness=told.harness, exit_code=told.exit_code)
 
 
 def _panicked(case: Evidence) -> Finding | None:
-    event = next((event for event in case.events if event.kind == "panic"), None)
-    if event is None:
+    found = next(((event.t_ns, event.detail) for event in case.events if isinstance(event.detail, Panic)), None)
+    if found is None:
         return None
-    said = event.detail.get("line")
-    reason = f"the kernel panicked{in_run(case, event.t_ns)}{f': {said}' if said else ''}"
+    t_ns, told = found
+    reason = f"the kernel panicked{in_run(case, t_ns)}{f': {told.line}' if told.line else ''}"
     return Finding(verdict="panicked", reason=reason)
 
 
 def _killed(case: Evidence) -> Finding | None:
-    event = next((event for event in case.events if event.kind == "oom"), None)
-    if event is None:
+    found = next(((event.t_ns, event.detail) for event in case.events if isinstance(event.detail, OutOfMemory)), None)
+    if found is None:
         return None
-    if event.detail.get("kind") == "real":
+    t_ns, told = found
+    if told.whose == "real":
         return _inconclusive(
             "the container's own memory limit, not the modelled machine, killed the node",
             nextstep.MORE_MEMORY,
             harness=True,
         )
-    return Finding(verdict="oom", reason=f"the machine killed a task for want of memory{in_run(case, event.t_ns)}")
+    return Finding(verdict="oom", reason=f"the machine killed a task for want of memory{in_run(case, t_ns)}")
 
 
 def _dead(case: Evidence) -> Finding | None:
@@ -102,13 +121,13 @@ def _dead(case: Evidence) -> Finding | None:
     died = next((sample for sample in case.samples if sample.state == "dead"), None)
     if died is None:
         return None
-    reads = [event for event in case.events if event.kind == "io_error" and not event.detail.get("write")]
-    if not reads:
+    failed = [(event.t_ns, event.detail) for event in case.events if isinstance(event.detail, IoError)]
+    t_ns, read = next(((t_ns, told) for t_ns, told in failed if not told.write), (0, None))
+    if read is None:
         reason = f"the application was dead{in_run(case, died.t_ns)}, and no event tells what killed it"
         return _inconclusive(reason, nextstep.READ_LOG)
-    number = int(reads[0].detail.get("errno", 0))
-    name = errno.errorcode.get(number, f"error {number}")
-    reason = f"the application was killed: the target answered a read with {name}{in_run(case, reads[0].t_ns)}"
+    name = errno.errorcode.get(read.errno, f"error {read.errno}")
+    reason = f"the application was killed: the target answered a read with {name}{in_run(case, t_ns)}"
     return _inconclusive(reason, nextstep.MEND_TARGET)
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self, TypeVar
 
-import msgspec
 from msgspec import structs
 
 from controller import nextstep
@@ -23,13 +22,14 @@ from controller.allocators.watch import AllocationWatch
 from controller.conclude import INTERRUPTED, conclude
 from controller.drawing import Drawing
 from controller.interrupts import kept_interrupts
-from controller.record import CycleEdge, NodeVerdict, Result, RunRow
+from controller.record import NodeVerdict, Result, RunRow
 from controller.scenario import Scenario, dump, policy_text
 from controller.simulate import CONTROLLER, Heard, Outcome, Simulation
 from controller.store.folder import INDEX, RunFolder, new_run_id
 from controller.store.ready import require_writable
 from controller.verdict import void
 from nodes.errors import HarnessError, NetreserveError
+from nodes.eventkinds import Judged
 from nodes.messages import Event, Sample
 from nodes.sim.proof import Proof
 from nodes.units import SECOND_NS, format_ns
@@ -226,8 +226,8 @@ def _run_of(outcome: Outcome) -> str:
 def _verdict(outcome: Outcome, result: Result) -> Event:
     end_ns = max((event.t_ns for event in outcome.events), default=0)
     end_ns = max(end_ns, outcome.phases[-1].end_ns if outcome.phases else 0)
-    detail = {"verdict": result.verdict, "sentence": result.sentence}
-    return Event(t_ns=end_ns, node=CONTROLLER, run=_run_of(outcome), kind="verdict", detail=detail)
+    detail = Judged(verdict=result.verdict, sentence=result.sentence)
+    return Event(t_ns=end_ns, node=CONTROLLER, run=_run_of(outcome), detail=detail)
 
 
 def _of_run(messages: Sequence[M], run: str) -> list[M]:
@@ -245,9 +245,4 @@ def _with_proofs(result: Result, proofs: Mapping[str, Proof]) -> Result:
 def _proved(node: NodeVerdict, proof: Proof | None) -> NodeVerdict:
     if proof is None or node.verdict != "deadlocked":
         return node
-    return structs.replace(node, cycle=tuple(_edges(proof)), proof=proof.sentence())
-
-
-def _edges(proof: Proof) -> Iterator[CycleEdge]:
-    for wait in proof.cycle:
-        yield msgspec.convert(msgspec.to_builtins(wait), CycleEdge, strict=False)
+    return structs.replace(node, cycle=tuple(proof.cycle), proof=proof.sentence())

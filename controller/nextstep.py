@@ -28,7 +28,7 @@ HEAL_STEP_NS = 5 * SECOND_NS
 
 
 def after_void(*, harness: bool, exit_code: int = 0) -> str:
-    """For a void whose cause names no step of its own; see `nodes.messages.void_detail`."""
+    """For a void whose cause names no step of its own; see `nodes.eventkinds.Harness`."""
     if exit_code == 2:
         return f"change in the scenario what the reason names (`netreserve validate SCENARIO` checks it), {AGAIN}"
     if exit_code == 3:

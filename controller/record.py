@@ -12,6 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from controller.experiment.verdicts import VerdictName
+from nodes.eventkinds import Rescue, Wait
 
 SCHEMA = 1
 KERNEL = "kernel"
@@ -24,30 +25,6 @@ class Phase(Struct, frozen=True, kw_only=True):
     name: str
     start_ns: int
     end_ns: int
-
-
-class CycleEdge(Struct, frozen=True, kw_only=True):
-    """`nodes.machine.events.Wait`, recorded."""
-
-    waiter: str
-    resource: str
-    need: int
-    have: int
-    who_frees: str
-    why: str
-    source: str = ""
-
-
-class Rescue(Struct, frozen=True, kw_only=True):
-    """A remedy that was tried on a machine that stood still."""
-
-    remedy: str
-    """`policy memalloc`, `min_free 16 MiB`, `flood stopped`."""
-    revived: bool
-    after_ns: int
-    """From asking for it to the first page touched again; else how long it was waited for."""
-    error: str = ""
-    """Why it was not tried, or not put in force (one line); empty when it was."""
 
 
 class NodeVerdict(Struct, frozen=True, kw_only=True):
@@ -71,7 +48,7 @@ class NodeVerdict(Struct, frozen=True, kw_only=True):
     """The most at any time."""
     corrupt_pages: int = 0
     verified_pages: int = 0
-    cycle: tuple[CycleEdge, ...] = ()
+    cycle: tuple[Wait, ...] = ()
     proof: str = ""
     """Why the cycle can never open again, where the tier can prove it (sim): one sentence."""
     rescues: tuple[Rescue, ...] = ()

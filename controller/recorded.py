@@ -14,7 +14,7 @@ from controller.record import Result
 from controller.scenario import Scenario, load
 from controller.scenario.policies import read_policy
 from nodes.errors import HarnessError, InconclusiveError, UsageError
-from nodes.messages import Event, Sample
+from nodes.messages import Event, Sample, decode
 
 T = TypeVar("T")
 
@@ -59,10 +59,9 @@ def _samples(path: Path) -> Iterator[Sample]:
 
 
 def _events(path: Path) -> Iterator[Event]:
-    decoder = msgspec.json.Decoder(Event)
     with path.open("rb") as lines:
         for line in lines:
-            yield decoder.decode(line)
+            yield decode(line, Event)
 
 
 def _read(path: Path, work: Callable[[], T]) -> T:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
 from msgspec import Struct, structs
 
-from controller.record import NodeVerdict, Phase, Rescue, Result
+from controller.record import NodeVerdict, Phase, Result
 from controller.trace import STALL_NS
 from nodes.config import InitiatorSpec, PolicySpec
+from nodes.eventkinds import Rescue
 from nodes.machine.policies import POLICIES
 from nodes.messages import Event, Sample
 from nodes.units import PAGE_BYTES, SECOND_NS, format_bytes, format_ns
@@ -89,8 +89,8 @@ def stands_still(sample: Sample | None) -> bool:
 
 def rescues_of(events: Sequence[Event], node: str) -> tuple[Rescue, ...]:
     """What was tried at `node`, in order."""
-    told = sorted((event for event in events if event.kind == RESCUE and event.node == node), key=lambda e: e.t_ns)
-    return tuple(msgspec.convert(event.detail, Rescue) for event in told)
+    own = sorted((event for event in events if event.node == node), key=lambda event: event.t_ns)
+    return tuple(event.detail for event in own if isinstance(event.detail, Rescue))
 
 
 def outcome(rescues: Sequence[Rescue]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterator, Sequence
 
 from msgspec import structs
 
+from controller.finding import voids_of
 from controller.record import NodeVerdict, Phase
 from controller.rescue import Series, before_rescue, outcome, rescue_began_ns, rescues_of
 from controller.verdict import Judgement
@@ -54,5 +55,4 @@ def _notes(nodes: Sequence[NodeVerdict], samples: Series, later: Sequence[Event]
         corrupt = (series[-1].corrupt_pages if series else 0) - node.corrupt_pages
         if corrupt > 0:
             yield f"{node.node}: {corrupt} pages came back wrong after the rescue"
-    voids = [event.detail for event in later if event.kind == "harness" and event.detail.get("void")]
-    yield from (f"in the rescue: {detail['void']}" for detail in voids)
+    yield from (f"in the rescue: {void.told.void}" for void in voids_of(later))

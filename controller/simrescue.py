@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import msgspec
-
-from controller.record import Rescue
-from controller.rescue import IN_FORCE, RESCUE, SHOWN_NS, Change
+from controller.rescue import IN_FORCE, SHOWN_NS, Change
 from controller.trace import STALL_NS
 from nodes.errors import UsageError
+from nodes.eventkinds import Rescue
 from nodes.messages import SAMPLE_INTERVAL_NS
 from nodes.sim.cluster import Cluster
 
@@ -88,4 +86,4 @@ def _change(cluster: Cluster, remedy: Change, name: str) -> str:
 
 
 def _tell(cluster: Cluster, name: str, told: Rescue) -> None:
-    cluster.emit(name, RESCUE, msgspec.to_builtins(told))
+    cluster.emit(name, told)

@@ -22,6 +22,7 @@ from controller.simrescue import rescue, standing
 from controller.trace import STALL_NS
 from controller.verdict import Judgement, heal_needed_ns
 from nodes.config import Shape, Spec
+from nodes.eventkinds import FloodStart, FloodStop, PhaseBegun
 from nodes.messages import SAMPLE_INTERVAL_NS, Event, Sample
 from nodes.sim.cluster import Cluster, SimNode
 from nodes.sim.flood import Junk
@@ -127,7 +128,7 @@ class Simulation:
         self._end()
         now_ns = self.cluster.loop.now_ns
         self._phases.append(Phase(name=name, start_ns=now_ns, end_ns=now_ns))
-        self.cluster.emit(CONTROLLER, "phase", {"phase": name})
+        self.cluster.emit(CONTROLLER, PhaseBegun(phase=name))
 
     def _end(self) -> None:
         if self._phases:
@@ -156,9 +157,9 @@ class Simulation:
         )
         self.cluster.flood(junk)
         run = self.cluster.run
-        detail = {"kind": flood.kind, "rate_pps": flood.rate_pps, "size_bytes": flood.size_bytes}
-        for t_ns, kind, told in ((item.start_ns, "flood_start", detail), (item.end_ns, "flood_stop", {})):
-            self.cluster.events.append(Event(t_ns=t_ns, node=CONTROLLER, run=run, kind=kind, detail=told))
+        started = FloodStart(flood=flood.kind, rate_pps=flood.rate_pps, size_bytes=flood.size_bytes)
+        for t_ns, detail in ((item.start_ns, started), (item.end_ns, FloodStop())):
+            self.cluster.events.append(Event(t_ns=t_ns, node=CONTROLLER, run=run, detail=detail))
 
     def _changes(self) -> None:
         """Faults come about at their times, each on top of what was before."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from controller.evidence import Evidence
-from controller.record import CycleEdge, NodeVerdict
+from controller.record import NodeVerdict
+from nodes.eventkinds import Wait
 from nodes.units import format_ns
 
 SHOWN = " The latest evidence shows a closed wait-for cycle"
@@ -48,9 +49,9 @@ def _story(node: NodeVerdict, case: Evidence) -> str:
     return f"{_cycle(node.cycle)}."
 
 
-def _cycle(edges: Sequence[CycleEdge]) -> str:
+def _cycle(edges: Sequence[Wait]) -> str:
     return f"{'; '.join(map(_step, edges))}, which only {edges[0].waiter} can free"
 
 
-def _step(edge: CycleEdge) -> str:
+def _step(edge: Wait) -> str:
     return f"{edge.waiter} waits for {edge.resource} ({edge.have} there, {edge.need} needed)"

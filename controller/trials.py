@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from controller.experiment.verdicts import SURVIVED, VerdictName
-from controller.record import CycleEdge, NodeVerdict
+from controller.record import NodeVerdict
 from controller.scenario import Scenario
 from controller.simulate import Outcome, judged, simulate
 from controller.verdict import Judgement
+from nodes.eventkinds import Wait
 
 Cycle = tuple[tuple[str, str], ...]
 """Waiter and resource of each edge of a wait-for cycle, beginning with the first waiter in the alphabet."""
@@ -54,7 +55,7 @@ def cycle_of(judgement: Judgement) -> Cycle:
     return shape_of(node.cycle) if node else ()
 
 
-def shape_of(edges: Sequence[CycleEdge]) -> Cycle:
+def shape_of(edges: Sequence[Wait]) -> Cycle:
     """What makes two cycles the same: who waits for what. Counts may differ, and where the telling begins."""
     pairs = [(edge.waiter, edge.resource) for edge in edges]
     start = pairs.index(min(pairs)) if pairs else 0

@@ -22,10 +22,11 @@ from msgspec import Struct
 from controller import nextstep
 from controller.evidence import HEAL_EXTENSION_NS, Evidence
 from controller.experiment.verdicts import VERDICTS, VOID, VerdictName, worst
-from controller.finding import Finding, find, pump_loss, step_after
+from controller.finding import Finding, Void, find, pump_loss, step_after, voids_of
 from controller.record import NodeVerdict, Phase
 from controller.telling import headline
-from nodes.messages import Event, Sample, void_detail
+from nodes.eventkinds import Harness
+from nodes.messages import Event, Sample
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
@@ -53,9 +54,9 @@ def void(
     hang_stands: bool = False,
 ) -> Event:
     """The event that makes a run (or only `node`) prove nothing: a setting not in force, an acknowledgement that came
-    late, a controller that restarted. What else it says: see `void_detail`."""
-    detail = void_detail(reason, harness=harness, exit_code=exit_code, next_step=next_step, hang_stands=hang_stands)
-    return Event(t_ns=t_ns, node=node, run=run, kind="harness", detail=detail)
+    late, a controller that restarted. What else it says: see `Harness`."""
+    detail = Harness(void=reason, harness=harness, exit_code=exit_code, next_step=next_step, hang_stands=hang_stands)
+    return Event(t_ns=t_ns, node=node, run=run, detail=detail)
 
 
 def judge(
@@ -72,7 +73,7 @@ def judge(
     cases = [
         Evidence(name, phases, series, events, name in proved, targets) for name, series in sorted(samples.items())
     ]
-    voids = [event for event in events if event.kind == "harness" and event.detail.get("void")]
+    voids = voids_of(events)
     findings = [find(case, [v for v in voids if v.node == case.node or v.node not in samples]) for case in cases]
     nodes = tuple(_node_verdict(case, finding) for case, finding in zip(cases, findings, strict=True))
     verdict = worst(node.verdict for node in nodes)
@@ -134,10 +135,10 @@ def _data(nodes: Sequence[NodeVerdict]) -> str:
     return "intact" if nodes and all(node.verified_pages for node in nodes) else "unverified"
 
 
-def _weak_floods(voids: Sequence[Event], verdict: VerdictName) -> Iterator[str]:
+def _weak_floods(voids: Sequence[Void], verdict: VerdictName) -> Iterator[str]:
     """How much junk there was, of a run that is judged though there was less than asked."""
     if verdict != "inconclusive":
-        yield from (str(event.detail["void"]) for event in voids if event.detail.get("hang_stands"))
+        yield from (void.told.void for void in voids if void.told.hang_stands)
 
 
 def _sentence(
@@ -149,20 +150,14 @@ def _sentence(
     return headline(VERDICTS[verdict].word, node, case, others, finding.of_all)
 
 
-def _nobody(voids: Sequence[Event]) -> str:
+def _nobody(voids: Sequence[Void]) -> str:
     """Of a run in which no initiator said anything."""
-    first = _first(voids)
-    why = f": {first.detail['void']}" if first else ""
+    why = f": {voids[0].told.void}" if voids else ""
     return f"Inconclusive: no initiator was recorded{why}."
 
 
-def _next_step(verdict: VerdictName, nodes: Sequence[NodeVerdict], voids: Sequence[Event]) -> str:
+def _next_step(verdict: VerdictName, nodes: Sequence[NodeVerdict], voids: Sequence[Void]) -> str:
     """That of the first node with the worst verdict."""
     if nodes:
         return next(node.next_step for node in nodes if node.verdict == verdict)
-    first = _first(voids)
-    return step_after(first) if first else nextstep.RECORDED
-
-
-def _first(voids: Sequence[Event]) -> Event | None:
-    return min(voids, key=lambda event: event.t_ns, default=None)
+    return step_after(voids[0].told) if voids else nextstep.RECORDED

@@ -13,12 +13,13 @@ Topics are `netreserve/<role>/<node>/<leaf>`; the broker's ACL lets a node publi
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from nodes.config import OPEN_LINK, Shape, Spec
+from nodes.eventkinds import Detail, detail_of
 
 ROOT = "netreserve"
 SAMPLE_INTERVAL_NS = 100_000_000
@@ -135,31 +136,31 @@ class Sample(Struct, frozen=True, kw_only=True):
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """Something that happened at a node or in the controller.
+    """Something that happened at a node or in the controller: when, where, and what (`nodes.eventkinds`).
 
-    Kinds: `phase`, `flood_start`, `flood_stop`, `policy`, `shape`, `fault`, `node`, `stall`, `recovered`, `waits`, `oom`,
-    `corrupt`, `io_error`, `reconnect`, `harness`, `verdict`, `rescue`, `panic`, `autopsy`, `console`, `telemetry`. `detail`
-    holds plain JSON values. `console` and `telemetry` carry `lines`, a list of [t_ns, text]: what a guest printed; the
-    recorder writes them to files of their own, not among the events.
+    In JSON, in messages and files alike, `{"t_ns", "node", "run", "kind", "detail"}`; `decode` reads it back. `console` and
+    `telemetry` carry what a guest printed; the recorder writes them to files of their own, not among the events.
     """
 
     t_ns: int
     node: str
     run: str
+    kind: str = ""
+    """The detail's own; not to be given."""
+    detail: Detail
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "kind", self.detail.kind)
+
+
+class _Told(Struct):
+    """An event as it is written: what its detail is, its kind says."""
+
+    t_ns: int
+    node: str
+    run: str
     kind: str
-    detail: dict[str, Any] = {}
-
-
-def void_detail(
-    reason: str, *, harness: bool = False, exit_code: int = 0, next_step: str = "", hang_stands: bool = False
-) -> dict[str, Any]:
-    """Detail of a `harness` event after which the run proves nothing. `harness`: netreserve, or a part it stands on, failed
-    (exit code 6 instead of 5); `exit_code`: what to exit with instead of either; `next_step`: what to do about it;
-    `hang_stands`: it only proves no survival, and who hung or died did so all the same. Without `void`, a `harness` event is
-    only a note for the reader."""
-    detail: dict[str, Any] = {"void": reason, "harness": harness}
-    more = {"exit_code": exit_code, "next_step": next_step, "hang_stands": hang_stands}
-    return detail | {name: value for name, value in more.items() if value}
+    detail: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 M = TypeVar("M")
@@ -172,4 +173,8 @@ def encode(message: Struct) -> bytes:
 
 def decode(payload: bytes | bytearray, kind: type[M]) -> M:
     """The message of type `kind` in `payload`. Raises msgspec.ValidationError or DecodeError (both ValueErrors)."""
-    return msgspec.json.decode(payload, type=kind)
+    if not issubclass(kind, Event):
+        return msgspec.json.decode(payload, type=kind)
+    told = msgspec.json.decode(payload, type=_Told)
+    detail = detail_of(told.kind, told.detail)
+    return kind(t_ns=told.t_ns, node=told.node, run=told.run, detail=detail)

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from controller.cli.console import console
 from controller.experiment.verdicts import VERDICTS, Tone
-from controller.record import CycleEdge, NodeVerdict, Result
+from controller.record import NodeVerdict, Result
+from nodes.eventkinds import Wait
 from nodes.units import format_ns
 
 _STYLES: dict[Tone, str] = {"good": "bold green", "fair": "bold yellow", "bad": "bold red", "unknown": "bold magenta"}
@@ -68,7 +69,7 @@ def _cycle(node: NodeVerdict) -> Iterator[str]:
         yield f"  {escape(node.proof)}"
 
 
-def edge_text(edge: CycleEdge) -> str:
+def edge_text(edge: Wait) -> str:
     """One wait as a line, e.g. `reclaim waits for free pages (needs 97, has 88), which only writeback provides: ...`."""
     source = f" [{edge.source}]" if edge.source else ""
     counts = f"(needs {edge.need}, has {edge.have})"

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from controller.endings import DROPS, Ending
 from controller.experiment.verdicts import HUNG, SURVIVED, VOID, WORST_FIRST, VerdictName, rank
-from controller.record import CycleEdge
 from controller.trials import shape_of
+from nodes.eventkinds import Wait
 from nodes.kernel.kernels import NO_SUCH
 
 SURE = 2
@@ -182,7 +182,7 @@ class Hang(Struct, frozen=True, kw_only=True):
     """What hung trials have in common: who waits for what."""
 
     count: int
-    edges: tuple[CycleEdge, ...]
+    edges: tuple[Wait, ...]
     """Of the first of them; empty where no cycle was named."""
     found: tuple[str, ...]
     folders: tuple[str, ...]

@@ -17,6 +17,7 @@ from controller.scenario import Scenario
 from controller.scenario.limits import require_in_kernel
 from controller.scenario.vary import vary
 from nodes.errors import LackingError, NetreserveError, UsageError
+from nodes.eventkinds import Autopsy
 from nodes.messages import Event, Sample
 
 NOT_SET_UP = "cannot be what was asked: "
@@ -91,8 +92,8 @@ def trial_of(key: Key, result: Result, folder: Path) -> Trial:
 
 def autopsy_of(events: Sequence[Event]) -> tuple[str, ...]:
     """What the last autopsy of a run found."""
-    told = [event.detail.get("found") for event in events if event.kind in ("autopsy", "stall")]
-    return next((tuple(map(str, found)) for found in reversed(told) if isinstance(found, list) and found), ())
+    told = [event.detail.found for event in events if isinstance(event.detail, Autopsy)]
+    return next((found for found in reversed(told) if found), ())
 
 
 def _record(folder: Path) -> tuple[list[Sample], list[Event]]:

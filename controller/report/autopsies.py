@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nodes.eventkinds import Autopsy
 from nodes.messages import Event
 from nodes.units import SECOND_NS
 
@@ -19,9 +20,9 @@ class Examined:
 
     second: float
     """Of the run."""
-    found: list[str]
-    missing: list[str]
-    unknown: list[str]
+    found: tuple[str, ...]
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
     """Blocked tasks that no rule knows."""
     earlier: int
     """Autopsies before it."""
@@ -29,19 +30,21 @@ class Examined:
 
 def last(node: str, events: Sequence[Event], zero_ns: int) -> Examined | None:
     """The last autopsy of `node`; None without any."""
-    own = sorted((e for e in events if e.kind == "autopsy" and e.node == node), key=lambda event: event.t_ns)
+    ordered = sorted((event for event in events if event.node == node), key=lambda event: event.t_ns)
+    own = [(event.t_ns, event.detail) for event in ordered if isinstance(event.detail, Autopsy)]
     if not own:
         return None
-    detail = own[-1].detail
-    texts = {name: _texts(detail.get(name)) for name in ("found", "missing", "unknown")}
-    return Examined(second=(own[-1].t_ns - zero_ns) / SECOND_NS, earlier=len(own) - 1, **texts)
+    t_ns, told = own[-1]
+    return Examined(
+        second=(t_ns - zero_ns) / SECOND_NS,
+        found=told.found,
+        missing=told.missing,
+        unknown=told.unknown,
+        earlier=len(own) - 1,
+    )
 
 
 def files(node: str, folder: Path) -> list[tuple[str, str]]:
     """What of `node` lies in `folder`: the path from there, and what it is."""
     paths = {f"nodes/{node}.{ending}": what for ending, what in FILES.items()}
     return [(path, what) for path, what in paths.items() if (folder / path).is_file()]
-
-
-def _texts(value: object) -> list[str]:
-    return [str(line) for line in value] if isinstance(value, list | tuple) else []

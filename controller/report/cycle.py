@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import hypot
 from textwrap import wrap
 
-from controller.record import CycleEdge
+from nodes.eventkinds import Wait
 
 WIDTH = 860
 """Of a picture with up to three boxes in a row; the page scales a wider one down."""
@@ -74,7 +74,7 @@ class Picture:
     """The whole picture in one sentence, for who cannot see it."""
 
 
-def draw(edges: Sequence[CycleEdge]) -> Picture | None:
+def draw(edges: Sequence[Wait]) -> Picture | None:
     """The picture of `edges`; None when there are none."""
     if not edges:
         return None
@@ -90,7 +90,7 @@ def draw(edges: Sequence[CycleEdge]) -> Picture | None:
     return Picture(width, height, tuple(boxes.values()), tuple(arrows), describe(edges))
 
 
-def describe(edges: Sequence[CycleEdge]) -> str:
+def describe(edges: Sequence[Wait]) -> str:
     """The waits one after another, as a sentence."""
     return "; ".join(
         f"{e.waiter} waits for {e.resource} from {e.who_frees} (needs {e.need:,}, has {e.have:,})" for e in edges
@@ -118,7 +118,7 @@ def _box(name: str, x: float, y: float) -> Box:
     return Box(x - BOX_WIDTH / 2, y - BOX_HEIGHT / 2, BOX_WIDTH, BOX_HEIGHT, texts)
 
 
-def _arrow(edge: CycleEdge, boxes: dict[str, Box], *, twin: bool) -> Arrow:
+def _arrow(edge: Wait, boxes: dict[str, Box], *, twin: bool) -> Arrow:
     counts = f"needs {edge.need:,}, has {edge.have:,}"
     hint = f"{edge.why} ({edge.source})" if edge.source else edge.why
     if edge.waiter == edge.who_frees:

@@ -21,6 +21,7 @@ from controller.record import NodeVerdict, Result
 from controller.report import autopsies, charts, cycle, figures, timeline
 from controller.report.words import GLOSSARY, look_of
 from controller.store.whole import write_whole
+from nodes.eventkinds import PolicySet
 from nodes.messages import Event, Sample
 from nodes.units import SECOND_NS, format_ns
 
@@ -105,8 +106,9 @@ def _chapter(
 
 def _policies(result: Result, events: Sequence[Event]) -> str:
     """The policy at the start and those that were switched to, in order."""
-    switched = sorted((event for event in events if event.kind == "policy"), key=lambda event: event.t_ns)
-    names = [result.policy or "not recorded", *(str(event.detail.get("policy", "?")) for event in switched)]
+    ordered = sorted(events, key=lambda event: event.t_ns)
+    switched = [event.detail.policy for event in ordered if isinstance(event.detail, PolicySet)]
+    names = [result.policy or "not recorded", *switched]
     return " → ".join(name for i, name in enumerate(names) if i == 0 or name != names[i - 1])
 
 

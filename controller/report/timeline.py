@@ -6,10 +6,13 @@ least free memory, the most of anything else), rates the mean.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from controller.record import Phase, Result
+from nodes.eventkinds import Detail, FaultSet, Recovered, Stalled
 from nodes.messages import Event, Sample
 from nodes.units import SECOND_NS, format_ns
 
@@ -54,8 +57,6 @@ _LABELS = {
     "rescue": "rescue",
 }
 """Kinds that are marked; phases are bands, and the rest stands in the list of events alone."""
-_TELLING = ("remedy", "policy", "fault", "state", "what", "void", "kind")
-"""Keys of an event's detail of which the first found belongs into the marker."""
 
 
 @dataclass(frozen=True)
@@ -161,8 +162,8 @@ def _markers(events: Sequence[Event], zero_ns: int) -> list[Row]:
     markers: list[Row] = []
     stalled = False
     for event in sorted(events, key=lambda event: event.t_ns):
-        again = event.kind == "stall" and stalled  # it is told again and again while it lasts
-        stalled = event.kind == "stall" or (stalled and event.kind != "recovered")
+        again = isinstance(event.detail, Stalled) and stalled  # it is told again and again while it lasts
+        stalled = isinstance(event.detail, Stalled) or (stalled and not isinstance(event.detail, Recovered))
         if event.kind not in _LABELS or again:
             continue
         label = _label(event)
@@ -172,17 +173,16 @@ def _markers(events: Sequence[Event], zero_ns: int) -> list[Row]:
 
 
 def _label(event: Event) -> str:
-    told = next((str(event.detail[key]) for key in _TELLING if event.detail.get(key)), "")
-    if event.kind == "fault":
-        text = f"{told} {event.detail.get('action', '')}s" if event.detail.get("action") else f"fault: {told}"
-    else:
-        text = f"{_LABELS[event.kind]}: {told}" if told else _LABELS[event.kind]
+    told, word = event.detail.brief, _LABELS[event.kind]
+    text = told if isinstance(event.detail, FaultSet) else f"{word}: {told}" if told else word
     return text if len(text) <= 28 else text[:27] + "…"
 
 
-def tell(detail: Mapping[str, object]) -> str:
+def tell(detail: Detail) -> str:
     """An event's detail in one short line, without lists."""
-    parts = [_part(key, value) for key, value in detail.items() if not isinstance(value, list | dict)]
+    parts = [
+        _part(key, value) for key, value in msgspec.to_builtins(detail).items() if not isinstance(value, list | tuple)
+    ]
     text = ", ".join(parts)
     return text if len(text) <= 160 else text[:159] + "…"
 

@@ -27,6 +27,7 @@ from controller.service.settings import settings
 from controller.trace import since_progress
 from controller.verdict import heal_needed_ns, void
 from nodes.errors import NetreserveError
+from nodes.eventkinds import Judged, NodeChanged, OutOfMemory
 from nodes.messages import Event, Sample, Status
 from nodes.units import SECOND_NS, format_bytes
 
@@ -62,7 +63,7 @@ class Activity:
     def void(
         self, reason: str, *, harness: bool = False, node: str = "", exit_code: int = 0, next_step: str = ""
     ) -> None:
-        """Makes the run prove nothing, and ends it. `exit_code` and `next_step`: see `void_detail`."""
+        """Makes the run prove nothing, and ends it. `exit_code` and `next_step`: see `Harness`."""
         run, now_ns = self.recording.run, time.time_ns()
         self.parts.recorder.take(
             void(now_ns, run, reason, node=node, harness=harness, exit_code=exit_code, next_step=next_step)
@@ -126,7 +127,7 @@ class Activity:
             environment=environment,
             seed=seed,
         )
-        self.parts.recorder.note("verdict", {"verdict": result.verdict, "sentence": result.sentence})
+        self.parts.recorder.note(Judged(verdict=result.verdict, sentence=result.sentence))
         self._write_extras(environment)
         await self._write_logs()
         await self.parts.recorder.close(result)
@@ -136,7 +137,7 @@ class Activity:
 
     def _hear(self, node: Node, what: Sample | Event | Status) -> None:
         if isinstance(what, Status) and node in self.nodes:
-            self.parts.recorder.note("node", {"state": what.state, "reason": what.reason}, node.name)
+            self.parts.recorder.note(NodeChanged(state=what.state, reason=what.reason), node.name)
             if what.state != "online":
                 self.died(node, what)
 
@@ -155,7 +156,7 @@ class Activity:
         except NetreserveError as error:
             found, reason = None, f"{reason} ({error})"
         if found is not None and found.oom_killed:
-            self.parts.recorder.note("oom", {"kind": "real", "limit_bytes": found.memory_limit_bytes}, node.name)
+            self.parts.recorder.note(OutOfMemory(whose="real", limit_bytes=found.memory_limit_bytes), node.name)
             reason = f": its container's memory limit of {format_bytes(found.memory_limit_bytes)} killed it"
         self.void(f"{node.name} went {status.state} in the {phase} phase{reason}", harness=True)
 

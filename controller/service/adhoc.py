@@ -13,6 +13,7 @@ from controller.service.floodwatch import FloodWatch
 from controller.service.parts import Parts
 from controller.service.recorder import RING_NS
 from controller.verdict import void
+from nodes.eventkinds import PhaseBegun
 
 SCENARIO = "adhoc"
 TICK_S = 0.1
@@ -64,7 +65,7 @@ class AdHoc(Activity):
 
     def _begin(self, phase: str, t_ns: int) -> None:
         self.recording.begin(phase, t_ns)
-        self.parts.recorder.note("phase", {"phase": phase}, t_ns=t_ns)
+        self.parts.recorder.note(PhaseBegun(phase=phase), t_ns=t_ns)
 
     def _over(self) -> bool:
         timing, phases = self.parts.timing, self.recording.phases

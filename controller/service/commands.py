@@ -36,6 +36,7 @@ from controller.service.parts import Parts
 from controller.service.standing import Standing
 from nodes.config import InitiatorSpec, Shape, Sink, Spec
 from nodes.errors import InconclusiveError, LackingError, NetreserveError, UsageError
+from nodes.eventkinds import LinkSet, PolicySet
 from nodes.machine.policies import POLICIES, policy_of
 from nodes.messages import ROOT
 from nodes.registry import did_you_mean
@@ -119,20 +120,16 @@ class Commands:
         await self._change(nodes, switch)
         for node in nodes:
             self._standing.policies[node.name] = policy
-            detail: dict[str, object] = {
-                "policy": policy.name,
-                "allocator": policy.allocator,
-                "before": before[node.name],
-            }
-            self._parts.recorder.note("policy", detail, node.name)
+            told = PolicySet(policy=policy.name, allocator=policy.allocator, before=before[node.name])
+            self._parts.recorder.note(told, node.name)
 
     async def _set_shape(self, command: SetShape) -> None:
         nodes = self._named(command.node, "")
         await self._conductor.by_hand()
         await self._change(nodes, lambda spec, shape: (spec, replaced(shape, command.shape)))
-        asked = {name: value for name, value in msgspec.structs.asdict(command.shape).items() if value is not None}
+        asked = LinkSet(**msgspec.structs.asdict(command.shape))
         for node in nodes:
-            self._parts.recorder.note("shape", dict(asked), node.name)
+            self._parts.recorder.note(asked, node.name)
 
     async def _start_flood(self, command: StartFlood) -> None:
         await self._conductor.by_hand()

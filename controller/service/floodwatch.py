@@ -11,6 +11,7 @@ from controller.flood import GOING, FloodState
 from controller.service.onset import onset_ns
 from controller.service.parts import Parts
 from nodes.errors import HarnessError, NetreserveError
+from nodes.eventkinds import FloodStart, FloodStop
 from traffic.profiles import Aimed
 
 STALE_NS = 2_000_000_000
@@ -55,19 +56,21 @@ class FloodWatch:
         self.began_ns = time.time_ns()
         await self._parts.locust.start(floods, targets, seconds)
         self._expect(True)
-        asked: dict[str, object] = {
-            "kind": " and ".join(aimed.flood.kind for aimed in floods),
-            "rate_pps": sum(aimed.flood.rate_pps for aimed in floods),
-            "size_bytes": max(aimed.flood.size_bytes for aimed in floods),
-        }
-        self._change(True, asked | {"targets": list(targets), "seconds": seconds}, self.began_ns)
+        asked = FloodStart(
+            flood=" and ".join(aimed.flood.kind for aimed in floods),
+            rate_pps=sum(aimed.flood.rate_pps for aimed in floods),
+            size_bytes=max(aimed.flood.size_bytes for aimed in floods),
+            targets=targets,
+            seconds=seconds,
+        )
+        self._change(asked, self.began_ns)
 
     async def stop(self) -> None:
         """Stops what goes on, whoever started it. Locust answers when its workers have stopped."""
         await self._parts.locust.stop()
         self._expect(False)
         if self.going:
-            self._change(False, {}, time.time_ns())
+            self._change(FloodStop(), time.time_ns())
 
     async def confirmed(self) -> None:
         """Until Locust itself says what it was told to do. Raises HarnessError when it does not in time."""
@@ -115,29 +118,28 @@ class FloodWatch:
         self._told = None
         return True
 
-    def _seen(self) -> dict[str, object]:
+    def _seen(self) -> dict[str, Any]:
         if self.problem or self.state is None:
             return {"unreachable": self.problem}
         return {"users": self.state.user_count, "rps": self.state.total_rps}
 
     def _notice(self, going: bool, trouble: str) -> None:
         """What somebody else began is as old as the nodes' counters say."""
-        noticed_ns, detail = time.time_ns(), self._seen()
+        noticed_ns = time.time_ns()
         if not going:
-            self._change(False, detail, noticed_ns, trouble)
+            self._change(FloodStop(**self._seen()), noticed_ns, trouble)
             return
         self.began_ns = onset_ns(self._parts.recorder.recent_samples(), self._quiet_ns, noticed_ns)
-        if late_ns := noticed_ns - self.began_ns:
-            detail["noticed_after_ns"] = late_ns
-        self._change(True, detail, self.began_ns, trouble)
+        late_ns = noticed_ns - self.began_ns or None
+        self._change(FloodStart(**self._seen(), noticed_after_ns=late_ns), self.began_ns, trouble)
 
-    def _change(self, going: bool, detail: dict[str, object], t_ns: int, trouble: str = "") -> None:
-        self.going = going
-        if not going:
+    def _change(self, what: FloodStart | FloodStop, t_ns: int, trouble: str = "") -> None:
+        self.going = isinstance(what, FloodStart)
+        if not self.going:
             self._quiet_ns = t_ns
-        self._parts.recorder.note("flood_start" if going else "flood_stop", detail, t_ns=t_ns)
+        self._parts.recorder.note(what, t_ns=t_ns)
         for listener in self.listeners:
-            listener(going, trouble)
+            listener(self.going, trouble)
 
 
 def _reading(state: FloodState) -> dict[str, Any]:

@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
+from nodes.eventkinds import Autopsy, ConsoleLines, TelemetryLines
 from nodes.messages import Event
 
-LINE_KINDS = ("console", "telemetry")
+LINE_KINDS = (ConsoleLines, TelemetryLines)
 """Kinds of events that carry lines: kept as such, not among the events."""
-SENTENCES = ("found", "missing")
-"""Of an autopsy: what was recognised, and what was not."""
 
 
 def log_name(event: Event) -> str:
@@ -21,15 +20,16 @@ def log_name(event: Event) -> str:
 
 def log_text(event: Event) -> str:
     """Its lines."""
-    return "".join(f"{utc(t_ns)} {str(text).rstrip()}\n" for t_ns, text in event.detail.get("lines", ()))
+    assert isinstance(event.detail, LINE_KINDS)
+    return "".join(f"{utc(t_ns)} {text.rstrip()}\n" for t_ns, text in event.detail.lines)
 
 
 def autopsies(events: Iterable[Event]) -> dict[str, str]:
     """File -> text, for each node of whose guest an autopsy was made."""
     found: dict[str, list[str]] = {}
     for event in events:
-        if any(event.detail.get(name) for name in SENTENCES):
-            found.setdefault(f"nodes/{event.node}.autopsy.txt", []).extend(_autopsy(event))
+        if isinstance(event.detail, Autopsy) and (event.detail.found or event.detail.missing):
+            found.setdefault(f"nodes/{event.node}.autopsy.txt", []).extend(_autopsy(event.t_ns, event.detail))
     return {name: "".join(f"{line}\n" for line in lines) for name, lines in found.items()}
 
 
@@ -38,12 +38,7 @@ def utc(t_ns: int) -> str:
     return f"{datetime.fromtimestamp(t_ns / 1e9, UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
-def _autopsy(event: Event) -> Iterator[str]:
-    yield f"{utc(event.t_ns)} {event.kind}"
-    for name in SENTENCES:
-        for sentence in _sentences(event.detail.get(name)):
-            yield f"  {name}: {sentence}"
-
-
-def _sentences(said: object) -> Sequence[object]:
-    return said if isinstance(said, list | tuple) else [said] if said else []
+def _autopsy(t_ns: int, told: Autopsy) -> Iterator[str]:
+    yield f"{utc(t_ns)} {told.kind}"
+    yield from (f"  found: {sentence}" for sentence in told.found)
+    yield from (f"  missing: {sentence}" for sentence in told.missing)

@@ -16,6 +16,7 @@ from controller.service.guestlines import LINE_KINDS, log_name, log_text
 from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder, new_run_id
 from controller.store.reconcile import reconcile
+from nodes.eventkinds import Detail
 from nodes.messages import Event, Sample, encode
 
 FLUSH_INTERVAL_S = 0.5
@@ -35,7 +36,7 @@ def require_storable(message: Sample | Event) -> None:
     if any(isinstance(number, int) and abs(number) > INTEGER_MAX for number in times):
         raise OverflowError(f"a number has more than 64 bits: {message}")
     encode(message)
-    if isinstance(message, Event) and message.kind in LINE_KINDS:
+    if isinstance(message, Event) and isinstance(message.detail, LINE_KINDS):
         log_text(message)
 
 
@@ -97,12 +98,10 @@ class Recorder:
         if self.recording is not None and self.recording.wants(message):
             self._keep(self.recording, message)
 
-    def note(
-        self, kind: str, detail: dict[str, object] | None = None, node: str = CONTROLLER, t_ns: int | None = None
-    ) -> None:
+    def note(self, detail: Detail, node: str = CONTROLLER, t_ns: int | None = None) -> None:
         """An event of the controller's own, now unless `t_ns` says when; `node` is the one that it concerns."""
         t_ns = time.time_ns() if t_ns is None else t_ns
-        self.take(Event(t_ns=t_ns, node=node, run="", kind=kind, detail=detail or {}))
+        self.take(Event(t_ns=t_ns, node=node, run="", detail=detail))
 
     def recent_samples(self) -> list[Sample]:
         """Those of the last ten seconds, in the order in which they came."""
@@ -180,16 +179,16 @@ class Recorder:
         message = msgspec.structs.replace(message, run=recording.run)
         if isinstance(message, Sample):
             recording.samples.append(message)
-        elif message.kind not in LINE_KINDS:
+        elif not isinstance(message.detail, LINE_KINDS):
             recording.events.append(message)
         self._pending.append(message)
 
     def _write(self, folder: RunFolder, pending: list[Sample | Event]) -> None:
         samples = [message for message in pending if isinstance(message, Sample)]
         said = [message for message in pending if isinstance(message, Event)]
-        events = [event for event in said if event.kind not in LINE_KINDS]
+        events = [event for event in said if not isinstance(event.detail, LINE_KINDS)]
         folder.append(samples, events)
         for event in said:
-            if event.kind in LINE_KINDS:
+            if isinstance(event.detail, LINE_KINDS):
                 folder.append_text(log_name(event), log_text(event))
         self.database.insert(samples, events)

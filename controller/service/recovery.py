@@ -21,6 +21,7 @@ from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder
 from controller.store.reconcile import reconcile
 from controller.verdict import void
+from nodes.eventkinds import PhaseBegun
 from nodes.messages import Event, Sample
 
 RESTARTED = "controller restarted"
@@ -63,7 +64,7 @@ def _written(
         database.insert([], [event])
     samples, events, notes = reconcile(database, folder, row.run)
     if result is None:
-        result = _judged(row, samples, events, [str(event.detail["void"]), *notes])
+        result = _judged(row, samples, events, [event.detail.brief, *notes])
         folder.write_result(result)
     return result, samples, events
 
@@ -103,8 +104,8 @@ def _close(database: Database, result: Result) -> None:
 
 def phases_of(samples: Sequence[Sample], events: Sequence[Event]) -> list[Phase]:
     """The phases as the controller's events tell; the last one ended with the record."""
-    told = [event for event in events if event.kind == "phase" and event.node == CONTROLLER]
-    began = [(str(event.detail.get("phase", "")), event.t_ns) for event in told]
+    told = [event for event in events if event.node == CONTROLLER]
+    began = [(event.detail.phase, event.t_ns) for event in told if isinstance(event.detail, PhaseBegun)]
     if not began:
         return []
     last_ns = max([sample.t_ns for sample in samples] + [t_ns for _, t_ns in began])

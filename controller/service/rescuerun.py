@@ -17,6 +17,7 @@ from controller.service.recorder import Recording
 from controller.service.rescuing import rescue, standing
 from controller.verdict import void
 from nodes.errors import LackingError, NetreserveError
+from nodes.eventkinds import PhaseBegun
 
 FOUND = "a rescue judges nobody: what led to the standstill is in the record of another run, or in none"
 
@@ -67,7 +68,7 @@ class RescueRun(Activity):
         now_ns = time.time_ns()
         self.parts.recorder.take(void(now_ns, self.recording.run, FOUND))
         self.recording.begin(RESCUE, now_ns)
-        self.parts.recorder.note("phase", {"phase": RESCUE}, t_ns=now_ns)
+        self.parts.recorder.note(PhaseBegun(phase=RESCUE), t_ns=now_ns)
         body = asyncio.create_task(rescue(self, self._patients, self._remedies, self._wait_ns))
         await asyncio.wait({body, self.ended}, return_when=asyncio.FIRST_COMPLETED)
         await end(body)

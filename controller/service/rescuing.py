@@ -6,15 +6,13 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
-from controller.record import Rescue
 from controller.rescue import IN_FORCE, SHOWN_NS, Change, EndFlood, Remedy, stands_still
 from controller.service.activity import Activity
 from controller.service.nodes import Node
 from controller.trace import has_moved
 from nodes.config import InitiatorSpec, Shape, Spec
 from nodes.errors import InconclusiveError
+from nodes.eventkinds import Rescue
 from nodes.messages import SAMPLE_INTERVAL_NS, Sample
 from nodes.units import SECOND_NS, format_ns
 
@@ -130,7 +128,7 @@ class _Trial:
 
     def _tell(self, node: Node, *, revived: bool, after_ns: int, error: str = "") -> None:
         told = Rescue(remedy=str(self._remedy), revived=revived, after_ns=after_ns, error=error)
-        self._run.parts.recorder.note("rescue", msgspec.to_builtins(told), node.name)
+        self._run.parts.recorder.note(told, node.name)
 
 
 def _gone(node: Node) -> str:

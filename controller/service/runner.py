@@ -27,6 +27,7 @@ from controller.service.rescuing import rescue, standing
 from controller.verdict import void
 from nodes.config import BLOCK_PORT, OPEN_LINK
 from nodes.errors import InconclusiveError, LackingError, NetreserveError, RefusedError, UsageError
+from nodes.eventkinds import PhaseBegun
 from nodes.messages import Role, Sample
 from nodes.units import SECOND_NS, format_ns
 
@@ -211,7 +212,7 @@ class ScenarioRun(Activity):
 
     def _begin(self, phase: str, t_ns: int) -> None:
         self.recording.begin(phase, t_ns)
-        self.parts.recorder.note("phase", {"phase": phase}, t_ns=t_ns)
+        self.parts.recorder.note(PhaseBegun(phase=phase), t_ns=t_ns)
 
     # ---- floods and faults
 

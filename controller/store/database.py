@@ -7,7 +7,6 @@ off its event loop.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from controller.record import RunRow as RunRow  # a row of the index: part of th
 from controller.store import tables
 from controller.store.folder import INDEX, SAMPLE_FIELDS
 from nodes.errors import HarnessError, LackingError
+from nodes.eventkinds import detail_of
 from nodes.messages import Event, Sample
 
 BUSY_TIMEOUT_MS = 5000
@@ -142,11 +142,11 @@ def _columns(connection: Connection) -> set[str]:
 
 
 def _event_row(event: Event) -> dict[str, Any]:
-    return {**msgspec.structs.asdict(event), "detail": json.dumps(event.detail)}
+    return {**msgspec.structs.asdict(event), "detail": msgspec.json.encode(event.detail).decode()}
 
 
 def _event(row: Row[Any]) -> Event:
-    return Event(t_ns=row.t_ns, node=row.node, run=row.run, kind=row.kind, detail=json.loads(row.detail))
+    return Event(t_ns=row.t_ns, node=row.node, run=row.run, detail=detail_of(row.kind, row.detail.encode()))
 
 
 def _one_line(error: BaseException) -> str:

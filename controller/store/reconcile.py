@@ -17,7 +17,7 @@ import msgspec
 
 from controller.store.database import Database
 from controller.store.folder import RunFolder
-from nodes.messages import Event, Sample, encode
+from nodes.messages import Event, Sample, decode, encode
 
 M = TypeVar("M", Sample, Event)
 UNREADABLE = ".unreadable"
@@ -77,10 +77,9 @@ def _set_aside(path: Path, content: bytes) -> Path:
 
 
 def _lines(content: bytes) -> Iterator[Event | None]:
-    decoder = msgspec.json.Decoder(Event)
     for line in content.splitlines():
         try:
-            yield decoder.decode(line)
+            yield decode(line, Event)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             yield None
 

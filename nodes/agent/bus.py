@@ -16,7 +16,8 @@ from msgspec import Struct
 
 from nodes.agent.settings import Credentials
 from nodes.agent.tasks import race
-from nodes.messages import Event, Leaf, Role, Sample, Status, encode, topic, void_detail
+from nodes.eventkinds import Harness
+from nodes.messages import Event, Leaf, Role, Sample, Status, encode, topic
 
 KEEPALIVE_S = 5
 """The broker publishes the last will of a node that was silent for 1.5 times this (MQTT 3.1.1, section 3.1.2.10)."""
@@ -133,8 +134,8 @@ class Bus:
     async def _tell_loss(self, client: aiomqtt.Client) -> None:
         lost, self._messages_lost = self._messages_lost, 0
         reason = f"{lost} messages were lost, offline with {OUTBOX_MAX} waiting"
-        detail = void_detail(reason, harness=True) | {"messages_lost": lost}
-        event = Event(t_ns=time.time_ns(), node=self._node, run="", kind="harness", detail=detail)
+        detail = Harness(void=reason, harness=True, messages_lost=lost)
+        event = Event(t_ns=time.time_ns(), node=self._node, run="", detail=detail)
         await self._publish(client, "event", encode(event))
 
     async def _publish(self, client: aiomqtt.Client, leaf: Leaf, payload: bytes) -> None:

@@ -25,7 +25,7 @@ INTERPRETED = (
     "__init__.py", "machine/checks.py", "machine/allocators/recording.py", "sim/cluster.py", "sim/proof.py",
 )  # fmt: skip
 """And those that are not: tables of names, what stands in another's place, and what compares functions by identity."""
-ALSO_HASHED = ("config.py", "errors.py", "messages.py", "registry.py", "units.py", "compiled/build.py")
+ALSO_HASHED = ("config.py", "errors.py", "eventkinds.py", "messages.py", "registry.py", "units.py", "compiled/build.py")
 """What the compiled code knows of others, and how it was made."""
 
 

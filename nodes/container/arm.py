@@ -17,9 +17,10 @@ from nodes.container import nbddisk
 from nodes.container.life import Life, host_and_port
 from nodes.container.pump import Pump
 from nodes.errors import HarnessError, LackingError, NetreserveError, UsageError, exit_code_of
+from nodes.eventkinds import Detail, Harness, OutOfMemory, PolicySet
 from nodes.machine.events import Stats
 from nodes.machine.watch import StallWatch
-from nodes.messages import SAMPLE_INTERVAL_NS, Desired, Event, Reported, Sample, Status, void_detail
+from nodes.messages import SAMPLE_INTERVAL_NS, Desired, Event, Reported, Sample, Status
 from nodes.network import nfqueue, steer
 from nodes.network.interfaces import Interface
 from nodes.network.link import Link
@@ -189,7 +190,7 @@ class InitiatorArm:
         finally:
             now = life.in_force()
             if (now.policy, now.machine) != (before.policy, before.machine):
-                self._tell("policy", {"policy": now.policy.name, "min_free_pages": now.machine.min_free_pages})
+                self._tell(PolicySet(policy=now.policy.name, min_free_pages=now.machine.min_free_pages))
 
     async def _end_life(self) -> None:
         if self._life is not None:
@@ -213,7 +214,7 @@ class InitiatorArm:
         try:
             self._measured["rtt_ns_p50"] = await rtt_ns_p50(host, port, deadline_s=RTT_DEADLINE_S)
         except HarnessError as error:
-            self._tell("harness", {"what": f"round trip not measured: {error}"})
+            self._tell(Harness(what=f"round trip not measured: {error}"))
 
     def _observe(self, life: Life) -> Stats:
         stats = life.stats()
@@ -224,20 +225,20 @@ class InitiatorArm:
         kills = cgroup.oom_kills()
         if kills > self._oom_kills:
             self._oom_kills = kills
-            self._tell("oom", {"kind": "real", "kills": kills})
+            self._tell(OutOfMemory(whose="real", kills=kills))
         if self._life is not None and not self._life.idle:
             machine, stats = self._life.machine, self._observe(self._life)
-            for kind, detail in self._watch.observe(stats, time.monotonic_ns(), machine.waits, machine.cycle):
-                self._tell(kind, detail)
+            for detail in self._watch.observe(stats, time.monotonic_ns(), machine.waits, machine.cycle):
+                self._tell(detail)
 
     def _own_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         fault = context.get("exception")
         what = f"{type(fault).__name__}: {fault}" if fault else str(context["message"])
-        self._tell("harness", void_detail(f"a fault of netreserve's own: {what}", harness=True))
+        self._tell(Harness(void=f"a fault of netreserve's own: {what}", harness=True))
         loop.default_exception_handler(context)
 
-    def _tell(self, kind: str, detail: dict[str, object]) -> None:
-        self._emit(Event(t_ns=time.time_ns(), node=self._node, run=self._run, kind=kind, detail=detail))
+    def _tell(self, detail: Detail) -> None:
+        self._emit(Event(t_ns=time.time_ns(), node=self._node, run=self._run, detail=detail))
 
     def _dropped(self) -> int:
         return self._queue.dropped() if self._queue is not None else 0

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from nodes.container.disk import Disk
 from nodes.container.pages import Pages
+from nodes.eventkinds import Corrupt, Detail, Reconnect
 from nodes.machine.events import (
     Completed,
     Discard,
@@ -22,8 +23,8 @@ from nodes.machine.merge import Transfer, merged
 from nodes.network.timer import PreciseTimer
 from nodes.units import PAGE_BYTES
 
-Emit = Callable[[str, dict[str, object]], None]
-"""`emit(kind, detail)`: something for the run's events."""
+Emit = Callable[[Detail], None]
+"""`emit(detail)`: something for the run's events."""
 
 
 class Driver:
@@ -76,7 +77,7 @@ class Driver:
         if self._disk.take_reconnected():
             self._reading.clear()
             self._machine.handle(Reconnected(), now_ns)
-            self._emit("reconnect", {"state": "connected"})
+            self._emit(Reconnect(state="connected"))
         for completed in self._disk.take():
             self._check(completed)
             self._machine.handle(completed, now_ns)
@@ -85,7 +86,7 @@ class Driver:
         read = self._reading.pop(completed.request, None)
         if not completed.error and read is not None and not self._pages.verify(*read):
             page, generation = read
-            self._emit("corrupt", {"pages": [page], "generation": generation})
+            self._emit(Corrupt(pages=(page,), generation=generation))
 
     def _carry_out(self, decision: object) -> None:
         pages = self._pages
@@ -96,8 +97,8 @@ class Driver:
                 self._transfer(decision)
             case Discard(page):
                 pages.discard(page)
-            case Notice(kind, detail):
-                self._emit(kind, dict(detail))
+            case Notice(detail):
+                self._emit(detail)
             case Retransmit():
                 pass  # real TCP has a timer of its own
             case _:

@@ -17,6 +17,7 @@ from nodes.container.pages import Pages
 from nodes.container.pump import Pump, accept_all
 from nodes.container.sinks import Sinks
 from nodes.errors import UsageError
+from nodes.eventkinds import Reconnect
 from nodes.machine.events import MinFreeChanged, PolicyChanged, SocketRead, Stats
 from nodes.machine.machine import Machine
 from nodes.units import MS_NS, PAGE_BYTES
@@ -114,7 +115,7 @@ class Life:
         if not spec.target:
             return None
         disk = NbdDisk(*host_and_port(spec.target), self._flows.set_block)
-        disk.on_lost = lambda reason: self._emit("reconnect", {"state": "lost", "reason": reason})
+        disk.on_lost = lambda reason: self._emit(Reconnect(state="lost", reason=reason))
         await disk.open(spec.swap_offset_bytes + needed_bytes)
         return disk
 

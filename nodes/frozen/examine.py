@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 from msgspec import Struct
 
+from nodes.eventkinds import Autopsy, Ending, Wait
 from nodes.frozen import reception, tasks
 from nodes.frozen.figures import Figures
 from nodes.frozen.lines import Message, messages, newest_us
@@ -16,11 +16,8 @@ from nodes.frozen.reception import Facts, Short, shortage
 from nodes.frozen.stacks import Stack, dumps, lacking_caches, stacks
 from nodes.frozen.storage import Below
 from nodes.frozen.tasks import Blocked
-from nodes.machine.events import Wait
 from nodes.machine.waits import KSWAPD, REPLY, TRANSMIT, WORKER, cycle
 from nodes.units import PAGE_BYTES
-
-Ending = Literal["", "oom", "panic"]
 
 _PANIC = re.compile(r"Kernel panic - not syncing.*")
 _OOM = re.compile(
@@ -39,23 +36,6 @@ SAME_HANG_US = 600_000_000
 SEEN = "(seen: "
 """Begins the evidence of a sentence."""
 _NOBODY = "a blocked task that waits for memory or storage"
-
-
-class Autopsy(Struct, frozen=True, kw_only=True):
-    """What the machine died of, as far as it can be seen."""
-
-    cycle: tuple[Wait, ...] = ()
-    """Who waits for whom, round; empty unless each of its edges was seen and it closes."""
-    waits: tuple[Wait, ...] = ()
-    """All edges that were seen."""
-    found: tuple[str, ...] = ()
-    """Plain sentences, each with its evidence; those of the cycle come first."""
-    missing: tuple[str, ...] = ()
-    """What a cycle would still need; empty when there is one, or when the machine ended otherwise."""
-    unknown: tuple[str, ...] = ()
-    """Blocked tasks whose stacks have no shape that we know, with their innermost frames."""
-    ending: Ending = ""
-    """How the machine ended other than by waiting: its OOM killer killed, or it panicked."""
 
 
 class Case(Struct, frozen=True, kw_only=True):

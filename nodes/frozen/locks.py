@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
+from nodes.eventkinds import Wait
 from nodes.frozen.lines import Message
-from nodes.machine.events import Wait
 from nodes.machine.waits import cycle
 
 _BLOCKER = re.compile(

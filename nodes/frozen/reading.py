@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from nodes.errors import UsageError
+from nodes.eventkinds import Ending, Wait
 from nodes.frozen import locks
 from nodes.frozen.advice import ADVICE, Kind
 from nodes.frozen.answer import judge
 from nodes.frozen.boots import boots
 from nodes.frozen.counts import Counts, count, is_kernel_log
 from nodes.frozen.events import said
-from nodes.frozen.examine import Case, Ending, look
+from nodes.frozen.examine import Case, look
 from nodes.frozen.figures import Figures
 from nodes.frozen.lines import Message, messages, newest_us
 from nodes.frozen.seen import Answer, Sure
 from nodes.frozen.sentences import ago
-from nodes.machine.events import Wait
 
 _NOTHING: tuple[Kind, ...] = ("silent",)
 OVER_US = 3_600_000_000

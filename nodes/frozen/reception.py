@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from nodes.eventkinds import Wait
 from nodes.frozen.failures import place
 from nodes.frozen.figures import Figures
 from nodes.frozen.meminfo import NOT_FOR_DRIVERS, PAGE_KB, Memory
 from nodes.frozen.stacks import Stack
-from nodes.machine.events import Wait
 from nodes.machine.waits import COPY, HEAD, KSWAPD, REFILL, REPLY, TRANSMIT
 from nodes.machine.watermarks import Watermarks
 from nodes.units import MS_NS, SECOND_NS, format_ns

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from nodes.eventkinds import Wait
 from nodes.frozen.functions import RECLAIM
 from nodes.frozen.servers import Server, server, serves
 from nodes.frozen.shapes import LOCAL, RECEIVING, REFILL_WORK, Shape, evidence, has, top, waits_for
 from nodes.frozen.stacks import Stack
 from nodes.frozen.storage import UNKNOWN, Below, Storage
-from nodes.machine.events import Wait
 from nodes.machine.waits import APPLICATION, KSWAPD, REPLY, TRANSMIT, WORKER
 
 RELAY = "relay process"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nodes.eventkinds import Autopsy
 from nodes.frozen.counts import words
-from nodes.frozen.examine import SEEN, Autopsy
+from nodes.frozen.examine import SEEN
 from nodes.frozen.reading import Report
 
 

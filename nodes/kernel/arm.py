@@ -11,13 +11,14 @@ from typing import Any
 from nodes import cgroup
 from nodes.config import InitiatorSpec
 from nodes.errors import LackingError, NetreserveError, UsageError, exit_code_of
+from nodes.eventkinds import Detail, Harness, PolicySet
 from nodes.kernel import accelerator, life, qemu
 from nodes.kernel.accelerator import Accelerator
 from nodes.kernel.life import Life
 from nodes.kernel.link import GuestLink
 from nodes.kernel.watch import Watch
 from nodes.kernel.wiring import Wiring
-from nodes.messages import SAMPLE_INTERVAL_NS, Desired, Event, Reported, Sample, Status, void_detail
+from nodes.messages import SAMPLE_INTERVAL_NS, Desired, Event, Reported, Sample, Status
 from nodes.network.interfaces import Interface
 from nodes.units import SECOND_NS
 
@@ -130,7 +131,7 @@ class KernelArm:
         if self._accelerator is None:
             self._accelerator = await asyncio.to_thread(accelerator.choose)
         if self._accelerator.name != "kvm":
-            self._tell("harness", {"what": self._accelerator.note})
+            self._tell(Harness(what=self._accelerator.note))
         born = Life(spec, self._wiring, self._accelerator, self._tell, self._lost)
         watch = Watch(born, self._tell)
         try:
@@ -150,7 +151,7 @@ class KernelArm:
         finally:
             now = alive.in_force()
             if (now.policy, now.machine) != (before.policy, before.machine):
-                self._tell("policy", {"policy": now.policy.name, "min_free_pages": now.machine.min_free_pages})
+                self._tell(PolicySet(policy=now.policy.name, min_free_pages=now.machine.min_free_pages))
 
     async def _end(self, reason: str) -> None:
         self._idle = None
@@ -169,13 +170,13 @@ class KernelArm:
                     await watch.close()
 
     def _lost(self, what: str) -> None:
-        self._tell("harness", void_detail(what, harness=True))
+        self._tell(Harness(void=what, harness=True))
 
     def _own_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         fault = context.get("exception")
         what = f"{type(fault).__name__}: {fault}" if fault else str(context["message"])
-        self._tell("harness", void_detail(f"a fault of netreserve's own: {what}", harness=True))
+        self._tell(Harness(void=f"a fault of netreserve's own: {what}", harness=True))
         loop.default_exception_handler(context)
 
-    def _tell(self, kind: str, detail: dict[str, object]) -> None:
-        self._emit(Event(t_ns=time.time_ns(), node=self._node, run=self._run, kind=kind, detail=detail))
+    def _tell(self, detail: Detail) -> None:
+        self._emit(Event(t_ns=time.time_ns(), node=self._node, run=self._run, detail=detail))

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from nodes.config import InitiatorSpec, MachineConfig
 from nodes.errors import HarnessError, LackingError, UsageError
+from nodes.eventkinds import Detail, IoError, Panic
 from nodes.kernel import initramfs, kernels, policies
 from nodes.kernel.accelerator import Accelerator
 from nodes.kernel.boot import until_ready
@@ -32,7 +33,7 @@ from nodes.kernel.wiring import TAP, Wiring
 from nodes.messages import Sample
 from nodes.units import PAGE_BYTES, SECOND_NS
 
-Tell = Callable[[str, dict[str, object]], None]
+Tell = Callable[[Detail], None]
 FIGURES_S = 3.0
 """From `READY` to telemetry that shows what was asked."""
 _POLL_S = 0.02
@@ -230,10 +231,10 @@ class Life:
     def _panicked(self, line: str) -> None:
         if not self._panic:
             self._panic = line
-            self._tell("panic", {"line": line})
+            self._tell(Panic(line=line))
 
     def _read_failed(self, line: str) -> None:
-        self._tell("io_error", {"write": False, "errno": errno.EIO})
+        self._tell(IoError(write=False, errno=errno.EIO))
 
     def _refuse_what_stays(self, spec: InitiatorSpec) -> None:
         policies.check_live(self._spec.policy, spec.policy)

@@ -7,14 +7,13 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-import msgspec
-
 from nodes.errors import HarnessError
-from nodes.frozen import Autopsy, examine
+from nodes.eventkinds import Autopsy, ConsoleLines, Harness, OutOfMemory, Recovered, TelemetryLines
+from nodes.frozen import examine
 from nodes.kernel.life import Life, Tell
 from nodes.kernel.telemetry import SILENT_AFTER_NS
 from nodes.machine.watch import StallWatch
-from nodes.messages import Sample, void_detail
+from nodes.messages import Sample
 from nodes.units import SECOND_NS
 
 AUTOPSY_AFTER_NS = 3 * SECOND_NS
@@ -54,12 +53,12 @@ class Watch:
             return
         self._compare(sample)
         self._consider(sample)
-        for kind, detail in self._stalls.observe(
+        for detail in self._stalls.observe(
             sample, time.monotonic_ns(), lambda: self._autopsy.waits, lambda: self._autopsy.cycle
         ):
-            if kind == "recovered":
+            if isinstance(detail, Recovered):
                 self._forget()
-            self._tell(kind, detail)
+            self._tell(detail)
 
     async def close(self) -> None:
         """Ends what is under way and hands on the last words."""
@@ -69,14 +68,15 @@ class Watch:
         self._hand_on()
 
     def _hand_on(self) -> None:
-        for kind, channel in (("console", self._life.console.channel), ("telemetry", self._life.feed.channel)):
-            while lines := channel.take():
-                self._tell(kind, {"lines": [list(line) for line in lines]})
+        while lines := self._life.console.channel.take():
+            self._tell(ConsoleLines(lines=tuple(lines)))
+        while lines := self._life.feed.channel.take():
+            self._tell(TelemetryLines(lines=tuple(lines)))
 
     def _count_kills(self) -> None:
         kills = self._life.feed.newest.oom
         if kills > self._kills:
-            self._tell("oom", {"kind": "guest", "kills": kills})
+            self._tell(OutOfMemory(whose="guest", kills=kills))
             self._kills = kills
 
     def _listen(self, sample: Sample) -> None:
@@ -85,7 +85,7 @@ class Watch:
         if (silent_ns > SILENT_AFTER_NS) != self._silent and not self._life.ended:
             self._silent = not self._silent
             what = f"no telemetry for {silent_ns / SECOND_NS:.1f} s" if self._silent else "telemetry is back"
-            self._tell("harness", {"what": what})
+            self._tell(Harness(what=what))
 
     def _compare(self, sample: Sample) -> None:
         """A flag that was lost or changed in mid-run is told once: what comes of it is another policy's doing."""
@@ -97,7 +97,7 @@ class Watch:
             self._strayed_ns = now_ns
         elif now_ns - self._strayed_ns > STRAYED_AFTER_NS and not self._void:
             self._void = True
-            self._tell("harness", void_detail(f"a setting was lost in the run: {strayed}"))
+            self._tell(Harness(void=f"a setting was lost in the run: {strayed}"))
 
     def _consider(self, sample: Sample) -> None:
         now_ns = time.monotonic_ns()
@@ -118,10 +118,10 @@ class Watch:
             more = "" if self._autopsy is NOTHING or self._autopsy.cycle else ALL_TASKS
             lines = await self._life.examine(KEYS + more)
         except HarnessError as error:
-            self._tell("harness", {"what": f"no autopsy: {error}"})
+            self._tell(Harness(what=f"no autopsy: {error}"))
             return
         self._autopsy = self._explain(lines)
-        self._tell("autopsy", msgspec.to_builtins(self._autopsy))
+        self._tell(self._autopsy)
 
     def _explain(self, lines: Sequence[str]) -> Autopsy:
         feed = self._life.feed

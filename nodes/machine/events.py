@@ -5,13 +5,13 @@ Packets do not stand here: they are the hot path and have a method of their own,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 
 from msgspec import Struct
 
 from nodes.config import PolicySpec
+from nodes.eventkinds import Detail
 
 NO_SOCKET = -1
 """Flow of a packet for which no socket is open."""
@@ -111,32 +111,14 @@ class Retransmit:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something worth a line in the run's events: `kind` as in `nodes.messages.Event`."""
+    """Something worth a line in the run's events."""
 
-    kind: str
-    detail: Mapping[str, object] = field(default_factory=dict)
+    detail: Detail
 
 
 Decision = Touch | WriteOut | ReadIn | Discard | Retransmit | Notice
 
 # ---- reports
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """An edge of the wait-for graph: `waiter` needs `need` of `resource`, and `have` are there.
-
-    `who_frees` names the actor or resource that alone can provide it: the next node of the graph. `why` is one plain
-    sentence; `source` cites the rule (physics.md section or kernel file).
-    """
-
-    waiter: str
-    resource: str
-    need: int
-    have: int
-    who_frees: str
-    why: str
-    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from nodes.config import MachineConfig, PolicySpec
 from nodes.errors import UsageError
+from nodes.eventkinds import IoError, OutOfMemory, Wait
 from nodes.machine import waits as wait_graph
 from nodes.machine.allocators import ALLOCATORS
 from nodes.machine.block import BlockInitiator
@@ -28,7 +29,6 @@ from nodes.machine.events import (
     SocketRead,
     Stats,
     Verdict,
-    Wait,
 )
 from nodes.machine.network_memory import NetworkMemory
 from nodes.machine.nic import NICS
@@ -153,7 +153,7 @@ class Machine:
             return
         page = request.page
         if error:
-            self._out.append(Notice("io_error", {"page": page, "write": request.is_write, "errno": error}))
+            self._out.append(Notice(IoError(page=page, write=request.is_write, errno=error)))
         if request.is_write and error and not self.workload.dead:
             self.workload.write_failed(page)
         elif request.is_write:
@@ -212,9 +212,8 @@ class Machine:
 
     def _oom(self) -> None:
         self.reclaim.oom_kills += 1
-        self._out.append(
-            Notice("oom", {"free_pages": self.pool.free, "min_pages": self.pool.marks.min_pages, "kind": "modelled"})
-        )
+        free, least = self.pool.free, self.pool.marks.min_pages
+        self._out.append(Notice(OutOfMemory(whose="modelled", free_pages=free, min_pages=least)))
         self._kill()
 
     def next_deadline_ns(self) -> int | None:

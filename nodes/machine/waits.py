@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import deque
 
+from nodes.eventkinds import Wait
 from nodes.machine.allocators.nta import NtaAllocator
 from nodes.machine.block import TX_HEAD_BYTES, BlockInitiator
-from nodes.machine.events import Wait
 from nodes.machine.network_memory import NetworkMemory
 from nodes.machine.receive import Receiver
 from nodes.machine.reclaim import Reclaim

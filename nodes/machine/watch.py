@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
 from typing import Protocol
 
-from nodes.machine.events import Wait
+from nodes.eventkinds import Recovered, Stalled, Wait
 from nodes.units import SECOND_NS
 
 STALLED_AFTER_NS = SECOND_NS
@@ -24,13 +23,13 @@ class Aged(Protocol):
 
 
 class StallWatch:
-    """Fed with each measurement; answers the events of that moment as (kind, detail)."""
+    """Fed with each measurement; answers the events of that moment."""
 
     def __init__(self) -> None:
         self._said_ns: int | None = None
         self._longest_ns = 0
 
-    def observe(self, stats: Aged, now_ns: int, waits: Edges, cycle: Edges) -> Iterator[tuple[str, dict[str, object]]]:
+    def observe(self, stats: Aged, now_ns: int, waits: Edges, cycle: Edges) -> Iterator[Stalled | Recovered]:
         """`stall` once progress is older than STALLED_AFTER_NS and every REPEAT_NS while it stays so; `recovered` with the
         time it took when it is young again."""
         age_ns = stats.progress_age_ns
@@ -38,11 +37,7 @@ class StallWatch:
             self._longest_ns = age_ns
             if self._said_ns is None or now_ns - self._said_ns >= REPEAT_NS:
                 self._said_ns = now_ns
-                yield "stall", {"stalled_ns": age_ns, "waits": _plain(waits()), "cycle": _plain(cycle())}
+                yield Stalled(stalled_ns=age_ns, waits=tuple(waits()), cycle=tuple(cycle()))
         elif self._said_ns is not None:
             self._said_ns = None
-            yield "recovered", {"stalled_ns": self._longest_ns}
-
-
-def _plain(edges: Iterable[Wait]) -> list[dict[str, object]]:
-    return [asdict(edge) for edge in edges]
+            yield Recovered(stalled_ns=self._longest_ns)

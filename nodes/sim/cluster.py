@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from nodes.config import InitiatorSpec, Queueing, Shape, Spec, TargetSpec
 from nodes.errors import UsageError
+from nodes.eventkinds import Detail
 from nodes.messages import SAMPLE_INTERVAL_NS, Event, Role, Sample
 from nodes.sim.connection import Connection
 from nodes.sim.flood import Flood, Junk
@@ -117,9 +117,9 @@ class Cluster:
         if event is not None:
             self.events.append(event)
 
-    def emit(self, node: str, kind: str, detail: dict[str, Any]) -> None:
+    def emit(self, node: str, detail: Detail) -> None:
         """Records an event of this moment."""
-        self.events.append(Event(t_ns=self.loop.now_ns, node=node, run=self.run, kind=kind, detail=detail))
+        self.events.append(Event(t_ns=self.loop.now_ns, node=node, run=self.run, detail=detail))
 
     # ---- measuring
 

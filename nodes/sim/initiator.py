@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
 
 from nodes.config import InitiatorSpec, Reader
+from nodes.eventkinds import Corrupt, Detail, PolicySet, Reconnect
 from nodes.machine.events import (
     BLOCK_SOCKET,
     MinFreeChanged,
@@ -28,8 +28,8 @@ from nodes.sim.connection import Connection
 from nodes.sim.loop import Loop
 from nodes.sim.target import Disk
 
-Emit = Callable[[str, str, dict[str, Any]], None]
-"""`emit(node, kind, detail)`: an event of the run."""
+Emit = Callable[[str, Detail], None]
+"""`emit(node, detail)`: an event of the run."""
 _SHARED = sorted({field.name for field in fields(Stats)} & set(Sample.__struct_fields__))
 """Measurements that a machine reports under the name a sample has for them."""
 
@@ -98,7 +98,7 @@ class Initiator:
             self.verified_pages += 1
             if wanted != held:
                 self.corrupt_pages += 1
-                self._emit(self.name, "corrupt", {"pages": [page], "generation": wanted})
+                self._emit(self.name, Corrupt(pages=(page,), generation=wanted))
 
     def _local(self, transfer: Transfer) -> list[int]:
         return self._stored[transfer.first : transfer.first + transfer.pages]
@@ -106,7 +106,7 @@ class Initiator:
     def reconnected(self) -> None:
         """See `connection.Endpoint`."""
         self.machine.handle(Reconnected(), self._loop.now_ns)
-        self._emit(self.name, "reconnect", {"state": "connected"})
+        self._emit(self.name, Reconnect(state="connected"))
         self.wake()
 
     def _submit(self, transfer: Transfer) -> None:
@@ -151,7 +151,7 @@ class Initiator:
             if self.connection is not None:
                 self.connection.retransmit()
         elif isinstance(decision, Notice):
-            self._emit(self.name, decision.kind, dict(decision.detail))
+            self._emit(self.name, decision.detail)
         else:
             assert kind is not WriteOut and kind is not ReadIn, decision
 
@@ -166,8 +166,7 @@ class Initiator:
             self.machine.handle(MinFreeChanged(spec.machine.min_free_pages), now_ns)
         self.spec = spec
         if (spec.policy, spec.machine) != (before.policy, before.machine):
-            detail = {"policy": spec.policy.name, "min_free_pages": spec.machine.min_free_pages}
-            self._emit(self.name, "policy", detail)
+            self._emit(self.name, PolicySet(policy=spec.policy.name, min_free_pages=spec.machine.min_free_pages))
         self.wake()
 
     def sample(self, run: str) -> Sample:
@@ -175,8 +174,8 @@ class Initiator:
         now_ns, machine = self._loop.now_ns, self.machine
         self.read_junk()
         stats = machine.stats(now_ns)
-        for kind, detail in self._watch.observe(stats, now_ns, machine.waits, machine.cycle):
-            self._emit(self.name, kind, detail)
+        for detail in self._watch.observe(stats, now_ns, machine.waits, machine.cycle):
+            self._emit(self.name, detail)
         figures = {name: getattr(stats, name) for name in _SHARED}
         return Sample(
             t_ns=now_ns,

@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from nodes.machine.events import Wait
+from nodes.eventkinds import Wait
 from nodes.machine.nic import INTEL_WATCHDOG_NS
 from nodes.machine.retransmit import RTO_MAX_NS
 from nodes.sim.cluster import Cluster

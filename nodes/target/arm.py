@@ -12,7 +12,8 @@ from typing import Protocol
 
 from nodes.config import BLOCK_PORT, Shape, TargetSpec
 from nodes.errors import LackingError, NetreserveError, exit_code_of
-from nodes.messages import Desired, Event, Reported, Sample, Status, void_detail
+from nodes.eventkinds import Harness
+from nodes.messages import Desired, Event, Reported, Sample, Status
 from nodes.network.interfaces import Interface
 from nodes.network.link import Link
 from nodes.target.requests import Served
@@ -121,9 +122,9 @@ class TargetArm:
                 error = await _attempt(self._start(self._spec))
             if error:
                 self._started.clear()  # the next request tries again
-            detail = void_detail(f"nbdkit ended by itself (exit code {code})", harness=True)
-            detail |= {"exit_code": code, "restarted": not error, "error": error}
-            emit(Event(t_ns=time.time_ns(), node=self._node, run=self._run, kind="harness", detail=detail))
+            void = f"nbdkit ended by itself (exit code {code})"
+            detail = Harness(void=void, harness=True, nbdkit_code=code, restarted=not error, error=error)
+            emit(Event(t_ns=time.time_ns(), node=self._node, run=self._run, detail=detail))
 
     async def close(self) -> None:
         """Ends nbdkit and opens the link."""

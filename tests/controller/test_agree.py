@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from controller.agree import Row, cells, kernels_line, markdown, matched_lines, pairs, row_of
-from controller.record import CycleEdge, NodeVerdict, Phase, Result, Setting
+from controller.record import NodeVerdict, Phase, Result, Setting
+from nodes.eventkinds import Wait
 from nodes.messages import Sample
 from nodes.units import SECOND_NS
 
@@ -46,7 +47,7 @@ def test_the_newest_row_counts_and_policies_stay_apart() -> None:
 
 
 def test_a_row_has_the_figures_of_the_worst_initiator() -> None:
-    edge = CycleEdge(waiter="kswapd", resource="r", need=1, have=0, who_frees="x", why="")
+    edge = Wait(waiter="kswapd", resource="r", need=1, have=0, who_frees="x", why="")
     well = NodeVerdict(node="initiator-1", verdict="healthy", reason="")
     hung = NodeVerdict(
         node="initiator-2", verdict="deadlocked", reason="", warmup_pages_per_s=100.0, flood_pages_per_s=20.0,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from controller.endings import Ending, drops_text, ending, figures_text
-from controller.record import CycleEdge, NodeVerdict, Phase, Result
+from controller.record import NodeVerdict, Phase, Result
+from nodes.eventkinds import Wait
 from nodes.messages import Sample
 from nodes.units import SECOND_NS
 
-EDGE = CycleEdge(waiter="kswapd", resource="r", need=1, have=0, who_frees="x", why="")
+EDGE = Wait(waiter="kswapd", resource="r", need=1, have=0, who_frees="x", why="")
 
 
 def sample(t_s: int, node: str = "initiator-2", **counters: int) -> Sample:

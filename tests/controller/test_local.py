@@ -26,7 +26,7 @@ from controller.simulate import Heard
 from controller.store.archive import Archive
 from controller.store.folder import INDEX
 from nodes.errors import LackingError
-from nodes.machine.events import Wait
+from nodes.eventkinds import Wait
 from nodes.sim.proof import Proof
 
 SCENARIO = parse(TINY)

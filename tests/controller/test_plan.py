@@ -13,6 +13,7 @@ from controller.plan import Plan, aimed, plan, swarms
 from controller.scenario import load, parse
 from nodes.config import OPEN_LINK, InitiatorSpec, Shape, Spec, TargetSpec
 from nodes.errors import UsageError
+from nodes.eventkinds import FaultSet
 from nodes.kernel.commandline import container_bytes, storage_container_bytes
 from nodes.units import MS_NS, SECOND_NS, US_NS
 
@@ -184,14 +185,14 @@ def test_a_stalled_target_keeps_its_own_initiators_from_working() -> None:
     assert (begin.node, begin.concerns, end.concerns) == ("target-2", ("initiator-2",), ("initiator-2",))
     event = begin.event(5, "r")
     assert (event.kind, event.node, event.t_ns) == ("fault", "target-2", 5)
-    assert event.detail == {"fault": "stalled", "action": "begin", "concerns": ["initiator-2"]}
-    assert end.event(6, "r").detail["action"] == "end"
+    assert event.detail == FaultSet(fault="stalled", action="begin", concerns=("initiator-2",))
+    assert end.event(6, "r").detail == FaultSet(fault="stalled", action="end", concerns=("initiator-2",))
 
 
 def test_a_slow_target_keeps_nobody_from_working() -> None:
     work = planned("{at: 2 s, kind: target, latency: 20 ms}")
     assert work.changes[0].concerns == ()
-    assert work.changes[0].event(5, "r").detail["fault"] == "target"
+    assert work.changes[0].event(5, "r").detail.brief == "target begins"
 
 
 def test_a_fault_that_changes_nothing_is_not_planned() -> None:
@@ -226,8 +227,8 @@ def test_a_second_card_has_a_link_of_its_own_and_outlives_a_pulled_cable() -> No
 def test_a_target_that_goes_down_keeps_its_initiators_from_working() -> None:
     work = planned("{at: 1 s, kind: target, duration: 2 s, down: true}", initiators=2)
     begins, ends = (change.event(0, "r") for change in work.changes)
-    assert begins.detail == {"fault": "down", "action": "begin", "concerns": ["initiator-1", "initiator-2"]}
-    assert (ends.detail["fault"], ends.detail["action"]) == ("down", "end")
+    assert begins.detail == FaultSet(fault="down", action="begin", concerns=("initiator-1", "initiator-2"))
+    assert ends.detail.brief == "down ends"
 
 
 def test_queueing_reaches_every_node() -> None:

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 from traces import NODE, WARMUP, at, event, phases, stretch, trace
 
-from controller.record import NodeVerdict, Phase, Rescue
+from controller.record import NodeVerdict, Phase
 from controller.rescue import (
     RESCUE,
     EndFlood,
@@ -20,6 +20,7 @@ from controller.rescue import (
 )
 from controller.trace import has_moved
 from nodes.config import InitiatorSpec, MachineConfig, PolicySpec
+from nodes.eventkinds import Rescue
 from nodes.messages import Sample
 from nodes.units import SECOND_NS
 
@@ -98,7 +99,7 @@ def test_all_are_revived_only_when_each_that_was_tried_is() -> None:
 
 def test_the_record_before_a_rescue_has_nothing_of_it() -> None:
     samples = {NODE: trace(WARMUP, stretch(20, 1000), stretch(35, 0))}
-    events = [event(30, "stall"), event(41, RESCUE)]
+    events = [event(30, "stall"), event(41, "rescue", remedy="policy memalloc", revived=False, after_ns=1)]
     rescued = (*phases(), Phase(name=RESCUE, start_ns=at(40), end_ns=at(60)))
     kept_phases, kept, kept_events = before_rescue(rescued, samples, events)
     assert [phase.name for phase in kept_phases] == ["warmup", "flood", "heal"]

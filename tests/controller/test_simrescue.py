@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
-import msgspec
 import pytest
 from msgspec import structs
 from tinyscenario import tiny
 
-from controller.record import Rescue
 from controller.rescue import IN_FORCE, Change, SetMin, SwitchTo, rescues_of
 from controller.scenario import Scenario
 from controller.simrescue import rescue
 from controller.simulate import Outcome, judged, simulate
 from nodes.config import InitiatorSpec, MachineConfig, PolicySpec
+from nodes.eventkinds import Rescue
 from nodes.sim.cluster import Cluster
 from nodes.units import SECOND_NS
 
@@ -90,8 +89,8 @@ class OneInitiator:
 
     def change_now(self, *_: object) -> None: ...
 
-    def emit(self, _node: str, _kind: str, detail: dict[str, Any]) -> None:
-        self.told.append(msgspec.convert(detail, Rescue))
+    def emit(self, _node: str, detail: Rescue) -> None:
+        self.told.append(detail)
 
     def rescued(self) -> Rescue:
         rescue(cast(Cluster, self), [MEMALLOC], 20 * SECOND_NS, self.advance)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tinyscenario import tiny
 
-from controller.record import CycleEdge
 from controller.trials import cycle_text, shape_of, try_out
+from nodes.eventkinds import Wait
 
 
-def edge(waiter: str, resource: str, have: int = 0) -> CycleEdge:
-    return CycleEdge(waiter=waiter, resource=resource, need=1, have=have, who_frees="", why="")
+def edge(waiter: str, resource: str, have: int = 0) -> Wait:
+    return Wait(waiter=waiter, resource=resource, need=1, have=have, who_frees="", why="")
 
 
 def test_a_cycle_is_the_same_wherever_it_begins() -> None:

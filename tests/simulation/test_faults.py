@@ -15,9 +15,9 @@ FLOOD_NS = 3 * SECOND_NS
 QUIET = {"floods.0.rate": "10 pps", "policy": "memalloc"}
 
 
-def told(outcome: Outcome, kind: str) -> list[tuple[int, str, dict[str, object]]]:
-    """Events of `kind`: ms into the flood phase, node, detail."""
-    return [((e.t_ns - FLOOD_NS) // MS_NS, e.node, e.detail) for e in outcome.events if e.kind == kind]
+def told(outcome: Outcome, kind: str) -> list[tuple[int, str, str]]:
+    """Events of `kind`: ms into the flood phase, node, what stands beside them on a timeline."""
+    return [((e.t_ns - FLOOD_NS) // MS_NS, e.node, e.detail.brief) for e in outcome.events if e.kind == kind]
 
 
 def of(outcome: Outcome, node: str = "initiator-1") -> dict[int, Sample]:
@@ -37,7 +37,7 @@ def moved(outcome: Outcome, from_ms: int, to_ms: int) -> int:
 def test_a_cut_cable_stops_everything_until_tcp_tries_again() -> None:
     """Cut from 0.5 to 1.3 s: retransmissions at 0.2, 0.6 and 1.4 s after the loss; the third passes."""
     outcome = simulate(small(QUIET, "[{kind: cut, node: initiator, at: 500 ms, duration: 800 ms}]"))
-    assert [(ms, detail["action"]) for ms, _, detail in told(outcome, "fault")] == [(500, "begin"), (1300, "end")]
+    assert [(ms, brief) for ms, _, brief in told(outcome, "fault")] == [(500, "cut begins"), (1300, "cut ends")]
     assert moved(outcome, 600, 1800) == 0
     assert moved(outcome, 2000, 3000) > 500
     assert judged(outcome).data == "intact"
@@ -70,7 +70,7 @@ def test_a_stalled_target_answers_when_it_goes_on_and_nothing_is_lost() -> None:
 def test_a_target_that_was_killed_is_connected_to_again_and_has_its_data() -> None:
     outcome = simulate(small(QUIET, "[{kind: target, down: true, at: 500 ms, duration: 800 ms}]"))
     assert {of(outcome, "target-1")[ms].state for ms in (600, 1200)} == {"down"}
-    assert [(ms, detail) for ms, _, detail in told(outcome, "reconnect")] == [(2300, {"state": "connected"})]
+    assert [(ms, brief) for ms, _, brief in told(outcome, "reconnect")] == [(2300, "connected")]
     assert moved(outcome, 700, 2300) == 0
     assert moved(outcome, 2300, 3000) > 500
     assert judged(outcome).data == "intact"
@@ -90,7 +90,7 @@ def test_a_policy_that_comes_in_time_saves_what_would_hang() -> None:
     saved = simulate(small(faults="[{kind: policy, policy: memalloc, at: 0 s}]"))
     assert judged(simulate(small())).verdict == "deadlocked"
     assert judged(saved).verdict == "healthy"
-    assert [(ms, detail["policy"]) for ms, _, detail in told(saved, "policy")] == [(0, "memalloc")]
+    assert [(ms, brief) for ms, _, brief in told(saved, "policy")] == [(0, "memalloc")]
 
 
 def test_a_policy_that_comes_too_late_does_not() -> None:

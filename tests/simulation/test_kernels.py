@@ -11,6 +11,7 @@ from docpages import table
 from controller.scenario import parse
 from controller.scenario.vary import vary
 from controller.simulate import judged, simulate
+from nodes.eventkinds import Stalled
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "kernels.txt"
 CARDS = ("virtio-net", "e1000", "e1000e", "igb", "rtl8139", "vmxnet3")
@@ -51,9 +52,8 @@ def row(card: str, load: str, policy: str, kernel: str) -> str:
     assert verdict in ("healthy", "slow", "starved", "deadlocked"), verdict
     end, cycle = "lives", "-"
     if verdict == "deadlocked":
-        edges = [event for event in outcome.events if event.kind == "stall"][-1].detail["cycle"]
-        assert isinstance(edges, list)
-        end, cycle = "hangs", " -> ".join(edge["waiter"] for edge in edges)
+        edges = [event.detail.cycle for event in outcome.events if isinstance(event.detail, Stalled)][-1]
+        end, cycle = "hangs", " -> ".join(edge.waiter for edge in edges)
     return f"{card:<10} {load:<4} {policy:<21} {end:<6} {kernel:<9} {cycle}"
 
 

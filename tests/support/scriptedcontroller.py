@@ -38,8 +38,9 @@ from controller.api import (
     StopFlood,
     StopRun,
 )
-from controller.record import Check, CycleEdge, NodeVerdict, Result
+from controller.record import Check, NodeVerdict, Result
 from nodes.config import OPEN_LINK, InitiatorSpec, MachineConfig, PolicySpec, Shape, TargetSpec
+from nodes.eventkinds import Wait
 from nodes.messages import ROOT, Reported, Status, decode, encode
 
 RUN = "20261122T201715Z-3fa9c1"
@@ -180,7 +181,7 @@ def deadlocked() -> Result:
         ("ring refill", "free pages", 97, 88, "kswapd", "a refill stops at 3/8 of min", "section 4"),
     )
     names = ("waiter", "resource", "need", "have", "who_frees", "why", "source")
-    cycle = tuple(msgspec.convert(dict(zip(names, edge, strict=True)), CycleEdge) for edge in edges)
+    cycle = tuple(msgspec.convert(dict(zip(names, edge, strict=True)), Wait) for edge in edges)
     node = NodeVerdict(node="initiator-1", verdict="deadlocked", reason="no progress", verified_pages=5640, cycle=cycle)
     checks = (
         Check(expectation="verdict: healthy", met=False, found="deadlocked"),

@@ -14,6 +14,7 @@ from brokers import Broker
 
 from controller.bus.ending import end
 from nodes.config import InitiatorSpec
+from nodes.eventkinds import detail_of
 from nodes.messages import Desired, Event, Reported, Role, Sample, Status, decode, encode, topic
 
 INTERVAL_S = 0.05
@@ -83,7 +84,9 @@ class ScriptedNode:
 
     async def tell(self, kind: str, **detail: Any) -> None:
         """An event of this node."""
-        await self._say("event", Event(t_ns=time.time_ns(), node=self.name, run=self.run, kind=kind, detail=detail))
+        await self._say(
+            "event", Event(t_ns=time.time_ns(), node=self.name, run=self.run, detail=detail_of(kind, detail))
+        )
 
     async def _obey(self) -> None:
         assert self._client is not None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from controller.record import Phase
 from controller.simulate import Outcome
+from nodes.eventkinds import PhaseBegun
 from nodes.messages import Event, Sample
 
 RUN = "tiny-seed7"
@@ -32,8 +33,7 @@ def outcome(*phases: str) -> Outcome:
     """A second of each phase, in which nothing happens but a sample."""
     spans = tuple(Phase(name=name, start_ns=i * SECOND, end_ns=(i + 1) * SECOND) for i, name in enumerate(phases))
     events = [
-        Event(t_ns=span.start_ns, node="controller", run=RUN, kind="phase", detail={"phase": span.name})
-        for span in spans
+        Event(t_ns=span.start_ns, node="controller", run=RUN, detail=PhaseBegun(phase=span.name)) for span in spans
     ]
     samples = [Sample(t_ns=span.end_ns, node="initiator-1", run=RUN, tier="sim") for span in spans]
     return Outcome(phases=spans, samples=samples, events=events, initiators=("initiator-1",), proofs={})

@@ -10,8 +10,11 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from controller.experiment.verdicts import VerdictName
-from controller.record import Check, CycleEdge, NodeVerdict, Phase, Result, Setting
+from controller.record import Check, NodeVerdict, Phase, Result, Setting
+from nodes.eventkinds import Wait, detail_of
 from nodes.messages import SAMPLE_INTERVAL_NS, Event, Sample
 
 START_NS = 1_700_000_000 * 10**9
@@ -43,7 +46,7 @@ class Moment:
 
 
 CYCLE = (
-    CycleEdge(
+    Wait(
         waiter="kswapd",
         resource="writes answered",
         need=1,
@@ -52,7 +55,7 @@ CYCLE = (
         why="kswapd frees a page only when one of 64 writes under way is answered; nothing else is left to write",
         source="physics.md section 1 steps 2-7, 12",
     ),
-    CycleEdge(
+    Wait(
         waiter="storage reply",
         resource="receive buffers",
         need=1,
@@ -61,7 +64,7 @@ CYCLE = (
         why="no slot of the receive ring has a buffer, so the reply cannot land",
         source="physics.md section 1 step 8",
     ),
-    CycleEdge(
+    Wait(
         waiter="ring refill",
         resource="free pages",
         need=97,
@@ -94,8 +97,8 @@ def deadlock(node: str = NODE) -> Run:
     events = [
         *phases_told(5, 25),
         *flood_told(5, 25),
-        told(6.6, node, "stall", waits=[], cycle=[{"waiter": "kswapd"}]),
-        told(8.6, node, "stall", waits=[], cycle=[{"waiter": "kswapd"}]),
+        told(6.6, node, "stall", waits=[], cycle=msgspec.to_builtins(CYCLE)),
+        told(8.6, node, "stall", waits=[], cycle=msgspec.to_builtins(CYCLE)),
     ]
     verdict = NodeVerdict(
         node=node,
@@ -187,7 +190,7 @@ def inconclusive() -> Run:
     made = result(
         "classic", "memalloc", "inconclusive", f"Inconclusive: {reason}", (verdict,), (), 5, data="unverified"
     )
-    return Run(made, [], [told(0, "controller", "harness", message=reason)])
+    return Run(made, [], [told(0, "controller", "harness", what=reason)])
 
 
 def cable_pull(node: str = NODE) -> Run:
@@ -294,7 +297,7 @@ def at(second: float) -> int:
 
 def told(second: float, node: str, kind: str, /, **detail: object) -> Event:
     """An event at `second`."""
-    return Event(t_ns=at(second), node=node, run="20231114T221320-abcd", kind=kind, detail=detail)
+    return Event(t_ns=at(second), node=node, run="20231114T221320-abcd", detail=detail_of(kind, detail))
 
 
 def phases_told(warmup_end: float, flood_end: float) -> list[Event]:

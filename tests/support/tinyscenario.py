@@ -12,6 +12,7 @@ from controller.scenario import Scenario, dump, load, policy_text
 from controller.scenario.vary import vary
 from controller.simulate import CONTROLLER, Outcome
 from controller.store.folder import RunFolder
+from nodes.eventkinds import Judged
 from nodes.messages import Event
 
 QUARTER = {
@@ -40,7 +41,7 @@ def record(runs: Path, scenario: Scenario, outcome: Outcome, run: str = "2026112
     )  # fmt: skip
     result = judged_result(scenario, outcome, row)
     end_ns = outcome.phases[-1].end_ns
-    judged = Event(t_ns=end_ns, node=CONTROLLER, run="any", kind="verdict", detail={"verdict": result.verdict})
+    judged = Event(t_ns=end_ns, node=CONTROLLER, run="any", detail=Judged(verdict=result.verdict))
     folder = RunFolder.create(runs, scenario.name, run)
     folder.append(outcome.samples, [*outcome.events, judged])
     folder.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from controller.record import Phase
+from nodes.eventkinds import detail_of
 from nodes.messages import SAMPLE_INTERVAL_NS, Event, Sample
 from nodes.units import SECOND_NS
 
@@ -62,7 +63,7 @@ def at(seconds: float) -> int:
 
 def event(seconds: float, kind: str, /, node: str = NODE, **detail: Any) -> Event:
     """An event at a second of the run."""
-    return Event(t_ns=at(seconds), node=node, run="r", kind=kind, detail=detail)
+    return Event(t_ns=at(seconds), node=node, run="r", detail=detail_of(kind, detail))
 
 
 CYCLE = [

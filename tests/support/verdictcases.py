@@ -11,7 +11,7 @@ from traces import CYCLE, NODE, WARMUP, at, event, phases, stretch, trace
 from controller.evidence import fault_event
 from controller.record import Phase
 from controller.verdict import Judgement, judge, void
-from nodes.messages import Event, Sample, void_detail
+from nodes.messages import Event, Sample
 
 FINE = stretch(15, 1000, verified_pages=100)
 
@@ -80,7 +80,7 @@ CASES: dict[str, Case] = {
     "starved: comes back in heal": Case(
         "starved",
         trace(WARMUP, stretch(3.2, 900), stretch(16.8, 0), stretch(4, 0), stretch(11, 1000)),
-        [event(12, "waits", waits=CYCLE, cycle=CYCLE)],
+        [event(12, "stall", waits=CYCLE, cycle=CYCLE)],
     ),
     "starved: a trickle": Case("starved", trace(WARMUP, stretch(20, 5), FINE)),
     # ---- it does not come back
@@ -327,14 +327,14 @@ CASES: dict[str, Case] = {
     "inconclusive: a fault of the node's own": Case(
         "inconclusive",
         stuck_from(3.2, 24),
-        [event(9, "harness", **void_detail("a fault of netreserve's own: OSError: Bad file descriptor", harness=True))],
+        [event(9, "harness", void="a fault of netreserve's own: OSError: Bad file descriptor", harness=True)],
         phases(heal=24),
         harness=True,
     ),
     "inconclusive: the target died": Case(
         "inconclusive",
         stuck_from(3.2, 24),
-        [event(9, "harness", node="target-1", **void_detail("nbdkit ended by itself (exit code -9)", harness=True))],
+        [event(9, "harness", node="target-1", void="nbdkit ended by itself (exit code -9)", harness=True)],
         phases(heal=24),
         harness=True,
     ),

@@ -10,9 +10,10 @@ from scriptedcontroller import RUN, ScriptedController
 
 from controller.api import Failed, Progress, StartRescue
 from controller.cli.main import carry_out
-from controller.record import NodeVerdict, Rescue, Result
+from controller.record import NodeVerdict, Result
 from controller.rescue import REMEDIES, EndFlood, SetMin, SwitchTo
 from nodes.config import PolicySpec
+from nodes.eventkinds import Rescue
 from nodes.units import SECOND_NS
 
 Capture = pytest.CaptureFixture[str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from controller.kernels.model import Asked, Cell, Key, Place, Subject, Trial, asked_of, unknown_kernels
-from controller.record import CycleEdge
+from nodes.eventkinds import Wait
 
 PLACE = Place("s", "trixie", "e1000e", "none")
 
@@ -18,8 +18,8 @@ def cell(*verdicts: str, asked: int = 3, **fields: object) -> Cell:
     return Cell(place=PLACE, asked=asked, trials=tuple(trial(v, i, **fields) for i, v in enumerate(verdicts)))
 
 
-def edge(waiter: str, frees: str, resource: str = "r", have: int = 0) -> CycleEdge:
-    return CycleEdge(waiter=waiter, resource=resource, need=1, have=have, who_frees=frees, why="w")
+def edge(waiter: str, frees: str, resource: str = "r", have: int = 0) -> Wait:
+    return Wait(waiter=waiter, resource=resource, need=1, have=have, who_frees=frees, why="w")
 
 
 ASKED = Asked(

@@ -9,11 +9,12 @@ from syntheticruns import NODE, SECOND, START_NS, Run
 
 from controller.report import write
 from controller.report.autopsies import files, last
+from nodes.eventkinds import detail_of
 from nodes.messages import Event
 
 
 def event(t_s: float, node: str = NODE, **detail: object) -> Event:
-    return Event(t_ns=START_NS + int(t_s * SECOND), node=node, run="r", kind="autopsy", detail=detail)
+    return Event(t_ns=START_NS + int(t_s * SECOND), node=node, run="r", detail=detail_of("autopsy", detail))
 
 
 FIRST = event(9, found=["kswapd waits"], missing=["a reply"])

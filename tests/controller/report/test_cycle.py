@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syntheticruns import CYCLE
 
-from controller.record import CycleEdge
 from controller.report.cycle import MARGIN, Box, draw
+from nodes.eventkinds import Wait
 
 
-def ring(size: int) -> tuple[CycleEdge, ...]:
+def ring(size: int) -> tuple[Wait, ...]:
     return tuple(
-        CycleEdge(
+        Wait(
             waiter=f"actor {n}",
             resource="pages behind packets",
             need=n + 1,
@@ -80,9 +80,9 @@ def test_opposite_waits_do_not_cover_each_other() -> None:
 name = st.text(min_size=1, max_size=40)
 
 
-@given(st.lists(st.builds(CycleEdge, waiter=name, resource=name, need=st.integers(), have=st.integers(),
+@given(st.lists(st.builds(Wait, waiter=name, resource=name, need=st.integers(), have=st.integers(),
                           who_frees=name, why=name), min_size=1, max_size=12))  # fmt: skip
-def test_any_edges_can_be_drawn(edges: list[CycleEdge]) -> None:
+def test_any_edges_can_be_drawn(edges: list[Wait]) -> None:
     picture = draw(edges)
     assert picture
     assert len(picture.arrows) == len(edges)

@@ -10,14 +10,14 @@ from requirements import require_programs
 
 from controller.endings import DROPS
 from controller.kernels.model import Asked, Cell, Key, Subject, Trial
-from controller.record import CycleEdge
 from controller.report import charts, matrixchart, matrixpage
+from nodes.eventkinds import Wait
 
 ASKED = Asked(
     subjects=(Subject(name="s", digest="d"),), kernels=("trixie", "bookworm"), nics=("e1000e", "rtl8139"),
     policies=("none", "memalloc"), repeat=2,
 )  # fmt: skip
-EDGE = CycleEdge(waiter="kswapd", resource="a <reply>", need=1, have=0, who_frees="kswapd", why="its | stack")
+EDGE = Wait(waiter="kswapd", resource="a <reply>", need=1, have=0, who_frees="kswapd", why="its | stack")
 
 
 def trials(folder: Path) -> dict[Key, Trial]:

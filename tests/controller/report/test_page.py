@@ -15,11 +15,12 @@ from msgspec import structs
 from requirements import require_programs
 from syntheticruns import CYCLE, Run
 
-from controller.record import Rescue, Result
+from controller.record import Result
 from controller.report import charts, picture, timeline, write
 from controller.report.page import locust_rows
 from controller.report.words import look_of
 from nodes.errors import UsageError
+from nodes.eventkinds import Rescue
 
 SIZE_MAX = 2_000_000
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>&\"'"

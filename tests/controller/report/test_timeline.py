@@ -8,6 +8,7 @@ from msgspec import structs
 from syntheticruns import MIN, NODE, SECOND, START_NS, Moment, Run, at, told, trace
 
 from controller.report.timeline import ROWS_MAX, Timeline, build, rate, tell
+from nodes.eventkinds import Stalled
 from nodes.messages import Sample
 
 
@@ -80,7 +81,7 @@ def test_a_stall_is_marked_once_whatever_happens_meanwhile() -> None:
 
 
 def test_details_are_told_with_units_and_without_lists() -> None:
-    assert tell({"stalled_ns": 1_500_000_000, "waits": [1], "why": "no page"}) == "stalled 1.5 s, why no page"
+    assert tell(Stalled(stalled_ns=1_500_000_000)) == "stalled 1.5 s"
 
 
 def test_another_initiators_events_are_not_marked() -> None:

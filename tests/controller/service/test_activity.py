@@ -36,7 +36,7 @@ async def test_a_container_that_its_own_limit_killed_is_no_victim_of_the_machine
 
     told = [event for event in parts.recorder._ring if isinstance(event, Event)]
     assert [event.kind for event in told] == ["oom", "harness"]
-    assert "memory limit of 160 MiB killed it" in told[1].detail["void"]
+    assert "memory limit of 160 MiB killed it" in told[1].detail.brief
     standing = trace(WARMUP, stretch(20, 0), stretch(15, 0))
     assert judge(phases(), {NODE: standing}, told[:1]).verdict == "inconclusive", "it says so even without the void"
 

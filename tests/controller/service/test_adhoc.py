@@ -9,6 +9,7 @@ from testbeds import SCENARIO, Testbed, failed
 
 from controller.api import Failed, SetPolicy, State, StopRun
 from nodes.config import PolicySpec
+from nodes.eventkinds import FloodStart, PolicySet
 
 
 async def test_a_flood_started_by_hand_is_recorded_and_judged(bed: Testbed) -> None:
@@ -44,7 +45,7 @@ async def test_a_flood_that_locust_tells_late_began_when_the_nodes_saw_it(bed: T
     (start,) = [event for event in record.events if event.kind == "flood_start"]
     first = next(sample for sample in record.samples if sample.junk_packets > seen)
     assert before_ns - 150_000_000 < start.t_ns == flood.start_ns < first.t_ns
-    assert start.detail["noticed_after_ns"] > 400_000_000
+    assert isinstance(start.detail, FloodStart) and (start.detail.noticed_after_ns or 0) > 400_000_000
     assert result.phases[0].end_ns == flood.start_ns
 
 
@@ -68,7 +69,8 @@ async def test_a_policy_switched_by_hand_alone_is_recorded_too(bed: Testbed) -> 
     assert (result.kind, result.verdict) == ("adhoc", "inconclusive")
     assert "no junk flooded" in result.sentence
     (event,) = [event for event in bed.record().events if event.kind == "policy"]
-    assert (event.node, event.detail["policy"], event.detail["before"]) == ("initiator-1", "memalloc", "none")
+    assert isinstance(event.detail, PolicySet) and event.node == "initiator-1"
+    assert (event.detail.policy, event.detail.before) == ("memalloc", "none")
 
 
 async def test_another_flood_in_the_heal_phase_takes_the_flood_phase_up_again(bed: Testbed) -> None:

@@ -13,6 +13,7 @@ from controller.record import Result
 from controller.recorded import _events, _samples
 from controller.service.recorder import Recorder, Recording
 from controller.store.database import Database
+from nodes.eventkinds import detail_of
 from nodes.messages import Event, Sample
 
 GOOD = Sample(t_ns=time.time_ns(), node="initiator-1", run="r", free_pages=7)
@@ -20,7 +21,7 @@ HUGE = [msgspec.structs.replace(GOOD, **{name: 2**70}) for name in ("free_pages"
 
 
 def told(kind: str, **detail: Any) -> Event:
-    return Event(t_ns=time.time_ns(), node="initiator-1", run="r", kind=kind, detail=detail)
+    return Event(t_ns=time.time_ns(), node="initiator-1", run="r", detail=detail_of(kind, detail))
 
 
 @pytest.fixture
@@ -38,9 +39,7 @@ async def opened(recorder: Recorder) -> Recording:
     "absurd",
     [
         *HUGE,
-        told("console", lines=5),
-        told("telemetry", lines=[[1]]),
-        told("console", lines=[["x", 1]]),
+        told("console", lines=[[2**70, "long after the sun"]]),
     ],
     ids=lambda message: type(message).__name__,
 )
@@ -49,7 +48,7 @@ async def test_a_message_that_cannot_be_written_costs_itself_alone(recorder: Rec
     recorder.take(GOOD)
     with pytest.raises((OverflowError, TypeError, ValueError)):
         recorder.take(absurd)
-    recorder.take(told("stall", pages=2**70))
+    recorder.take(told("io_error", page=2**63, write=False, errno=5))
     await recorder.flush()
     assert recording.failure == ""
     assert len(recorder.database.samples(recording.run)) == len(recorder.database.events(recording.run)) == 1

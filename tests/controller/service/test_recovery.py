@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +19,10 @@ from controller.recorded import _events
 from controller.service import recovery
 from controller.service.recorder import CONTROLLER
 from controller.service.recovery import RESTARTED, recover
+from controller.store import tables
 from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder
+from nodes.eventkinds import detail_of
 from nodes.messages import Event, Sample
 
 
@@ -47,7 +50,7 @@ async def test_a_killed_controllers_run_is_marked_and_keeps_its_samples(broker: 
             rows = (runs / started.folder / "samples.csv").read_text().splitlines()
             assert len(rows) - 1 == kept_after, "the folder and the database say the same"
             assert events == database.events(started.run)
-            assert events[-1].detail["void"] == RESTARTED
+            assert events[-1].detail.brief == RESTARTED
 
             await bed.settled()  # the daemon goes on: nodes get their default settings
             again = await bed.start()
@@ -66,7 +69,7 @@ ROW = RunRow(
 
 
 def told(second: float, kind: str, node: str = CONTROLLER, /, **detail: Any) -> Event:
-    return Event(t_ns=at(second), node=node, run=ROW.run, kind=kind, detail=detail)
+    return Event(t_ns=at(second), node=node, run=ROW.run, detail=detail_of(kind, detail))
 
 
 HUNG: list[Sample | Event] = [
@@ -84,22 +87,21 @@ HUNG: list[Sample | Event] = [
 ]
 RECORD = sorted(HUNG, key=lambda message: message.t_ns)
 POISONS = (
-    told(1, "phase"),
-    told(1, "phase", phase=7),
-    told(1, "phase", "initiator-1", phase="flood"),
-    told(1, "fault", fault="cut", action="begin", concerns=5),
-    told(1, "fault", NODE, fault=[], action={}),
-    told(1, "io_error", NODE, errno="abc"),
-    told(1, "stall", NODE, cycle=7),
-    told(1, "stall", NODE, cycle=[{"waiter": 1}]),
-    told(1, "harness", void=["x"], exit_code="y"),
-    told(1, "harness", "nobody", void=True),
-    told(1, "oom", NODE, kind=[]),
-    told(1, "rescue", NODE, remedy=1),
-    told(1, "autopsy", NODE, found=3, cycle="x"),
-    told(1, "console", NODE, lines=5),
-    told(1, ""),
+    ("phase", {}),
+    ("phase", {"phase": 7}),
+    ("fault", {"fault": "cut", "action": "begin", "concerns": 5}),
+    ("fault", {"fault": [], "action": {}}),
+    ("io_error", {"write": False, "errno": "abc"}),
+    ("stall", {"cycle": 7}),
+    ("stall", {"cycle": [{"waiter": 1}]}),
+    ("harness", {"void": ["x"], "exit_code": "y"}),
+    ("oom", {"kind": []}),
+    ("rescue", {"remedy": 1}),
+    ("autopsy", {"found": 3, "cycle": "x"}),
+    ("console", {"lines": 5}),
+    ("", {}),
 )
+"""What no version of a node says, but a file or a database may hold."""
 
 
 @pytest.fixture
@@ -137,18 +139,27 @@ async def test_every_prefix_of_a_record_is_recovered(database: Database, tmp_pat
         assert RESTARTED in result.notes, result.sentence
         events = list(_events(tmp_path / row.folder / "events.jsonl"))
         assert events == database.events(run)
-        assert [event.detail["void"] for event in events if event.kind == "harness"][-1] == RESTARTED
+        assert [event.detail.brief for event in events if event.kind == "harness"][-1] == RESTARTED
         assert len(database.samples(run)) == sum(isinstance(message, Sample) for message in record)
         assert database.unfinished() == []
 
 
-@pytest.mark.parametrize("poison", POISONS, ids=lambda event: f"{event.kind} {event.detail}")
-async def test_a_poisoned_record_is_recovered(database: Database, tmp_path: Path, poison: Event) -> None:
-    left_open(database, [*RECORD[:50], poison])
+@pytest.mark.parametrize(("kind", "detail"), POISONS)
+@pytest.mark.parametrize("place", ["database", "folder"])
+async def test_a_poisoned_record_is_recovered(
+    database: Database, tmp_path: Path, kind: str, detail: dict[str, Any], place: str
+) -> None:
+    line = {"t_ns": at(1), "node": NODE, "run": ROW.run, "kind": kind, "detail": detail}
+    torn = json.dumps(line).encode() + b"\n" if place == "folder" else b""
+    folder = left_open(database, RECORD[:50], torn=torn)
+    if place == "database":
+        with database._begin() as connection:
+            connection.execute(tables.events.insert(), [{**line, "detail": json.dumps(detail)}])
     [result] = await recover(database, tmp_path)
     assert (result.verdict, RESTARTED in result.sentence or RESTARTED in result.notes) == ("inconclusive", True)
-    assert poison in database.events(ROW.run)
     assert database.unfinished() == []
+    if place == "folder":
+        assert torn in (folder.path / "events.jsonl.unreadable").read_bytes(), "kept"
 
 
 async def test_a_run_that_is_of_no_use_keeps_nobody_from_starting(
@@ -184,7 +195,7 @@ async def test_a_result_that_is_there_already_stands(database: Database, tmp_pat
     assert database.result(ROW.run) == judged
     assert folder.result() == judged
     assert database.events(ROW.run) == list(_events(folder.path / "events.jsonl"))
-    assert not any(event.detail.get("void") == RESTARTED for event in database.events(ROW.run))
+    assert not any(event.detail.brief == RESTARTED for event in database.events(ROW.run))
 
 
 async def test_a_database_that_takes_no_result_keeps_nobody_from_starting(

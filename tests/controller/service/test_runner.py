@@ -241,5 +241,5 @@ async def test_a_run_that_failed_is_told_and_hears_nothing_more(bed: Testbed, mo
     await bed.phase("warmup")
     await bed.initiator.die()
     await bed.result(started.run)
-    told = [event.detail.get("void") for event in bed.record(started.run).events if event.kind in ("node", "harness")]
-    assert told == [None, "initiator-1 went offline in the warmup phase"]
+    told = [event.detail.brief for event in bed.record(started.run).events if event.kind in ("node", "harness")]
+    assert told == ["offline", "initiator-1 went offline in the warmup phase"]

@@ -12,6 +12,7 @@ from controller.recorded import _events, _samples
 from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder
 from controller.store.reconcile import reconcile
+from nodes.eventkinds import Stalled
 from nodes.messages import Event, Sample
 
 ROW = RunRow(
@@ -24,7 +25,7 @@ ROW = RunRow(
     started_ns=1_700_000_000_000_000_000,
 )
 SAMPLE = Sample(t_ns=ROW.started_ns + 100, node="initiator-1", run=ROW.run, state="running", junk_held_bytes=1 << 40)
-EVENT = Event(t_ns=ROW.started_ns + 200, node="initiator-1", run=ROW.run, kind="waits", detail={"cycle": [{"a": 1}]})
+EVENT = Event(t_ns=ROW.started_ns + 200, node="initiator-1", run=ROW.run, detail=Stalled(stalled_ns=7))
 SAMPLES = [msgspec.structs.replace(SAMPLE, t_ns=SAMPLE.t_ns + number, rx_packets=1234) for number in range(4)]
 EVENTS = [msgspec.structs.replace(EVENT, t_ns=EVENT.t_ns + number) for number in range(4)]
 

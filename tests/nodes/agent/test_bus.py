@@ -10,6 +10,7 @@ from freeports import free_port
 from nodes.agent.bus import OUTBOX_MAX, Bus
 from nodes.agent.settings import Credentials
 from nodes.agent.tasks import end
+from nodes.eventkinds import FaultSet
 from nodes.messages import Event, Sample, topic
 
 
@@ -27,7 +28,7 @@ def bus_to(broker: Broker, node: str = "target-1") -> Bus:
 
 
 def event(number: int) -> Event:
-    return Event(t_ns=number, node="target-1", run="r", kind="fault")
+    return Event(t_ns=number, node="target-1", run="r", detail=FaultSet(fault="cut"))
 
 
 async def test_events_before_the_connection_are_sent_in_order(broker: Broker, controller: Ear) -> None:

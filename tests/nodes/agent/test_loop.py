@@ -19,6 +19,7 @@ from nodes.agent.bus import Bus
 from nodes.agent.loop import Agent, next_tick
 from nodes.config import InitiatorSpec, MachineConfig, PolicySpec, TargetSpec
 from nodes.errors import HarnessError
+from nodes.eventkinds import FaultSet
 from nodes.messages import Desired, Event, encode, topic
 
 DESIRED = topic("target", "target-1", "desired")
@@ -141,11 +142,13 @@ class TestLife:
             broker.stop()
             await until(agent.ailment)
             assert arm.emit is not None
-            arm.emit(Event(t_ns=1, node="target-1", run="r1", kind="fault", detail={"number": 1}))
+            arm.emit(Event(t_ns=1, node="target-1", run="r1", detail=FaultSet(fault="cut")))
             broker.start()
             async with Ear(broker.client("controller", "c2"), "netreserve/#") as ear:
                 await until(lambda: ear.of("event"))
-                assert [one["detail"] for one in ear.of("event")] == [{"number": 1}], "told late, told once"
+                assert [one["detail"] for one in ear.of("event")] == [
+                    {"fault": "cut", "action": "begin", "concerns": []}
+                ], "told late, told once"
                 assert (await reported(ear, 1))["spec"], "still retained"
                 await until(lambda: ear.of("status")[-1:] and ear.of("status")[-1]["state"] == "online")
                 assert arm.applied == [1], "a repeated wish is no new wish"

@@ -20,6 +20,7 @@ from netspaces import LEFT, RIGHT, Remote, pair, run_in
 from nodes.agent.tasks import end
 from nodes.config import InitiatorSpec, MachineConfig, PolicySpec, Reader, Shape, Sink
 from nodes.container.arm import InitiatorArm
+from nodes.eventkinds import Corrupt, Harness, PolicySet, Reconnect, Recovered, Stalled
 from nodes.messages import Desired, Event, Reported, Sample
 from nodes.network.interfaces import Interface
 from nodes.units import MS_NS
@@ -190,7 +191,7 @@ def test_a_policy_is_changed_live_and_read_back(lab: Lab) -> None:
     assert (before.error, answer.error) == ("", "") and answer.spec == changed
     sample = lab.until(lambda now: now.policy == "memalloc" and now.verified_pages > connected.verified_pages)
     assert sample.min_pages > connected.min_pages + 16, "the policy's own reserve stands on the new watermark"
-    assert [(event.kind, event.detail["policy"]) for event in lab.events()] == [("policy", "memalloc")]
+    assert [event.detail.policy for event in lab.events() if isinstance(event.detail, PolicySet)] == ["memalloc"]
 
 
 def test_what_cannot_change_in_a_run_is_refused_and_all_stays(lab: Lab) -> None:
@@ -249,8 +250,9 @@ def test_a_pulled_cable_stalls_and_the_plugged_one_recovers(lab: Lab) -> None:
     assert lab.apply(shape=Shape(cut=False)).shape.cut is False
     lab.until(lambda now: now.progress_age_ns < 100 * MS_NS)
     stall, recovered = lab.told("stall", "recovered")
-    assert stall.detail["waits"] and stall.detail["stalled_ns"] > 1000 * MS_NS
-    assert recovered.detail["stalled_ns"] >= stall.detail["stalled_ns"]
+    assert isinstance(stall.detail, Stalled) and isinstance(recovered.detail, Recovered)
+    assert stall.detail.waits and stall.detail.stalled_ns > 1000 * MS_NS
+    assert recovered.detail.stalled_ns >= stall.detail.stalled_ns
     assert lab.sample().corrupt_pages == 0
 
 
@@ -262,8 +264,8 @@ def test_a_target_that_restarts_is_connected_again_and_lost_pages_are_told(lab: 
     lab.target.start()  # a new, empty memory disk: what was swapped out is gone
     lab.until(lambda now: now.corrupt_pages > 0)
     events = lab.events()
-    assert [event.detail["state"] for event in events if event.kind == "reconnect"] == ["lost", "connected"]
-    assert any(event.kind == "corrupt" and event.detail["pages"] for event in events)
+    assert [event.detail.state for event in events if isinstance(event.detail, Reconnect)] == ["lost", "connected"]
+    assert any(isinstance(event.detail, Corrupt) and event.detail.pages for event in events)
 
 
 def test_no_target_is_one_line_and_the_next_wish_may_be_met(lab: Lab) -> None:
@@ -290,5 +292,5 @@ async def test_a_fault_of_our_own_voids_the_run() -> None:
     await until(lambda: events)
     await end(work)
     (told,) = events
-    assert told.kind == "harness" and told.detail["harness"]
-    assert "IndexError" in told.detail["void"]
+    assert isinstance(told.detail, Harness) and told.detail.harness
+    assert "IndexError" in told.detail.void

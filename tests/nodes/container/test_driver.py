@@ -12,6 +12,7 @@ from nodes.config import MachineConfig, PolicySpec
 from nodes.container.driver import Driver
 from nodes.container.filedisk import FileDisk
 from nodes.container.pages import Pages
+from nodes.eventkinds import Corrupt, Detail
 from nodes.machine.machine import Machine
 from nodes.units import PAGE_BYTES
 
@@ -26,10 +27,8 @@ class Bench:
         self.machine = Machine(CONFIG, PolicySpec(name="local"), time.monotonic_ns())
         self.pages = Pages(CONFIG.working_set_pages, CONFIG.memory_pages)
         self.disk = FileDisk(self.file, CONFIG.working_set_pages * PAGE_BYTES)
-        self.events: list[tuple[str, dict[str, object]]] = []
-        self.driver = Driver(
-            self.machine, self.pages, self.disk, 0, lambda kind, more: self.events.append((kind, more))
-        )
+        self.events: list[Detail] = []
+        self.driver = Driver(self.machine, self.pages, self.disk, 0, self.events.append)
 
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(20):
@@ -63,10 +62,9 @@ async def test_a_damaged_page_is_named(tmp_path: Path) -> None:
         ):  # the whole file: which pages are in it now is the machine's affair
             os.pwrite(file.fileno(), b"\xff", page * PAGE_BYTES + 77)
     await bench.until(lambda: bench.events)
-    kind, detail = bench.events[0]
-    assert kind == "corrupt" and bench.pages.corrupt >= 1
-    pages = detail["pages"]
-    assert isinstance(pages, list) and 0 <= pages[0] < CONFIG.working_set_pages
+    told = bench.events[0]
+    assert isinstance(told, Corrupt) and bench.pages.corrupt >= 1
+    assert 0 <= told.pages[0] < CONFIG.working_set_pages
     await bench.close()
 
 

@@ -11,7 +11,9 @@ import pytest
 import tinykernels
 from msgspec.structs import replace
 
+from controller.verdict import voids_of
 from nodes.config import OPEN_LINK, GuestSpec, InitiatorSpec, MachineConfig, PolicySpec
+from nodes.eventkinds import ConsoleLines, Harness, Stalled
 from nodes.kernel import boot, control, watch
 from nodes.kernel.accelerator import choose
 from nodes.kernel.arm import KernelArm
@@ -97,8 +99,8 @@ def test_a_guest_boots_is_read_back_cut_and_ended(kernels: Path) -> None:
     assert (sample.tier, sample.policy, sample.progress_pages, sample.state) == ("kernel", "none", 3, "running")
     assert pulled.shape.cut and pulled.means["cut"] == "bridge port disabled"
     assert again.error == "" and not again.shape.cut
-    assert [line for event in events if event.kind == "console" for _, line in event.detail["lines"]]
-    assert any("emulated" in event.detail["what"] for event in events if event.kind == "harness")
+    assert [event for event in events if isinstance(event.detail, ConsoleLines) and event.detail.lines]
+    assert any("emulated" in event.detail.what for event in events if isinstance(event.detail, Harness))
 
 
 @pytest.mark.qemu
@@ -131,8 +133,8 @@ def test_a_guest_that_stands_still_is_examined_and_its_silence_told(
 
     events, state = at_work(kernels, story)
     assert state == "stuck"
-    assert any("no telemetry" in event.detail["what"] for event in events if event.kind == "harness")
-    assert next(event for event in events if event.kind == "stall").detail["cycle"] == []
+    assert any("no telemetry" in event.detail.what for event in events if isinstance(event.detail, Harness))
+    assert next(event.detail for event in events if isinstance(event.detail, Stalled)).cycle == ()
 
 
 @pytest.mark.qemu
@@ -156,7 +158,7 @@ def test_a_qemu_that_ends_without_its_guests_doing_voids_the_run(kernels: Path) 
         await node.apply()
         assert node.arm._life is not None
         await node.arm._life.qemu.stop()
-        await node.until(lambda: any("void" in event.detail for event in node.events))
+        await node.until(lambda: any(voids_of(node.events)))
         return node.arm.sample().state
 
     assert at_work(kernels, story) == "dead"
@@ -167,7 +169,7 @@ def test_a_flag_that_changes_in_the_run_voids_it(kernels: Path, monkeypatch: pyt
     monkeypatch.setattr(watch, "STRAYED_AFTER_NS", 1)
 
     def voids(node: Node) -> list[str]:
-        return [event.detail["void"] for event in node.events if "void" in event.detail]
+        return [told.void for _, told in voids_of(node.events)]
 
     async def story(node: Node) -> list[str]:
         await node.apply()

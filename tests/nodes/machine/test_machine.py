@@ -242,7 +242,7 @@ def test_an_application_that_nothing_can_save_is_killed() -> None:
     driver = VirtualDriver(config, "local")
     driver.flood(8000, 1400, 1, 64 << 20, SECOND_NS, 20 * SECOND_NS)
     driver.run(30 * SECOND_NS)
-    assert [notice.kind for notice in driver.notices] == ["oom"]
+    assert [notice.detail.kind for notice in driver.notices] == ["oom"]
     assert driver.machine.stats(driver.now_ns).state == "dead"
     check(driver.machine)
 

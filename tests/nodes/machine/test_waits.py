@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nodes.config import MachineConfig, PolicySpec
-from nodes.machine.events import Wait, WriteOut
+from nodes.eventkinds import Wait
+from nodes.machine.events import WriteOut
 from nodes.machine.machine import Machine
 from nodes.machine.waits import cycle
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from nodes.config import MachineConfig, PolicySpec
-from nodes.machine.events import Stats, Wait
+from nodes.eventkinds import Recovered, Stalled, Wait
+from nodes.machine.events import Stats
 from nodes.machine.machine import Machine
 from nodes.machine.watch import StallWatch
 from nodes.units import MS_NS, SECOND_NS
@@ -18,12 +19,12 @@ def stats(age_ns: int) -> Stats:
     return dataclasses.replace(machine.stats(0), progress_age_ns=age_ns)
 
 
-def told(ages_ms: list[int]) -> list[tuple[int, str, dict[str, object]]]:
+def told(ages_ms: list[int]) -> list[tuple[int, Stalled | Recovered]]:
     """What is told for progress ages seen every 100 ms, with the index of the observation."""
     watch, events = StallWatch(), []
     for at, age in enumerate(ages_ms):
         observed = watch.observe(stats(age * MS_NS), at * 100 * MS_NS, lambda: (EDGE,), lambda: ())
-        events += [(at, kind, detail) for kind, detail in observed]
+        events += [(at, detail) for detail in observed]
     return events
 
 
@@ -33,13 +34,11 @@ def test_a_machine_that_gets_on_is_silent() -> None:
 
 def test_a_stall_is_told_at_once_with_its_graph_and_again_every_two_seconds() -> None:
     events = told([100 * step for step in range(56)])
-    assert [(at, kind) for at, kind, _ in events] == [(11, "stall"), (31, "stall"), (51, "stall")]
-    detail = events[0][2]
-    assert detail["stalled_ns"] == 1100 * MS_NS
-    assert detail["waits"] == [dataclasses.asdict(EDGE)] and detail["cycle"] == []
+    assert [(at, detail.kind) for at, detail in events] == [(11, "stall"), (31, "stall"), (51, "stall")]
+    assert events[0][1] == Stalled(stalled_ns=1100 * MS_NS, waits=(EDGE,), cycle=())
 
 
 def test_recovery_is_told_once_with_the_time_it_took() -> None:
     events = told([1500, 2500, 3500, 20, 30, 1200])
-    assert [(at, kind) for at, kind, _ in events] == [(0, "stall"), (3, "recovered"), (5, "stall")]
-    assert events[1][2] == {"stalled_ns": 3.5 * SECOND_NS}
+    assert [(at, detail.kind) for at, detail in events] == [(0, "stall"), (3, "recovered"), (5, "stall")]
+    assert events[1][1] == Recovered(stalled_ns=round(3.5 * SECOND_NS))

@@ -10,6 +10,7 @@ from nbdclients import PAGE, NbdClient
 
 from nodes.agent.tasks import end
 from nodes.config import Shape, TargetSpec
+from nodes.eventkinds import Harness
 from nodes.messages import Desired, Event
 from nodes.network.interfaces import Interface
 from nodes.target.arm import TargetArm
@@ -80,8 +81,9 @@ async def test_a_dead_nbdkit_is_replaced_and_told(arm: TargetArm, port: int) -> 
     os.kill(arm._server.pid, signal.SIGKILL)
     await until(lambda: events)
     assert [event.kind for event in events] == ["harness"]
-    assert events[0].detail["exit_code"] == -signal.SIGKILL and events[0].detail["restarted"]
-    assert events[0].detail["void"] and events[0].detail["harness"], "nobody planned it"
+    told = events[0].detail
+    assert isinstance(told, Harness) and told.void and told.harness, "nobody planned it"
+    assert told.nbdkit_code == -signal.SIGKILL and told.restarted and not told.exit_code
     async with NbdClient(port) as client:
         assert await client.read(7) == b"s" * PAGE
     assert arm.sample().state == "serving"
