@@ -25,10 +25,11 @@ from controller.service.parts import Parts
 from controller.service.recorder import Recording
 from controller.service.rescuing import rescue, standing
 from controller.verdict import void
+from controller.warmup import lacking, longest_ns
 from nodes.config import BLOCK_PORT, OPEN_LINK
 from nodes.errors import InconclusiveError, LackingError, NetreserveError, RefusedError, UsageError
 from nodes.eventkinds import PhaseBegun
-from nodes.messages import Role, Sample
+from nodes.messages import SAMPLE_INTERVAL_NS, Role, Sample
 from nodes.units import SECOND_NS, format_ns
 
 FLOOD_MARGIN_S = 10
@@ -62,6 +63,7 @@ class ScenarioRun(Activity):
         self.expected_ns = work.total_ns
         self._flooding: Swarm | None = None  # what the scenario wants to flow now
         self._flooded: list[inforce.Flooded] = []
+        self._warm = asyncio.Event()  # warmup is over: what comes after it has its times
 
     async def run(self) -> Result:
         """To the end, whatever happens on the way."""
@@ -172,6 +174,7 @@ class ScenarioRun(Activity):
         warmup, flood, heal = self._plan.phases
         self._begin("warmup", time.time_ns())
         await self._until(warmup.end_ns)
+        await self._warm_up(warmup.end_ns)
         self._begin("flood", time.time_ns())
         await self._until(flood.end_ns)
         await self.watch.confirmed()  # a flood that was never seen proves nothing
@@ -180,6 +183,20 @@ class ScenarioRun(Activity):
         await self._heal(calm_ns, heal.end_ns - heal.start_ns)
         if self._plan.scenario.rescue:
             await self._rescue()
+
+    async def _warm_up(self, planned_ns: int) -> None:
+        """Goes on with a warmup that has not done its work yet, and puts off all that comes after it by as much."""
+        began_ns, bound_ns = self._began_ns, self._began_ns + longest_ns(planned_ns)
+        while (told := lacking(self._series(), planned_ns, began_ns, now_ns := time.time_ns())) and now_ns < bound_ns:
+            self.message = f"warmup goes on: {told}"
+            self.expected_ns = self._plan.total_ns + now_ns - began_ns - planned_ns
+            await asyncio.sleep(self.parts.timing.poll_interval_s)
+        longer_ns, self.message = now_ns - began_ns - planned_ns, ""
+        if longer_ns >= SAMPLE_INTERVAL_NS:
+            until = f"and still {told}" if told else "until memory was short and progress steady"
+            self.notes.append(f"warmup went on for {format_ns(longer_ns)} more than planned, {until}")
+            self._began_ns += longer_ns
+        self._warm.set()
 
     async def _heal(self, began_ns: int, planned_ns: int) -> None:
         await _sleep_until(began_ns + planned_ns)
@@ -217,6 +234,7 @@ class ScenarioRun(Activity):
     # ---- floods and faults
 
     async def _floods(self) -> None:
+        await self._warm.wait()
         for swarm in swarms(self._plan.floods):
             await self._until(swarm[0].start_ns)
             await self._start_flood(swarm)
@@ -252,6 +270,7 @@ class ScenarioRun(Activity):
             self.void(reason, next_step=nextstep.LEAVE_ALONE)
 
     async def _changes(self) -> None:
+        await self._warm.wait()
         for change in self._plan.changes:
             await self._until(change.at_ns)
             began_ns = time.time_ns()

@@ -29,6 +29,7 @@ class ScriptedNode:
         self.desired: list[Desired] = []
         self.answers: Callable[[Reported], Reported | None] = lambda reported: reported
         self.answer_delay_s = 0.0
+        self.swaps = True
         self.frozen = False
         self.junked = False
         """Whether junk arrives, ..."""
@@ -132,7 +133,7 @@ class ScriptedNode:
             low_pages=320,
             high_pages=384,
             reserve_used_pages=168 if self.frozen else 0,
-            swap_out_pages=1 + self.progress_pages,
+            swap_out_pages=1 + self.progress_pages if self.swaps else 0,
             swap_in_pages=self.progress_pages,
             verified_pages=1 + self.progress_pages,
             progress_pages=self.progress_pages,

@@ -97,6 +97,10 @@ class Testbed:
         seen = len(self.progress)
         await until(lambda: any(item.phase == name for item in self.progress[seen:]))
 
+    async def told(self, message: str) -> None:
+        """Until the controller tells `message` of a run."""
+        await until(lambda: any(item.message == message for item in self.progress))
+
     async def result(self, run: str = "", deadline_s: float = 30.0) -> Result:
         """The next result that the controller tells (of `run`)."""
         found = await until(

@@ -28,6 +28,26 @@ async def test_a_run_goes_through_its_phases_and_is_written(bed: Testbed) -> Non
     assert (bed.runs / "latest").resolve() == folder.resolve()
 
 
+async def test_a_warmup_goes_on_until_memory_is_short_and_puts_off_what_follows(bed: Testbed) -> None:
+    bed.initiator.swaps = False
+    started = await bed.start()
+    await bed.told("warmup goes on: initiator-1 has not swapped out a page yet")
+    bed.initiator.swaps = True
+    result = await bed.result(started.run)
+    assert (result.verdict, result.exit_code) == ("healthy", 0), result.sentence
+    assert any("more than planned, until memory was short" in note for note in result.notes), result.notes
+    warmup, flood, _ = result.phases
+    assert warmup.end_ns - warmup.start_ns > 1_500_000_000 and flood.start_ns == warmup.end_ns
+
+
+async def test_a_warmup_that_never_gets_there_is_bounded(bed: Testbed) -> None:
+    bed.initiator.swaps = False
+    started = await bed.start()
+    result = await bed.result(started.run)
+    assert result.verdict == "inconclusive" and "swapped out" in result.sentence
+    assert any("and still initiator-1 has not swapped out" in note for note in result.notes), result.notes
+
+
 async def test_nodes_are_set_up_as_planned_and_given_back(bed: Testbed) -> None:
     started = await bed.start()
     await bed.result(started.run)
