@@ -10,15 +10,13 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeVar
 
 from msgspec import structs
 
 from controller import nextstep
-from controller.allocators.watch import AllocationWatch
 from controller.conclude import INTERRUPTED, conclude
 from controller.drawing import Drawing
 from controller.interrupts import kept_interrupts
@@ -33,6 +31,9 @@ from nodes.eventkinds import Judged
 from nodes.messages import Event, Sample
 from nodes.sim.proof import Proof
 from nodes.units import SECOND_NS, format_ns
+
+if TYPE_CHECKING:
+    from controller.allocators.watch import AllocationWatch
 
 M = TypeVar("M", Sample, Event)
 PROVED = "Proved: no pending event can ever free a page."
@@ -91,6 +92,8 @@ class LocalRun:
         """KeyboardInterrupt while it goes on ends it early: it is judged as far as it got."""
         simulation = Simulation(self._scenario, heard=heard)
         if self._traced:
+            from controller.allocators.watch import AllocationWatch
+
             self._watch = AllocationWatch(simulation)
         self._outcome = carry_out(simulation)
 
@@ -165,6 +168,8 @@ def judged_result(scenario: Scenario, outcome: Outcome, row: RunRow) -> Result:
 
 def environment() -> dict[str, object]:
     """Where this ran."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         own = version("netreserve")
     except PackageNotFoundError:  # run from a folder that was never installed

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 WIDTH_WITHOUT_TERMINAL = 160
 """Wide enough that no table is cut when it goes to a file or a pipe (own)."""
@@ -24,6 +26,8 @@ def debugging() -> bool:
 
 def console(*, stderr: bool = False) -> Console:
     """Rich's console on stdout (or stderr), as it is now."""
+    from rich.console import Console  # here: what needs no table loads none
+
     stream = sys.stderr if stderr else sys.stdout
     return Console(width=None if stream.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False, stderr=stderr)
 

@@ -12,11 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
 from controller.cli.console import console, print_json, say
 from controller.cli.session import database_url, runs_folder
-from controller.cli.summary import page_of, print_summary
 from controller.interrupts import INTERRUPTED
 from controller.local import LocalRun
 from controller.record import Result
@@ -36,9 +33,9 @@ class Meter(Protocol):
         """`done_ns` of about `total_ns` of virtual time are simulated."""
 
 
-def carry_out(scenario: Scenario, runs: Path | None, *, json: bool, traced: bool = False) -> Result:
-    """Simulates, records and tells: the verdict in any case, then what became of the record. Raises what LocalRun does, and
-    HarnessError when the record is not whole."""
+def carry_out(scenario: Scenario, runs: Path | None, *, json: bool, traced: bool = False) -> int:
+    """Simulates, records and tells: the verdict in any case, then what became of the record. Answers with the exit code.
+    Raises what LocalRun does, and HarnessError when the record is not whole."""
     with LocalRun(scenario, runs_folder(runs), url=database_url(), traced=traced) as run:
         with _meter(json=json) as meter, _stoppable(meter) as stop:
 
@@ -53,11 +50,17 @@ def carry_out(scenario: Scenario, runs: Path | None, *, json: bool, traced: bool
         raise ended.fault
     if ended.problem:
         say(f"no report: {ended.problem}; the run is kept in {ended.folder}")
-    return ended.result
+    if not json:
+        from controller.cli.foresight import say_what_saves
+
+        say_what_saves(ended.result, scenario, as_written=True)
+    return ended.result.exit_code
 
 
 def tell(result: Result, folder: Path, *, json: bool) -> None:
     """What every verb that makes a run ends with."""
+    from controller.cli.summary import page_of, print_summary  # while it is simulated nobody needs what tables take
+
     if json:
         print_json({"kind": "result", "result": result, "report": page_of(folder), "folder": str(folder)})
     else:
@@ -74,6 +77,8 @@ class Bar:
     """On a terminal."""
 
     def __init__(self) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
         columns = (TextColumn("simulating"), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
         self._progress = Progress(*columns, console=console(stderr=True), transient=True)
         self._task = self._progress.add_task("", total=None, told="")

@@ -33,7 +33,7 @@ NICS_ASKED = "e1000e,rtl8139,virtio-net,e1000,vmxnet3"
 
 app = typer.Typer(
     cls=RunUnlessNamed,
-    help="A matrix kernel x network card x policy, by real runs. 'kernels FILE' is short for 'kernels run FILE'.",
+    help="Run a matrix of kernels, network cards and policies. 'kernels FILE' is short for 'kernels run FILE'.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

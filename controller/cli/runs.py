@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from controller.cli.console import Json, console, print_json
 from controller.cli.session import database_url, runs_folder
-from controller.cli.summary import print_summary
 from controller.record import Result
 from nodes.errors import HarnessError, InconclusiveError
 from nodes.units import SECOND_NS
@@ -45,6 +42,9 @@ def list_runs(runs: Runs = None, json: Json = False) -> None:
         for row in rows:
             print_json(row)
         return
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table("run", "scenario", "policy", "tier", "started (UTC)", "lasted", "verdict", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*map(escape, _cells(row)))
@@ -61,6 +61,8 @@ def show(run: Run = "latest", runs: Runs = None, json: Json = False) -> None:
     if json:
         print_json(result)
     else:
+        from controller.cli.summary import print_summary
+
         print_summary(result, folder)
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from controller import testbed
-from controller.api import Command, Failed, RunStarted, State
-from controller.bus.access import load_credentials
-from controller.bus.client import Client
 from controller.cli.console import debugging
 from nodes.errors import HarnessError, InconclusiveError, LackingError, NetreserveError, UsageError
+
+if TYPE_CHECKING:  # whoever talks to a controller loads what that takes, nobody else
+    from controller.api import Command, Failed, RunStarted, State
+    from controller.bus.client import Client
 
 T = TypeVar("T")
 CREDENTIALS = ".operator.json"
@@ -52,6 +51,9 @@ def own_testbed() -> bool:
 
 def client(runs: Path | None = None) -> Client:
     """A client in the operator's role; `async with` connects it."""
+    from controller.bus.access import load_credentials
+    from controller.bus.client import Client
+
     return Client(broker(), load_credentials(runs_folder(runs) / CREDENTIALS))
 
 
@@ -63,6 +65,8 @@ def ask(command: Command) -> State:
 def converse(work: Coroutine[Any, Any, T]) -> T:
     """Runs `work` in an event loop that keeps what breaks inside the MQTT library to itself: when a broker goes, the
     library's own callbacks fail, while we reconnect and tell of it ourselves. --debug shows it all."""
+    import asyncio
+    import logging
 
     async def quietly() -> T:
         if not debugging():
@@ -74,6 +78,8 @@ def converse(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _ask(command: Command) -> State:
+    from controller.api import State
+
     async with client() as conversation:
         answer = accepted(await conversation.ask(command))
     assert isinstance(answer, State), f"{type(command).__name__} was answered with {type(answer).__name__}"
@@ -82,6 +88,8 @@ async def _ask(command: Command) -> State:
 
 def accepted(answer: RunStarted | State | Failed) -> RunStarted | State:
     """`answer`, or the error that it tells of."""
+    from controller.api import Failed
+
     if not isinstance(answer, Failed):
         return answer
     kinds: tuple[type[NetreserveError], ...] = (UsageError, LackingError, InconclusiveError, HarnessError)

@@ -27,6 +27,8 @@ INTERPRETED = (
 """And those that are not: tables of names, what stands in another's place, and what compares functions by identity."""
 ALSO_HASHED = ("config.py", "errors.py", "eventkinds.py", "messages.py", "registry.py", "units.py", "compiled/build.py")
 """What the compiled code knows of others, and how it was made."""
+NEEDS = "needs"
+"""Folder of a build: the libraries that it takes beyond the base, for an environment that has none (`uv sync --no-dev`)."""
 
 
 def sources(nodes: Path = NODES) -> list[Path]:
@@ -77,6 +79,7 @@ def prefer(environment: Mapping[str, str] = os.environ) -> None:
     folder = place() if cache().is_dir() else None
     if folder is not None and folder.is_dir():
         sys.meta_path.insert(0, Finder(folder))
+        sys.path.append(str(folder / NEEDS))  # at the end: an installed one goes first
     elif wish == "always":
         _give_up(3, f"{VARIABLE}=always, but nobody has compiled these sources: unset it and run `{COMMAND}` first")
 

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from nodes.compiled import NODES, cache, place, sources
+from nodes.compiled import NEEDS, NODES, cache, place, sources
 from nodes.errors import HarnessError, LackingError
 
 MARK = "@mypyc_attr(serializable=True, allow_interpreted_subclasses=True)"
@@ -130,8 +130,17 @@ def _publish(copy: Path, folder: Path) -> None:
             kept = whole / path.relative_to(copy)
             kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, kept)
+        _keep_needs(whole / NEEDS)
         try:
             whole.rename(folder)
         except OSError:
             if not folder.is_dir():  # else another process was faster
                 raise HarnessError(f"the build cannot be kept as {folder}") from None
+
+
+def _keep_needs(folder: Path) -> None:
+    """Compiled records look their mark up when they are made, so that a build takes mypy_extensions along: one file."""
+    found = find_spec("mypy_extensions")
+    assert found is not None and found.origin is not None, "mypyc needs it too"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(found.origin, folder)

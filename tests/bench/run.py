@@ -1,13 +1,14 @@
 """All benchmarks, or those named by letter; a table of what was measured, or JSON.
 
-    uv run python tests/bench/run.py [--json] [a] [b] [c] [d] [e] [f] [g] [h] [i] [j] [k] [l]
+    uv run python tests/bench/run.py [--json] [a] [b] [c] [d] [e] [f] [g] [h] [i] [j] [k] [l] [m]
 
 a: packets judged per CPU second; b: swap pages a second beside fio; c: a policy change's acknowledgement; d: memory above
 the modelled pool; e: initiators at once; f: the simulator beside SimPy; g: beside real time; h: with up to 512 initiators;
-i: a guest's boot; j: QEMU's memory above the guest's; k: what a guest's module costs; l: what a line of its telemetry does.
+i: a guest's boot; j: QEMU's memory above the guest's; k: what a guest's module costs; l: what a line of its telemetry does;
+m: how long a command takes to say anything.
 a and b need root with NET_ADMIN and SYS_ADMIN (b also fio, nbdkit and python3-libnbd), c to e the testbed, up to date and
-used by nobody else, f to h nothing, i to l QEMU, nbdkit, a C compiler and kernels (by themselves: guests.py). Exit code 1
-when an aim is not met or a part could not be measured.
+used by nobody else, f to h and m nothing, i to l QEMU, nbdkit, a C compiler and kernels (by themselves: guests.py). Exit
+code 1 when an aim is not met or a part could not be measured.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import linefigures  # noqa: E402
 import packets  # noqa: E402
 import scaling  # noqa: E402
 import simpy_peer  # noqa: E402
+import startup  # noqa: E402
 import swap  # noqa: E402
 import testbedfigures  # noqa: E402
 from figures import as_json, as_table  # noqa: E402
@@ -43,6 +45,7 @@ PARTS = {
     "j": guestfigures.memory,
     "k": guestfigures.telemetry,
     "l": linefigures.lines,
+    "m": startup.figures,
 }
 
 

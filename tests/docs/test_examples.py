@@ -21,7 +21,8 @@ from docpages import DOCS, PAGES, ROOT, Block, blocks, text_of
 from syntheticruns import deadlock
 from typer.main import get_command
 
-from controller.cli.main import app, carry_out
+from controller.cli.app import app
+from controller.cli.main import carry_out
 from controller.scenario import parse
 from controller.store.database import Database, RunRow
 from nodes.errors import LackingError

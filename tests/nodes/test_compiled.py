@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
+import mypy_extensions
 import pytest
 from requirements import require
 
 from nodes import compiled
-from nodes.compiled import Finder, cache, in_use, place, prefer, sources
+from nodes.compiled import NEEDS, Finder, cache, in_use, place, prefer, sources
 from nodes.compiled.build import build
 
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
@@ -82,6 +84,17 @@ def test_what_is_patched_or_compared_by_identity_stays_plain_python() -> None:
     names = {path.relative_to(compiled.NODES).as_posix() for path in sources()}
     assert {"machine/block.py", "machine/allocators/slab.py", "machine/policies/none.py", "sim/tcp.py"} <= names
     assert not names & {"machine/checks.py", "sim/cluster.py", "sim/proof.py", "machine/__init__.py"}
+
+
+def test_a_build_brings_what_the_environment_may_lack(home: Path) -> None:
+    """`uv sync --no-dev` has no mypy_extensions. Here there is no library at all."""
+    kept = place() / NEEDS
+    kept.mkdir(parents=True)
+    shutil.copy2(mypy_extensions.__file__, kept)
+    program = "import nodes, mypy_extensions; print(mypy_extensions.__file__)"
+    environment = {**os.environ, compiled.VARIABLE: "always", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-S", "-c", program], env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == str(kept / "mypy_extensions.py"), done.stderr
 
 
 @pytest.mark.timeout(900)

@@ -118,6 +118,8 @@ TESTED_BY = {
         ),
         "controller/cli/test_reference.py",
     ),
+    "controller/cli/app.py": "controller/cli/test_main.py",
+    "controller/cli/there.py": "controller/cli/test_run.py",
 }  # fmt: skip
 """Module -> the test that covers it where the module has none of its own; one that gets its own may go from here."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from clirunner import ROOT, SCENARIO, netreserve, operator
+from clirunner import COMMAND, ROOT, SCENARIO, environment, netreserve, operator
 from freeports import free_port
 
+from controller.cli import app
 from controller.cli import main as command_line
 from nodes.errors import HarnessError
 
@@ -131,7 +134,7 @@ def test_an_unexpected_error_is_code_6_and_tells_where_details_are(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the\nunforeseen")
 
-    monkeypatch.setattr(command_line, "app", broken)
+    monkeypatch.setattr(app, "app", broken)
     assert command_line.carry_out(["ps"]) == HarnessError.exit_code
     err = capsys.readouterr().err
     assert err == "netreserve: unexpected RuntimeError: the unforeseen (details: netreserve --debug ps)\n"
@@ -144,7 +147,7 @@ def test_interrupted_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line, "app", interrupted)
+    monkeypatch.setattr(app, "app", interrupted)
     assert command_line.carry_out(["ps"]) == 130
     assert capsys.readouterr().err == "netreserve: interrupted\n"
 
@@ -181,3 +184,29 @@ def test_a_reader_that_leaves_is_no_error() -> None:
         ["bash", "-c", pipeline], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60
     )
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["validate", *["scenarios/classic.yaml"] * 2000]])
+def test_a_reader_that_has_enough_is_no_error(words: list[str]) -> None:
+    """As `head` is: however much was still to come."""
+    process = subprocess.Popen(
+        [*COMMAND, *words], cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 0
+
+
+def test_ctrl_c_while_it_loads_is_told_in_a_line() -> None:
+    """However early: what is loaded first is interrupted here."""
+    script = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from controller.cli.main import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "netreserve: interrupted\n")

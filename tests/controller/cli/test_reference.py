@@ -16,7 +16,8 @@ from sweptgrids import begin
 from controller import drawing
 from controller.api import Progress
 from controller.cli import kernels
-from controller.cli.main import app, carry_out
+from controller.cli.app import app
+from controller.cli.main import carry_out
 from controller.kernels.folder import TrialFolder
 from controller.kernels.model import Key, Place, Trial
 from controller.store.database import Database, RunRow

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from nodes.compiled import NEEDS, cache
 from nodes.compiled import build as builder
-from nodes.compiled import cache
 from nodes.compiled.__main__ import main
 from nodes.compiled.build import IMPORT, MARK, adapted, build, remove
 from nodes.errors import LackingError
@@ -95,3 +95,9 @@ def test_builds_are_removed_and_nothing_else(capsys: pytest.CaptureFixture[str])
 def test_an_unknown_verb_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["make"]) == 2
     assert "'build', 'status' or 'remove' is needed" in capsys.readouterr().err
+
+
+def test_a_build_takes_mypy_extensions_along(tmp_path: Path) -> None:
+    (tmp_path / "copy" / "nodes").mkdir(parents=True)
+    builder._publish(tmp_path / "copy", tmp_path / "builds" / "one")
+    assert "def mypyc_attr" in (tmp_path / "builds" / "one" / NEEDS / "mypy_extensions.py").read_text()
