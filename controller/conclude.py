@@ -54,6 +54,7 @@ def conclude(
         sentence=judgement.sentence,
         next_step=judgement.next_step,
         data=judgement.data,
+        refused=next((void.told.refused for void in voids_of(events)), None),
         harness_fault=judgement.harness_fault,
         phases=tuple(phases),
         nodes=judgement.nodes,
@@ -75,8 +76,8 @@ def _exit_code(result: Result, events: Sequence[Event]) -> int:
         if any(detail.harness for detail in voids):
             return expect.EXIT_HARNESS
         return expect.EXIT_MET if all_revived(result.nodes) else expect.EXIT_NOT_MET
-    refused = voids[0].exit_code if voids and result.verdict == "inconclusive" else 0
-    return refused or expect.exit_code(result)
+    own = voids[0].exit_code if voids and result.verdict == "inconclusive" else 0
+    return own or expect.exit_code(result)
 
 
 def by_node(samples: Sequence[Sample], initiators: Sequence[str]) -> dict[str, list[Sample]]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from controller.experiment.verdicts import VerdictName
-from nodes.eventkinds import Rescue, Wait
+from nodes.eventkinds import Refusal, Rescue, Wait
 
 SCHEMA = 1
 KERNEL = "kernel"
@@ -99,6 +99,8 @@ class Result(Struct, frozen=True, kw_only=True):
     data: str = "intact"
     """`intact`, `corrupt (n pages)` or `unverified`."""
     exit_code: int = 5
+    refused: Refusal | None = None
+    """What a node could not be set up to be; None where none refused."""
     harness_fault: bool = False
     """True when the run proves nothing because netreserve, or a part it stands on, failed."""
     phases: tuple[Phase, ...] = ()

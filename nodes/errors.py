@@ -2,7 +2,8 @@
 
     NetreserveError
     ├── UsageError            2   you asked wrongly: a bad scenario, option or value
-    │   └── ScenarioError     2   ... with the place in the file and, where there is one, a suggestion
+    │   ├── ScenarioError     2   ... with the place in the file and, where there is one, a suggestion
+    │   └── SettingError      2   ... one setting of a node that cannot be, named
     ├── LackingError          3   this machine lacks something a run needs (named)
     ├── InconclusiveError     5   the run proves nothing (pressure not reached, a setting not in force)
     │   └── RefusedError          ... for a node's reason, whose code it has
@@ -36,6 +37,14 @@ class ScenarioError(UsageError):
         super().__init__(f"{text} ({hint})" if hint else text)
 
 
+class SettingError(UsageError):
+    """One setting of a node that cannot be: `setting` is its name, e.g. `kernel`."""
+
+    def __init__(self, message: str, setting: str) -> None:
+        self.setting = setting
+        super().__init__(message)
+
+
 class LackingError(NetreserveError):
     """The machine lacks a capability, a program or a service; the message names it and what to do."""
 
@@ -49,10 +58,11 @@ class InconclusiveError(NetreserveError):
 
 
 class RefusedError(InconclusiveError):
-    """A node cannot be what was asked, so that the run proves nothing; `exit_code` is that of the node's own reason."""
+    """A node cannot be what was asked, so that the run proves nothing; `exit_code` is that of the node's own reason `why`,
+    `setting` the one at fault, where the node knows it."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
-        self.exit_code = exit_code
+    def __init__(self, message: str, exit_code: int, why: str, setting: str = "") -> None:
+        self.exit_code, self.why, self.setting = exit_code, why, setting
         super().__init__(message)
 
 

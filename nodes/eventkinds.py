@@ -267,6 +267,15 @@ class TelemetryLines(Detail, frozen=True, kw_only=True):
 # ---- netreserve
 
 
+class Refusal(Struct, frozen=True, kw_only=True):
+    """Why a node can never be what was asked of it."""
+
+    why: str
+    """In the node's own words, one line."""
+    setting: str = ""
+    """The one at fault, where the node knows it, e.g. `kernel`."""
+
+
 class Harness(Detail, frozen=True, kw_only=True):
     """netreserve, or a part that it stands on, had trouble. With `void` the run proves nothing; else it is a note."""
 
@@ -281,6 +290,8 @@ class Harness(Detail, frozen=True, kw_only=True):
     """What the run exits with instead of either; 0: with either."""
     next_step: str = ""
     """What to do about it."""
+    refused: Refusal | None = None
+    """What a node could not be set up to be."""
     hang_stands: bool = False
     """It only proves no survival: who hung or died did so all the same."""
     messages_lost: int = 0

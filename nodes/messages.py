@@ -63,6 +63,8 @@ class Reported(Struct, frozen=True, kw_only=True):
     """Why the request is not in force (one line); empty when it is."""
     exit_code: int = 0
     """Of that reason (`nodes.errors`); 0 without one."""
+    setting: str = ""
+    """The one at fault, where the node knows it, e.g. `kernel`."""
 
 
 class Status(Struct, frozen=True, kw_only=True):

@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from controller.endings import DROPS, Ending
 from controller.experiment.verdicts import HUNG, SURVIVED, VOID, WORST_FIRST, VerdictName, rank
+from controller.record import KERNEL
 from controller.trials import shape_of
 from nodes.eventkinds import Wait
-from nodes.kernel.kernels import NO_SUCH
 
 SURE = 2
 """Runs that could not be set up before their place counts as one that cannot be tried: a guest that did not start once may
@@ -58,6 +58,8 @@ class Trial(Ending, frozen=True, kw_only=True):
     verdict: TrialVerdict
     sentence: str = ""
     """Why, in one sentence; of one that cannot be tried what it lacks."""
+    setting: str = ""
+    """Of one that cannot be tried: the setting at fault, where its node knew it."""
     data: str = ""
     run: str = ""
     folder: str = ""
@@ -222,16 +224,15 @@ def barred(trials: Sequence[Trial]) -> bool:
 
 
 def unknown_kernels(cells: Iterable[Cell]) -> dict[str, str]:
-    """Names that are no kernel's, as all runs for that name say, and the words for it, which name those that there are."""
-    told: dict[str, list[str]] = {}
+    """Names that no kernel has, as all runs for that name say, and the words for it, which name those that there are."""
+    told: dict[str, list[Trial]] = {}
     for cell in cells:
-        for trial in cell.trials:
-            if trial.run:  # what is refused without a run says nothing about the kernel
-                told.setdefault(cell.place.kernel, []).append(trial.sentence if trial.verdict == "cannot" else "")
+        # what is refused without a run says nothing about the kernel
+        told.setdefault(cell.place.kernel, []).extend(trial for trial in cell.trials if trial.run)
     return {
-        name: sentences[0]
-        for name, sentences in told.items()
-        if name and all(sentence.startswith(NO_SUCH.format(name)) for sentence in sentences)
+        name: trials[0].sentence
+        for name, trials in told.items()
+        if name and trials and all(trial.setting == KERNEL for trial in trials)
     }
 
 

@@ -16,14 +16,10 @@ from controller.recorded import read_run
 from controller.scenario import Scenario
 from controller.scenario.limits import require_in_kernel
 from controller.scenario.vary import vary
-from nodes.errors import LackingError, NetreserveError, UsageError
+from nodes.errors import NetreserveError
 from nodes.eventkinds import Autopsy
 from nodes.messages import Event, Sample
 
-NOT_SET_UP = "cannot be what was asked: "
-"""A node's own words for what it could not be set up to (controller.service.nodes)."""
-REFUSED = (UsageError.exit_code, LackingError.exit_code)
-"""What such a run ends with when the node can never be that."""
 SEED_END = 2**32
 
 
@@ -71,11 +67,11 @@ def carry_out(
 
 def trial_of(key: Key, result: Result, folder: Path) -> Trial:
     """The trial whose run left `result` and `folder`. A node that could not be set up makes it one that cannot be tried,
-    where the reason lies in what was asked or in what is lacking: any other may be gone the next time."""
+    where that can never be: any other reason may be gone the next time."""
     samples, events = _record(folder)
-    reason = result.sentence.partition(NOT_SET_UP)[2].removesuffix(".")
-    if result.verdict == "inconclusive" and reason and result.exit_code in REFUSED:
-        return Trial(key=key, verdict="cannot", sentence=reason, run=result.run, folder=str(folder))
+    if told := result.refused:
+        run, place = result.run, str(folder)
+        return Trial(key=key, verdict="cannot", sentence=told.why, setting=told.setting, run=run, folder=place)
     return Trial(
         **structs.asdict(ending(result, samples)),
         key=key,

@@ -25,9 +25,9 @@ from controller.service.parts import Parts
 from controller.service.recorder import Recording
 from controller.service.settings import settings
 from controller.trace import since_progress
-from controller.verdict import heal_needed_ns, void
+from controller.verdict import heal_needed_ns
 from nodes.errors import NetreserveError
-from nodes.eventkinds import Judged, NodeChanged, OutOfMemory
+from nodes.eventkinds import Harness, Judged, NodeChanged, OutOfMemory
 from nodes.messages import Event, Sample, Status
 from nodes.units import SECOND_NS, format_bytes
 
@@ -60,14 +60,13 @@ class Activity:
         """A person ends it."""
         self.void(INTERRUPTED, next_step=nextstep.FINISH)
 
-    def void(
-        self, reason: str, *, harness: bool = False, node: str = "", exit_code: int = 0, next_step: str = ""
-    ) -> None:
-        """Makes the run prove nothing, and ends it. `exit_code` and `next_step`: see `Harness`."""
-        run, now_ns = self.recording.run, time.time_ns()
-        self.parts.recorder.take(
-            void(now_ns, run, reason, node=node, harness=harness, exit_code=exit_code, next_step=next_step)
-        )
+    def void(self, reason: str, *, harness: bool = False, next_step: str = "") -> None:
+        """Makes the run prove nothing, and ends it. `harness` and `next_step`: see `Harness`."""
+        self.void_as(Harness(void=reason, harness=harness, next_step=next_step))
+
+    def void_as(self, told: Harness) -> None:
+        """The same, with all that can be said of it."""
+        self.parts.recorder.note(told, node="")
         if not self.ended.done():
             self.ended.set_result(None)
 

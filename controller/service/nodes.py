@@ -238,7 +238,7 @@ def _refusal(node: Node, reported: Reported) -> InconclusiveError:
     their words."""
     why = f"{node.name} cannot be what was asked: {reported.error}"
     if node.tier == "kernel" and reported.exit_code in (UsageError.exit_code, LackingError.exit_code):
-        return RefusedError(why, reported.exit_code)
+        return RefusedError(why, reported.exit_code, reported.error, reported.setting)
     return InconclusiveError(why)
 
 

@@ -28,7 +28,7 @@ from controller.verdict import void
 from controller.warmup import lacking, longest_ns
 from nodes.config import BLOCK_PORT, OPEN_LINK
 from nodes.errors import InconclusiveError, LackingError, NetreserveError, RefusedError, UsageError
-from nodes.eventkinds import PhaseBegun
+from nodes.eventkinds import Harness, PhaseBegun, Refusal
 from nodes.messages import SAMPLE_INTERVAL_NS, Role, Sample
 from nodes.units import SECOND_NS, format_ns
 
@@ -81,9 +81,11 @@ class ScenarioRun(Activity):
 
     def _take_failure(self, body: asyncio.Task[None]) -> None:
         error = None if body.cancelled() else body.exception()
-        if isinstance(error, NetreserveError):
-            exit_code = error.exit_code if isinstance(error, RefusedError) else 0
-            self.void(str(error), harness=not isinstance(error, InconclusiveError), exit_code=exit_code)
+        if isinstance(error, RefusedError):
+            refused = Refusal(why=error.why, setting=error.setting)
+            self.void_as(Harness(void=str(error), exit_code=error.exit_code, refused=refused))
+        elif isinstance(error, NetreserveError):
+            self.void(str(error), harness=not isinstance(error, InconclusiveError))
         elif error is not None:
             raise error
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from nodes import cgroup
 from nodes.config import InitiatorSpec
-from nodes.errors import LackingError, NetreserveError, UsageError, exit_code_of
+from nodes.errors import LackingError, NetreserveError, SettingError, UsageError, exit_code_of
 from nodes.eventkinds import Detail, Harness, PolicySet
 from nodes.kernel import accelerator, life, qemu
 from nodes.kernel.accelerator import Accelerator
@@ -64,11 +64,12 @@ class KernelArm:
 
     async def apply(self, desired: Desired) -> Reported:
         """See `nodes.arm.Arm`. A run whose start failed is started again by the next message."""
-        error, exit_code = "", 0
+        error, exit_code, setting = "", 0, ""
         try:
             await self._make_true(desired)
         except (NetreserveError, OSError) as failure:
             error, exit_code = " ".join(str(failure).split()) or type(failure).__name__, exit_code_of(failure)
+            setting = failure.setting if isinstance(failure, SettingError) else ""
         alive = self._life
         means = {"accelerator": self._accelerator.name} if self._accelerator else {}
         measured: dict[str, float] = {"cgroup_limit_bytes": cgroup.limit_bytes()}
@@ -86,6 +87,7 @@ class KernelArm:
             measured=measured,
             error=error,
             exit_code=exit_code,
+            setting=setting,
         )
 
     def sample(self) -> Sample:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from nodes.errors import LackingError, UsageError
+from nodes.errors import LackingError, SettingError, UsageError
 from nodes.kernel.modules import ordered
 from nodes.machine.nic import NICS
 
@@ -33,7 +33,6 @@ TRANSPORTS = {"nbd": ("nbd",), "nvme": ("nvme_tcp",)}
 SERVER = ("nvmet_tcp", "null_blk")
 OWN = "netreserve"
 """The policy module."""
-NO_SUCH = "there is no kernel {} in "
 """How the error begins for a name that no kernel has; which ones there are follows."""
 
 
@@ -111,8 +110,8 @@ def names(where: Path | None = None) -> tuple[str, ...]:
 
 
 def find(name: str = "", where: Path | None = None) -> Kernel:
-    """The kernel called `name`, or the image's default. UsageError: no such one is there, with the names of those that are.
-    LackingError: there is none at all."""
+    """The kernel called `name`, or the image's default. SettingError: there is no such one, with the names of those that
+    are. LackingError: there is none at all."""
     base = where or folder()
     known = names(base)
     if not known:
@@ -121,7 +120,7 @@ def find(name: str = "", where: Path | None = None) -> Kernel:
     try:
         text = (path / "kernel.json").read_bytes()
     except OSError:
-        raise UsageError(f"{NO_SUCH.format(name)}{base}: there are {', '.join(known)}") from None
+        raise SettingError(f"there is no kernel {name} in {base}: there are {', '.join(known)}", "kernel") from None
     try:
         kernel = msgspec.json.decode(text, type=Kernel)
     except msgspec.DecodeError as error:

@@ -23,8 +23,8 @@ WAIT = "wait"
 
 def starter(folder: Path, script: dict[str, Any]) -> tuple[str, ...]:
     """What `controller.child.STARTER` is to be. `script`: `<nic>/<policy>` -> a verdict, a list of them (one a repetition),
-    `wait`, `exit 3: words on stderr`, `inconclusive: reason`, or `inconclusive 3: reason` for one that ends with 3; `*` for
-    all others."""
+    `wait`, `exit 3: words on stderr`, `inconclusive: reason`, `inconclusive 5: reason` for one that ends with 5, or
+    `refused 3: reason` for one whose node can never be what was asked; `*` for all others."""
     folder.mkdir(exist_ok=True)
     (folder / "script.json").write_text(json.dumps(script))
     return sys.executable, __file__, str(folder)
@@ -58,7 +58,12 @@ def main(folder: Path, words: list[str]) -> int:
         return int(code)
     verdict, _, reason = told.partition(": ")
     verdict, _, code = verdict.partition(" ")
-    return _answer(folder, document["name"], tier, name, verdict, reason, int(code or EXIT_CODES.get(verdict, 0)))
+    refused = {}
+    if verdict == "refused":
+        refused = {"refused": {"why": reason, "setting": "kernel" if "there is no kernel" in reason else ""}}
+        verdict, reason = "inconclusive", f"Inconclusive: initiator-1 cannot be what was asked: {reason}."
+    exit_code = int(code or EXIT_CODES.get(verdict, 0))
+    return _answer(folder, document["name"], tier, name, verdict, reason, exit_code, refused)
 
 
 def _wait(folder: Path) -> int:
@@ -72,7 +77,9 @@ def _wait(folder: Path) -> int:
     return 6
 
 
-def _answer(folder: Path, scenario: str, tier: str, policy: str, verdict: str, reason: str, code: int) -> int:
+def _answer(
+    folder: Path, scenario: str, tier: str, policy: str, verdict: str, reason: str, code: int, more: dict[str, Any]
+) -> int:
     run = f"run-{len(calls(folder))}"
     hung = verdict == "deadlocked"
     edge = {"waiter": "kswapd", "resource": "a reply", "need": 1, "have": 0, "who_frees": "the card", "why": "w"}
@@ -90,7 +97,7 @@ def _answer(folder: Path, scenario: str, tier: str, policy: str, verdict: str, r
     result = {
         "run": run, "scenario": scenario, "tier": tier, "policy": policy, "verdict": verdict,
         "sentence": reason or f"it was {verdict}", "phases": phases, "nodes": [node], "settings": settings,
-        "exit_code": code,
+        "exit_code": code, **more,
     }  # fmt: skip
     place = folder / "runs" / run
     place.mkdir(parents=True)

@@ -70,7 +70,7 @@ def test_nothing_is_run_twice_and_more_is_added(
 def test_a_card_without_a_driver_is_told_in_its_cell_and_tried_twice(
     words: list[str], script: Script, tmp_path: Path, capsys: Capture
 ) -> None:
-    lacking = "inconclusive 3: initiator-1 cannot be what was asked: no driver for rtl8139"
+    lacking = "refused 3: no driver for rtl8139"
     script({"*": "healthy", "rtl8139/none": lacking})
     assert carry_out([*words, "--repeat", "3"]) == 0
     assert "cannot: no driver for rtl8139" in capsys.readouterr().out
@@ -84,7 +84,7 @@ def test_a_name_that_no_kernel_has_is_an_error_with_those_that_there_are(
     words: list[str], script: Script, tmp_path: Path, capsys: Capture
 ) -> None:
     said = "there is no kernel trixy in /vm: there are bookworm-amd64, trixie-amd64"
-    script({"*": f"inconclusive 2: Inconclusive: initiator-1 cannot be what was asked: {said}."})
+    script({"*": f"refused 2: {said}"})
     assert carry_out([*words, "--kernel", "trixy", "--repeat", "3"]) == 2
     assert f"netreserve: --kernel: {said}\n" in capsys.readouterr().err
     assert len(calls(tmp_path / "child")) == 8

@@ -52,19 +52,19 @@ def test_a_hang_is_kept_with_its_figures_drops_cycle_and_autopsy(
 def test_a_node_that_could_not_be_set_up_makes_a_place_that_cannot_be_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = "inconclusive 3: Inconclusive: initiator-1 cannot be what was asked: no driver for rtl8139 in cloud."
+    told = "refused 3: no driver for rtl8139 in cloud"
     trial = carry_out(tmp_path, monkeypatch, told)
     assert isinstance(trial, Trial)
     assert (trial.verdict, trial.sentence) == ("cannot", "no driver for rtl8139 in cloud")
 
 
-@pytest.mark.parametrize(("code", "verdict"), [(2, "cannot"), (3, "cannot"), (5, "inconclusive"), (6, "inconclusive")])
-def test_a_guest_that_was_not_ready_in_time_may_be_the_next_time(code: int, verdict: str) -> None:
+def test_a_guest_that_was_not_ready_in_time_may_be_the_next_time() -> None:
+    """Whatever its sentence says: what can never be stands in a field of its own."""
     sentence = (
         "Inconclusive: initiator-1 cannot be what was asked: the guest did not start: it was not ready after 60 s."
     )
-    left = Result(run="r", scenario="small", sentence=sentence, exit_code=code)
-    assert work.trial_of(key(), left, Path("nowhere")).verdict == verdict
+    left = Result(run="r", scenario="small", sentence=sentence, exit_code=3)
+    assert work.trial_of(key(), left, Path("nowhere")).verdict == "inconclusive"
 
 
 def test_the_release_that_ran_is_kept() -> None:
