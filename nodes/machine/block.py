@@ -64,7 +64,8 @@ class BlockInitiator:
         self._next = 0
         self.local = False
         """Swap goes to a local disk: nothing is sent, nothing acknowledged."""
-        self._tx_floor = 0
+        self.tx_floor_pages = 0
+        """Pages that sending leaves free."""
 
     @property
     def sent(self) -> int:
@@ -74,7 +75,7 @@ class BlockInitiator:
     def set_policy(self, policy: Policy) -> None:
         """Takes over the policy's transmit rights, and whether the disk is local."""
         self.local = policy.local_disk
-        self._tx_floor = policy.tx_floor(self.pool.marks)
+        self.tx_floor_pages = policy.tx_floor(self.pool.marks)
 
     def start(self, page: int, generation: int, is_write: bool, now_ns: int, out: list[Decision]) -> bool:
         """Makes a request and sends it if there is memory to; False when bio or tag are lacking."""
@@ -123,11 +124,11 @@ class BlockInitiator:
         size_bytes = TX_HEAD_BYTES + PAGE_BYTES if is_write else TX_HEAD_BYTES
         if network.refuses(size_bytes, network.tx_bytes):
             return False
-        head = allocator.data(TX_HEAD_BYTES, self._tx_floor)
+        head = allocator.data(TX_HEAD_BYTES, self.tx_floor_pages)
         if head is None:
             return False
         if is_write:
-            request.tx_copy = allocator.data(PAGE_BYTES, self._tx_floor)
+            request.tx_copy = allocator.data(PAGE_BYTES, self.tx_floor_pages)
             if request.tx_copy is None:
                 allocator.release(head)
                 return False
@@ -135,6 +136,12 @@ class BlockInitiator:
         network.tx_bytes += size_bytes
         request.tx_bytes = size_bytes
         return True
+
+    def tx_pages_needed(self) -> int:
+        """How many pages must be free before the oldest request that waits can be sent: for its head, and a write's copy."""
+        sizes = (TX_HEAD_BYTES, PAGE_BYTES) if self.unsent[0].is_write else (TX_HEAD_BYTES,)
+        pages = sum(map(self.allocator.data_pages, sizes))
+        return self.tx_floor_pages + pages if pages else 0
 
     def _drop_tx(self, request: Request) -> None:
         if request.tx_head is None:

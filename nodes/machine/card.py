@@ -195,6 +195,31 @@ class Card:
             return "copy"
         return "" if head is not None else "head"
 
+    def pages_needed(self, missing: str) -> int:
+        """How many pages must be free before that can be had which a packet finds `missing` (see there): those that data and
+        head take, one after the other, each above the floor of its class or out of the reserve where that is open to it."""
+        if missing == "queue":
+            return self.pool.marks.kernel_floor + 1
+        need = taken = 0
+        for pages, reserve in self._pieces(missing):
+            taken += pages
+            closed = self.allocator.marked_pages >= reserve or self.debt >= self.debt_max > 0
+            need = max(need, taken + (self.floor_pages if closed else 0)) if pages else need
+        return need
+
+    def _pieces(self, missing: str) -> list[tuple[int, int]]:
+        """What has to be allocated, in order: pages that it takes, and how much of the reserve is open to it."""
+        copied = self.fixed_slots > 0 or self.swaps
+        size_bytes = COPY_BYTES if self.fixed_slots else self.nic.data_bytes
+        data_reserve, head_reserve = self.copy_reserve if self.fixed_slots else self.ring_reserve, self.head_reserve
+        if missing == "mark":  # unmarked memory alone will do
+            data_reserve = head_reserve = NO_RESERVE
+        data = (self.allocator.data_pages(size_bytes), data_reserve)
+        head = (self.allocator.head_pages(size_bytes), head_reserve)
+        if missing == "head" and not copied:
+            return [head]
+        return [data, head] if copied or self.nic.heads_in_ring else [data]
+
     # ---- timers
 
     def arm_watchdog(self, now_ns: int) -> bool:

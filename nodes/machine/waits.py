@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 
 from nodes.eventkinds import Wait
+from nodes.machine.allocators.base import PacketAllocator
 from nodes.machine.allocators.nta import NtaAllocator
 from nodes.machine.block import TX_HEAD_BYTES, BlockInitiator
 from nodes.machine.network_memory import NetworkMemory
@@ -19,8 +20,7 @@ from nodes.units import PAGE_BYTES
 APPLICATION, KSWAPD, REPLY = "application", "kswapd", "storage reply"
 REFILL, WORKER, COPY, HEAD = "ring refill", "refill worker", "packet copy", "packet head"
 TRANSMIT, JUNK = "block transmit", "junk in sockets"
-TX_PAGES = 2
-"""What a write may need to be sent: a page for the copy of its data and one for its head."""
+_POOL = "bytes of the packet pool"
 
 
 def waits(
@@ -28,13 +28,13 @@ def waits(
 ) -> tuple[Wait, ...]:
     """All edges of the moment. `storage` is the card that replies come through, `junk` the one whose sockets strangers
     fill; often they are one."""
-    edges = [
+    found = [
         *_application(workload, block),
         *_kswapd(workload, reclaim, block),
         *_reply(block, storage, storage is not junk),
     ]
-    edges += _held_by_junk(edges, junk)
-    return tuple(edges)
+    edges = [edge for edge in found if edge.have < edge.need]
+    return (*edges, *_held_by_junk(edges, junk))
 
 
 def cycle(edges: tuple[Wait, ...]) -> tuple[Wait, ...]:
@@ -123,11 +123,10 @@ def _transmit(workload: Workload, block: BlockInitiator) -> list[Wait]:
     size_bytes = TX_HEAD_BYTES + (PAGE_BYTES if block.unsent[0].is_write else 0)
     if network.refuses(size_bytes, network.tx_bytes):
         return [unsent, _over_cap(TRANSMIT, size_bytes, network)]
-    return [
-        unsent,
-        Wait(TRANSMIT, "free pages", TX_PAGES, pool.free, KSWAPD, f"a write takes up to {TX_PAGES} pages: copy and head",
-             "physics.md section 1 step 5"),
-    ]  # fmt: skip
+    need = block.tx_pages_needed()
+    why = f"sending needs memory for a head and a copy, and gets it only when at least {need} pages are free"
+    pages = Wait(TRANSMIT, "free pages", need, pool.free, KSWAPD, why, "physics.md section 1 step 5")
+    return [unsent, *_pool(TRANSMIT, size_bytes, block.allocator), pages]
 
 
 def _reply(block: BlockInitiator, receiver: Receiver, own_card: bool) -> list[Wait]:
@@ -144,27 +143,20 @@ def _reply(block: BlockInitiator, receiver: Receiver, own_card: bool) -> list[Wa
 
 def _memory(who: str, missing: str, receiver: Receiver) -> list[Wait]:
     """What the one who fills the ring, or takes a copy or a head, waits for: pages, or room in a pool of its own."""
-    marks, free = receiver.pool.marks, receiver.pool.free
-    floor = marks.kernel_floor if missing == "queue" else receiver.floor_pages
-    if receiver.nic.data == "always" and (receiver.nic.ideal or missing == "buffer"):
-        floor = 0
-    if missing == "head" and (receiver.fixed_slots or receiver.swaps):
-        floor += 1  # the copy's data comes first and takes a page
-    pages = Wait(who, "free pages", floor + 1, free, KSWAPD, _NEEDS_PAGE.format(floor + 1), "physics.md section 2")
-    room_bytes = _pool_room_bytes(receiver)
-    if room_bytes is None or missing in ("head", "queue"):
+    need = receiver.pages_needed(missing)
+    pages = Wait(who, "free pages", need, receiver.pool.free, KSWAPD, _NEEDS_PAGE.format(need), "physics.md section 2")
+    if missing in ("head", "queue"):
         return [pages]
-    why = "packet data comes from the pool of CPU 0 alone, and strangers' packets fill it"
-    pool = Wait(who, "bytes of the packet pool", receiver.nic.data_bytes, room_bytes, JUNK, why, "physics.md section 7")
-    return [pool, pages] if free <= floor else [pool]
+    return [*_pool(who, receiver.nic.data_bytes, receiver.allocator), pages]
 
 
-def _pool_room_bytes(receiver: Receiver) -> int | None:
-    """The longest free piece of the pool that packets are received into; None: packets have no pool of their own."""
-    allocator = getattr(receiver.allocator, "allocator", receiver.allocator)  # a recorder stands in front of it
+def _pool(who: str, size_bytes: int, allocator: PacketAllocator) -> list[Wait]:
+    """That packet data has a pool of its own, and no room in it; empty where it has none."""
+    allocator = getattr(allocator, "allocator", allocator)  # a recorder stands in front of it
     if not isinstance(allocator, NtaAllocator):
-        return None
-    return max(0, allocator.pools[0].nonempty.bit_length() - 1) * allocator.shape.unit_bytes
+        return []
+    why = "packet data comes from the pool of CPU 0 alone, and strangers' packets fill it"
+    return [Wait(who, _POOL, size_bytes, allocator.room_bytes(), JUNK, why, "physics.md section 7")]
 
 
 def _over_cap(who: str, size_bytes: int, network: NetworkMemory) -> Wait:

@@ -74,5 +74,12 @@ class PacketAllocator(Protocol):
     def release(self, block: Block, cpu: int = 0) -> None:
         """Gives an object back, on `cpu`; packets are received, and requests sent, on CPU 0."""
 
+    def data_pages(self, size_bytes: int) -> int:
+        """How many pages the pool must give before a data area of `size_bytes` can be had without the reserve: none when
+        the allocator has room for it, or when pages are of no use to it."""
+
+    def head_pages(self, data_bytes: int) -> int:
+        """The same for a descriptor beside data of `data_bytes`."""
+
     def stats(self) -> AllocatorStats:
         """See AllocatorStats."""

@@ -263,6 +263,18 @@ class NtaAllocator:
             late = own.waiting.pop()
             own.give(late.start, late.units)
 
+    def data_pages(self, size_bytes: int) -> int:
+        """See PacketAllocator. A pool that grows takes a page for bitmaps and at least one more."""
+        return 2 if self.shape.grows and self.room_bytes() < size_bytes else 0
+
+    def head_pages(self, data_bytes: int) -> int:
+        """See PacketAllocator."""
+        return self._heads.head_pages(data_bytes)
+
+    def room_bytes(self) -> int:
+        """The longest free piece of the pool of CPU 0, where packets are received and sent: no more can be had at once."""
+        return max(0, self.pools[0].nonempty.bit_length() - 1) * self.shape.unit_bytes
+
     def stats(self) -> NtaStats:
         """See PacketAllocator and NtaStats. Heads are included in what AllocatorStats has."""
         heads, unit, pools = self._heads.stats(), self.shape.unit_bytes, self.pools

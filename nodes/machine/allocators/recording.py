@@ -118,6 +118,14 @@ class Recorder:
         self._keep(Released(t_ns=self._clock.now_ns, id=block.number, others=self._others(), cpu=cpu))
         self.allocator.release(block.block, cpu)
 
+    def data_pages(self, size_bytes: int) -> int:
+        """See PacketAllocator."""
+        return self.allocator.data_pages(size_bytes)
+
+    def head_pages(self, data_bytes: int) -> int:
+        """See PacketAllocator."""
+        return self.allocator.head_pages(data_bytes)
+
     def stats(self) -> AllocatorStats:
         """See PacketAllocator."""
         return self.allocator.stats()

@@ -153,6 +153,14 @@ class SlabAllocator:
         self._slack_bytes -= block.slack_bytes
         block.slab.cache.give(block.slab)
 
+    def data_pages(self, size_bytes: int) -> int:
+        """See PacketAllocator."""
+        return 0 if next(cache for size, cache in self._data.items() if size_bytes <= size).partial else 1
+
+    def head_pages(self, data_bytes: int) -> int:
+        """See PacketAllocator."""
+        return 0 if self._heads.partial else 1
+
     def stats(self) -> AllocatorStats:
         """See PacketAllocator."""
         caches = [self._heads, *self._data.values()]

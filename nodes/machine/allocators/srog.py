@@ -91,6 +91,14 @@ class SrogAllocator:
         assert 0 < size_bytes <= PAGE_BYTES, f"{size_bytes} bytes of packet data do not fit a page"
         return self._take(size_bytes, floor_pages, reserve_pages_max, [])
 
+    def data_pages(self, size_bytes: int) -> int:
+        """See PacketAllocator. Data always opens a page of its own."""
+        return 1
+
+    def head_pages(self, data_bytes: int) -> int:
+        """See PacketAllocator. None where it goes beside the data."""
+        return 0 if length_of(data_bytes) + length_of(HEAD_BYTES) <= PAGE_BYTES - PAGE_HEADER_BYTES else 1
+
     def _take(self, size_bytes: int, floor_pages: int, reserve_pages_max: int, group: list[GroupPage]) -> Piece | None:
         """Room in the group comes first, and costs no page; marked room only for those who may use the reserve."""
         length = length_of(size_bytes)

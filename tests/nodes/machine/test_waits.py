@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nodes.config import MachineConfig, PolicySpec
 from nodes.eventkinds import Wait
+from nodes.machine.block import Request
 from nodes.machine.events import WriteOut
 from nodes.machine.machine import Machine
 from nodes.machine.waits import cycle
+from nodes.machine.workload import TaskState
 
 
 def edge(waiter: str, who_frees: str) -> Wait:
@@ -60,3 +64,56 @@ def test_writes_that_were_sent_wait_for_their_replies_and_nothing_is_closed_whil
     while machine.pool.free > machine.pool.marks.atomic_floor:
         machine.pool.take(0)
     assert [step.waiter for step in machine.cycle()] == ["kswapd", "storage reply", "ring refill"]
+
+
+def starved_ring(spare_pages: int, nic: str = "e1000e", policy: str = "none", allocator: str = "slab") -> Machine:
+    """A ring that has run dry in a machine with so many pages above the floor of its refill, and no slab with room."""
+    config = MachineConfig(memory_pages=8192, working_set_pages=9000, nic=nic)
+    machine = Machine(config, PolicySpec(name=policy, allocator=allocator), 0)
+    machine.receiver.ring.clear()
+    while machine.allocator.head_pages(0) == 0:
+        machine.allocator.head(0)
+    while machine.allocator.data_pages(machine.receiver.nic.data_bytes) == 0:
+        machine.allocator.data(machine.receiver.nic.data_bytes, 0)
+    machine.pool.free = machine.receiver.floor_pages + spare_pages
+    machine.block.requests[0] = Request(0, 0, 0, True, None)
+    machine.block.writes = 1
+    machine.reclaim.awake = True
+    return machine
+
+
+@pytest.mark.parametrize("nic", ["e1000e", "e1000", "ideal"])
+@pytest.mark.parametrize("spare_pages", range(4))
+def test_a_refill_waits_for_as_many_pages_as_it_would_take(nic: str, spare_pages: int) -> None:
+    """`385 there, 385 needed`: data took the one page above the floor, and its head found none."""
+    machine = starved_ring(spare_pages, nic)
+    waiting = [edge for edge in machine.waits() if edge.waiter == "ring refill"]
+    refilled = machine.receiver.refill(machine.receiver.floor_pages) or bool(machine.receiver.ring)
+    assert bool(waiting) != refilled
+    assert all(edge.have < edge.need for edge in waiting)
+
+
+def test_a_task_that_only_has_to_wake_up_waits_for_nothing() -> None:
+    machine = starving(200)
+    machine.poll(1000)
+    task = machine.workload.tasks[0]
+    task.state = TaskState.NEEDS_FRAME
+    machine.pool.free = machine.pool.marks.kernel_floor
+    assert "free pages" in [edge.resource for edge in machine.waits() if edge.waiter == "application"]
+    machine.pool.free += 1
+    assert "free pages" not in [edge.resource for edge in machine.waits() if edge.waiter == "application"]
+
+
+def test_a_sender_whose_memory_is_a_pool_waits_for_room_in_it_and_not_for_pages() -> None:
+    machine = Machine(
+        MachineConfig(memory_pages=16384, working_set_pages=20000, cpus=1),
+        PolicySpec(name="nta", allocator="nta-v1"),
+        0,
+    )
+    while machine.allocator.data(4096, 0) is not None:
+        pass
+    machine.block.start(0, 1, True, 0, [])
+    machine.reclaim.awake = True
+    waiting = [edge for edge in machine.waits() if edge.waiter == "block transmit"]
+    assert [edge.resource for edge in waiting] == ["bytes of the packet pool"]
+    assert waiting[0].who_frees == "junk in sockets" and waiting[0].have < waiting[0].need

@@ -1,0 +1,22 @@
+"""What whole runs tell of waits: an edge whose need is met is not an edge."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+from smallworlds import small
+
+from controller.simulate import simulate
+
+
+@pytest.mark.parametrize(
+    ("policy", "nic", "rate"),
+    [("mainline", "e1000e", "20 kpps"), ("nta", "e1000e", "40 kpps"), ("none", "virtio-net", "40 kpps")],
+)
+def test_no_edge_of_a_whole_run_has_its_need_met(policy: str, nic: str, rate: str) -> None:
+    outcome = simulate(small({"policy": policy, "nodes.initiator.nic": nic, "floods.0.rate": rate}), brief=True)
+    edges = [edge for event in outcome.events for edge in event.detail.get("waits", ())]
+    edges += [asdict(edge) for proof in outcome.proofs.values() for edge in proof.cycle]
+    assert edges
+    assert [edge for edge in edges if edge["have"] >= edge["need"]] == []
