@@ -8,11 +8,11 @@ from collections.abc import Container, Mapping, Sequence
 
 import msgspec
 
-from controller import expect
+from controller import expect, nextstep
 from controller.expect import Expectation
 from controller.finding import voids_of
 from controller.record import Phase, Result, RunRow, Setting
-from controller.rescue import all_revived, before_rescue, by_hand
+from controller.rescue import NOT_REVIVED, REVIVED, all_revived, before_rescue, by_hand, fates
 from controller.rescued import judge
 from nodes.messages import Event, Sample
 
@@ -64,7 +64,8 @@ def conclude(
         environment=environment or {},
         metrics=expect.metrics(judgement) | dict(metrics or {}),
     )
-    return msgspec.structs.replace(result, exit_code=_exit_code(result, events))
+    result = msgspec.structs.replace(result, exit_code=_exit_code(result, events))
+    return _rescue_told(result, events) if by_hand(result) else result
 
 
 def _exit_code(result: Result, events: Sequence[Event]) -> int:
@@ -78,6 +79,18 @@ def _exit_code(result: Result, events: Sequence[Event]) -> int:
         return expect.EXIT_MET if all_revived(result.nodes) else expect.EXIT_NOT_MET
     own = voids[0].exit_code if voids and result.verdict == "inconclusive" else 0
     return own or expect.exit_code(result)
+
+
+def _rescue_told(result: Result, events: Sequence[Event]) -> Result:
+    """A rescue by hand, in a sentence that says what its exit code says; one that was ended early, by why."""
+    words = {expect.EXIT_MET: REVIVED, expect.EXIT_NOT_MET: NOT_REVIVED}
+    if word := words.get(result.exit_code):
+        step = nextstep.OTHER_REMEDY if word == NOT_REVIVED else ""
+        return msgspec.structs.replace(result, sentence=f"{word}: {fates(result.nodes)}.", next_step=step)
+    voids = sorted((event for event in events if event.detail.get("void")), key=lambda event: event.t_ns)
+    ended = next(event.detail for event in voids if event.detail["void"] == INTERRUPTED or event.detail.get("harness"))
+    step = str(ended.get("next_step", "")) or nextstep.after_void(harness=True)
+    return msgspec.structs.replace(result, sentence=f"Inconclusive: {ended['void']}.", next_step=step)
 
 
 def by_node(samples: Sequence[Sample], initiators: Sequence[str]) -> dict[str, list[Sample]]:

@@ -24,6 +24,10 @@ MEND_TARGET = f"take the fault that makes the target fail out of the scenario, o
 READ_LOG = f"read in the run's nodes/*.log what ended the application, {AGAIN}"
 SHORTER_FAULT = f"end the fault before the flood ends, or raise `phases.flood`, {AGAIN}"
 MORE_PRESSURE = f"raise `working_set` above the `memory` of the initiator, or `phases.warmup`, {AGAIN}"
+OTHER_REMEDY = "wait for longer, or try another remedy: `netreserve rescue --policy memalloc --wait '130 s'`"
+"""Of a rescue by hand that brought nobody back."""
+WHAT_LED = "see in the record of the run before what led to it: `netreserve runs`"
+"""Of a rescue by hand, which judges nobody."""
 HEAL_STEP_NS = 5 * SECOND_NS
 
 

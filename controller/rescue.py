@@ -28,6 +28,8 @@ SHOWN_NS = STALL_NS + SECOND_NS
 then, with a second for samples that come late (own)."""
 IN_FORCE = "it was in force already"
 """Why a remedy that would change nothing is not tried."""
+REVIVED, NOT_REVIVED = "Revived", "Not revived"
+"""What a rescue by hand comes to: everybody on whom something was tried came back, or not."""
 _RESTING = ("idle", "dead")
 """States in which nothing is there that could be revived."""
 
@@ -106,6 +108,12 @@ def all_revived(nodes: Sequence[NodeVerdict]) -> bool:
     """Whether everybody on whom something was tried came back; false when nothing was."""
     tried = [node.rescues for node in nodes if node.rescues]
     return bool(tried) and all(any(rescue.revived for rescue in rescues) for rescues in tried)
+
+
+def fates(nodes: Sequence[NodeVerdict]) -> str:
+    """`initiator-1 was revived by policy memalloc after 4.2 s; initiator-2 was not rescued: nothing could be tried`."""
+    told = "; ".join(f"{node.node} was {outcome(node.rescues)}" for node in nodes if node.rescues)
+    return told or "nothing was tried to its end"
 
 
 def by_hand(result: Result) -> bool:

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from controller.finding import voids_of
 from controller.record import NodeVerdict, Phase
-from controller.rescue import Series, before_rescue, outcome, rescue_began_ns, rescues_of
+from controller.rescue import Series, before_rescue, fates, outcome, rescue_began_ns, rescues_of
 from controller.verdict import Judgement
 from controller.verdict import judge as judge_plainly
 from nodes.messages import Event, Sample
@@ -42,8 +42,8 @@ def _sentence(nodes: Sequence[NodeVerdict]) -> str:
     tried = [node for node in nodes if node.rescues]
     if len(nodes) == 1 and tried:
         return f"It was {outcome(tried[0].rescues)}."
-    told = "; ".join(f"{node.node} was {outcome(node.rescues)}" for node in tried)
-    return f"{told[0].upper()}{told[1:]}." if told else ""
+    told = fates(tried)
+    return f"{told[0].upper()}{told[1:]}." if tried else ""
 
 
 def _notes(nodes: Sequence[NodeVerdict], samples: Series, later: Sequence[Event]) -> Iterator[str]:

@@ -87,7 +87,11 @@ def _tell(result: Result, folder: Path, *, json: bool) -> None:
         for told in node.rescues:
             table.add_row(node.node, escape(told.remedy), _fate(told))
     out = console()
-    out.print(table if table.row_count else "nothing was tried to its end")
+    out.print(escape(result.sentence))
+    if result.next_step:
+        out.print(f"[bold]next[/]: {escape(result.next_step)}", soft_wrap=True)
+    if table.row_count:
+        out.print(table)
     for note in result.notes:
         out.print(f"note: {escape(note)}")
     out.print(f"report: {escape(str(folder / 'report.html'))}", soft_wrap=True)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from controller import rescue
+from controller.expect import EXIT_MET, EXIT_NOT_MET
 from controller.experiment.verdicts import VERDICTS, Look
 from controller.record import Result
-from controller.rescue import RESCUE
 
 REVIVED = Look(
-    word="Revived", sign="✓", tone="good", meaning="Every machine that stood still went on after what was tried."
+    word=rescue.REVIVED, sign="✓", tone="good", meaning="Every machine that stood still went on after what was tried."
 )
 NOT_REVIVED = Look(
-    word="Not revived", sign="✕", tone="bad", meaning="A machine went on standing still, whatever was tried."
+    word=rescue.NOT_REVIVED, sign="✕", tone="bad", meaning="A machine went on standing still, whatever was tried."
 )
 
 
 def look_of(result: Result) -> Look:
-    """How the whole run is shown: by its verdict, or, since a rescue by hand judges nobody, by what became of it."""
-    tried = [node.rescues for node in result.nodes if node.rescues]
-    if result.kind != "adhoc" or result.scenario != RESCUE or not tried:
-        return VERDICTS[result.verdict]
-    return REVIVED if all(rescues[-1].revived for rescues in tried) else NOT_REVIVED
+    """How the whole run is shown: by its verdict, or, since a rescue by hand judges nobody, by what became of it, as its
+    sentence and its exit code say it."""
+    fates = {EXIT_MET: REVIVED, EXIT_NOT_MET: NOT_REVIVED} if rescue.by_hand(result) else {}
+    return fates.get(result.exit_code) or VERDICTS[result.verdict]
 
 
 GLOSSARY: tuple[tuple[str, str], ...] = (

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+from controller import nextstep
 from controller.bus.ending import end
 from controller.record import Result
 from controller.rescue import RESCUE, SHOWN_NS, Remedy
@@ -66,7 +67,7 @@ class RescueRun(Activity):
     async def run(self) -> Result:
         """Until everybody moves, nothing is left to try, or somebody stopped it."""
         now_ns = time.time_ns()
-        self.parts.recorder.take(void(now_ns, self.recording.run, FOUND))
+        self.parts.recorder.take(void(now_ns, self.recording.run, FOUND, next_step=nextstep.WHAT_LED))
         self.recording.begin(RESCUE, now_ns)
         self.parts.recorder.note(PhaseBegun(phase=RESCUE), t_ns=now_ns)
         body = asyncio.create_task(rescue(self, self._patients, self._remedies, self._wait_ns))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from traces import CYCLE, NODE, WARMUP, at, event, phases, stretch, trace
 
-from controller.conclude import conclude
+from controller.conclude import INTERRUPTED, conclude
 from controller.expect import Sometimes, VerdictIs, parse_condition
-from controller.record import Phase, RunRow
+from controller.experiment.verdicts import VERDICTS, Look
+from controller.record import Phase, Result, RunRow
+from controller.report.words import NOT_REVIVED, REVIVED, look_of
 from controller.rescue import RESCUE
 from controller.rescued import judge
 from controller.verdict import judge as judge_plainly
@@ -107,11 +109,34 @@ def test_expectations_see_nothing_of_a_rescue() -> None:
     assert [phase.name for phase in result.phases] == ["warmup", "flood", "heal", "rescue"]
 
 
-@pytest.mark.parametrize(("revived", "code"), [(True, 0), (False, 1)])
-def test_a_rescue_by_hand_is_judged_by_whether_it_helped(revived: bool, code: int) -> None:
+def by_hand(*events: Event) -> Result:
     row = RunRow(run="r", scenario=RESCUE, kind="adhoc", folder="", tier="container", policy="none", started_ns=at(0))
     phase = Phase(name=RESCUE, start_ns=at(0), end_ns=at(60))
-    events = [void(at(0), "r", "it stood still already"), rescue(5, "policy memalloc", revived, 4.2)]
-    result = conclude(row, [phase], hung_and(BACK), events, initiators=[NODE])
-    assert (result.verdict, result.exit_code) == ("inconclusive", code)
-    assert "evived by policy memalloc" in result.sentence
+    found = void(at(0), "r", "a rescue judges nobody", next_step="see `netreserve runs`")
+    return conclude(row, [phase], hung_and(BACK), [found, *events], initiators=[NODE])
+
+
+@pytest.mark.parametrize(
+    ("revived", "code", "sentence", "look"),
+    [
+        (True, 0, "Revived: initiator-1 was revived by policy memalloc after 4.2 s.", REVIVED),
+        (False, 1, "Not revived: initiator-1 was not revived by policy memalloc.", NOT_REVIVED),
+    ],
+)
+def test_a_rescue_by_hand_tells_one_story(revived: bool, code: int, sentence: str, look: Look) -> None:
+    result = by_hand(rescue(5, "policy memalloc", revived, 4.2))
+    assert (result.exit_code, result.sentence, look_of(result)) == (code, sentence, look)
+    assert bool(result.next_step) != revived
+
+
+@pytest.mark.parametrize(
+    ("void_of", "code"),
+    [
+        (void(at(6), "r", INTERRUPTED, next_step="let it go on: `netreserve rescue`"), 130),
+        (void(at(6), "r", "Locust did not stop", harness=True), 6),
+    ],
+)
+def test_a_rescue_by_hand_that_was_ended_says_why(void_of: Event, code: int) -> None:
+    result = by_hand(rescue(5, "policy memalloc", True, 4.2), void_of)
+    assert (result.exit_code, result.sentence) == (code, f"Inconclusive: {void_of.detail['void']}.")
+    assert look_of(result) is VERDICTS["inconclusive"] and "`netreserve " in result.next_step

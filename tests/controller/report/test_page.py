@@ -98,7 +98,8 @@ def test_a_rescue_by_hand_is_headed_by_what_became_of_it(revived: bool, word: st
     run = syntheticruns.adhoc()
     tried = (Rescue(remedy="policy memalloc", revived=revived, after_ns=2_450_000_000),)
     nodes = tuple(structs.replace(node, rescues=tried) for node in run.result.nodes)
-    result = structs.replace(run.result, scenario="rescue", kind="adhoc", nodes=nodes)
+    code = 0 if revived else 1
+    result = structs.replace(run.result, scenario="rescue", kind="adhoc", nodes=nodes, exit_code=code)
     assert look_of(result).word == word
     assert look_of(structs.replace(result, scenario="adhoc")).word != word
 

@@ -42,7 +42,7 @@ async def test_remedies_are_tried_on_a_live_node_and_recorded(hung: Testbed) -> 
     result = await rescued(hung, EndFlood(), SetMin(), MEMALLOC, SetMin())
 
     assert (result.kind, result.scenario, result.exit_code) == ("adhoc", "rescue", 0), result.sentence
-    assert "It was revived by policy memalloc after " in result.sentence
+    assert result.sentence.startswith("Revived: initiator-1 was revived by policy memalloc after ")
     (node,) = result.nodes
     flood, higher, memalloc = node.rescues
     assert (flood.remedy, flood.error) == ("flood stopped", "no flood was going on")
