@@ -18,7 +18,8 @@ FROM packages AS kernels
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,target=/var/lib/apt,sharing=locked \
     apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install \
     debian-archive-keyring gcc libc6-dev libelf1t64 make musl-tools xz-utils zstd >/dev/null
-COPY nodes/__init__.py nodes/errors.py nodes/
+COPY nodes/__init__.py nodes/errors.py nodes/registry.py nodes/units.py nodes/
+COPY nodes/machine/__init__.py nodes/machine/nic.py nodes/machine/
 COPY nodes/compiled nodes/compiled
 COPY nodes/kernel/__init__.py nodes/kernel/image.py nodes/kernel/kernels.py nodes/kernel/modules.py nodes/kernel/packages.py \
     nodes/kernel/vmlinux.py nodes/kernel/

@@ -10,7 +10,7 @@ import msgspec
 
 from controller import expect, nextstep
 from controller.expect import Expectation
-from controller.finding import voids_of
+from controller.finding import step_after, voids_of
 from controller.record import Phase, Result, RunRow, Setting
 from controller.rescue import NOT_REVIVED, REVIVED, all_revived, before_rescue, by_hand, fates
 from controller.rescued import judge
@@ -87,10 +87,9 @@ def _rescue_told(result: Result, events: Sequence[Event]) -> Result:
     if word := words.get(result.exit_code):
         step = nextstep.OTHER_REMEDY if word == NOT_REVIVED else ""
         return msgspec.structs.replace(result, sentence=f"{word}: {fates(result.nodes)}.", next_step=step)
-    voids = sorted((event for event in events if event.detail.get("void")), key=lambda event: event.t_ns)
-    ended = next(event.detail for event in voids if event.detail["void"] == INTERRUPTED or event.detail.get("harness"))
-    step = str(ended.get("next_step", "")) or nextstep.after_void(harness=True)
-    return msgspec.structs.replace(result, sentence=f"Inconclusive: {ended['void']}.", next_step=step)
+    told = (void.told for void in voids_of(events))
+    ended = next(detail for detail in told if detail.void == INTERRUPTED or detail.harness)
+    return msgspec.structs.replace(result, sentence=f"Inconclusive: {ended.void}.", next_step=step_after(ended))
 
 
 def by_node(samples: Sequence[Sample], initiators: Sequence[str]) -> dict[str, list[Sample]]:

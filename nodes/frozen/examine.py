@@ -110,7 +110,10 @@ def _edges(shown: list[Wait], facts: Facts) -> tuple[Wait, ...]:
     short = shortage(facts, atomic=False)
     reclaimer = _reclaimer(shown)
     known = [edge for edge in shown if not (edge.waiter == reclaimer and edge.resource == "free pages")]
-    return tuple(_filled(edge, short, reclaimer) for edge in known)
+    if facts.memory.zones and short is None:  # then memory is not what they wait for, whatever their stacks look like
+        known = [edge for edge in known if edge.resource != "free pages" or edge.have]
+    filled = (_filled(edge, short, reclaimer) for edge in known)
+    return tuple(edge for edge in filled if edge.have < edge.need)
 
 
 def _reclaimer(edges: Sequence[Wait]) -> str:

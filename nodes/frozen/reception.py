@@ -101,11 +101,12 @@ def shortage(facts: Facts, *, atomic: bool) -> Short | None:
     now = facts.now
     if now is None and failed:
         return Short(1, 0, "the allocation failed; how many pages were free does not stand in the log")
-    if now is None or not 0 <= now.free <= now.min:
+    if now is None or not 0 <= now.free <= now.min + now.boost:
         return None
+    boosted = now.min + now.boost  # order-0 atomic requests alone ignore the boost
     unboosted = min(now.min, now.min_free_kb // PAGE_KB or now.min)
-    floor = Watermarks(unboosted, now.low, now.high).atomic_floor if atomic else now.min
-    return Short((floor if now.free <= floor else now.min) + 1, now.free, "telemetry, all zones together")
+    floor = Watermarks(unboosted, now.low, now.high).atomic_floor if atomic else boosted
+    return Short((floor if now.free <= floor else boosted) + 1, now.free, "telemetry, all zones together")
 
 
 def edges(facts: Facts) -> Iterator[Wait]:

@@ -97,6 +97,8 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     pcp: int = 0
     min: int = 0
     """Sum of the zones' watermarks without boosts, as are `low` and `high`."""
+    boost: int = 0
+    """What is added to each of the three for a while, the sum of all zones (vm.watermark_boost_factor)."""
     low: int = 0
     high: int = 0
     lowest: int = -1

@@ -67,6 +67,7 @@ class Feed:
             min_pages=new.min,
             low_pages=new.low,
             high_pages=new.high,
+            boost_pages=new.boost,
             reserve_used_pages=deepest,
             dirty_pages=new.dirty,
             writeback_pages=new.writeback,

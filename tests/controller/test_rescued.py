@@ -138,5 +138,5 @@ def test_a_rescue_by_hand_tells_one_story(revived: bool, code: int, sentence: st
 )
 def test_a_rescue_by_hand_that_was_ended_says_why(void_of: Event, code: int) -> None:
     result = by_hand(rescue(5, "policy memalloc", True, 4.2), void_of)
-    assert (result.exit_code, result.sentence) == (code, f"Inconclusive: {void_of.detail['void']}.")
+    assert (result.exit_code, result.sentence) == (code, f"Inconclusive: {void_of.detail.void}.")
     assert look_of(result) is VERDICTS["inconclusive"] and "`netreserve " in result.next_step

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import pytest
 from smallworlds import small
 
@@ -16,7 +14,7 @@ from controller.simulate import simulate
 )
 def test_no_edge_of_a_whole_run_has_its_need_met(policy: str, nic: str, rate: str) -> None:
     outcome = simulate(small({"policy": policy, "nodes.initiator.nic": nic, "floods.0.rate": rate}), brief=True)
-    edges = [edge for event in outcome.events for edge in event.detail.get("waits", ())]
-    edges += [asdict(edge) for proof in outcome.proofs.values() for edge in proof.cycle]
+    edges = [edge for event in outcome.events for edge in getattr(event.detail, "waits", ())]
+    edges += [edge for proof in outcome.proofs.values() for edge in proof.cycle]
     assert edges
-    assert [edge for edge in edges if edge["have"] >= edge["need"]] == []
+    assert [edge for edge in edges if edge.have >= edge.need] == []

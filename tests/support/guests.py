@@ -49,8 +49,11 @@ class Guest:
 
     def telemetry(self) -> Telemetry:
         """The newest line."""
-        lines = (self._folder / "telemetry").read_text(errors="replace").rpartition("\n")[0].splitlines()
-        return next((found for line in reversed(lines) if (found := parse_telemetry(line))), Telemetry())
+        return next((found for line in reversed(self.lines()) if (found := parse_telemetry(line))), Telemetry())
+
+    def lines(self) -> list[str]:
+        """All whole lines of telemetry."""
+        return (self._folder / "telemetry").read_text(errors="replace").rpartition("\n")[0].splitlines()
 
     def command(self, name: str, value: int) -> bool:
         """Whether the module has carried it out."""

@@ -48,6 +48,10 @@ def test_pages_come_back_from_the_target_as_they_were(swapping: tuple[Guest, int
     assert now.populated == 24_000
     assert now.snd_nxt and now.rcv_nxt
     assert 0 < now.min < now.low < now.high and now.lowest <= now.free + now.pcp
+    assert 0 <= now.boost <= 4 * now.high, (
+        "at most 150 % of high in each zone (watermark_boost_factor), told in every line"
+    )
+    assert all(" boost=" in line for line in running.lines() if line.startswith("T "))
 
 
 def test_what_was_asked_on_the_command_line_is_in_force(swapping: tuple[Guest, int]) -> None:

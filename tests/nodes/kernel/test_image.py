@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import kernelfiles
@@ -11,6 +15,8 @@ from requirements import require_programs
 
 from nodes.kernel import image, kernels
 from nodes.kernel.modules import said
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def add(tmp_path: Path, *words: str, release: str = kernelfiles.RELEASE, kernel: bytes = b"") -> int:
@@ -124,3 +130,18 @@ def test_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_vermagic_is_read_as_modinfo_reads_it(tmp_path: Path) -> None:
     assert said(kernelfiles.module("a,b"), "depends") == "a,b"
     assert said(b"no module", "vermagic") == ""
+
+
+def test_the_stage_that_builds_kernels_has_all_that_the_builder_imports(tmp_path: Path) -> None:
+    """It holds no more of the project, so that a change elsewhere does not build kernels anew."""
+    stage = (ROOT / "compose" / "kernel.Dockerfile").read_text().partition("AS kernels")[2].partition("\nFROM ")[0]
+    for line in re.findall(r"^COPY (.*)$", stage.replace("\\\n", ""), re.MULTILINE):
+        *sources, into = line.split()
+        for source in map(Path, sources):
+            place = tmp_path / (into if (ROOT / source).is_dir() else Path(into) / source.name)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            (shutil.copytree if (ROOT / source).is_dir() else shutil.copy)(ROOT / source, place)
+    command = [sys.executable, "-m", "nodes.kernel.image", "--help"]
+    bare = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path), "NETRESERVE_COMPILED": "never"}
+    done = subprocess.run(command, cwd=tmp_path, env=bare, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr

@@ -12,9 +12,11 @@ def measured(feed: Feed, now_ns: int) -> Sample:
 def test_figures_of_the_newest_line_stand_under_the_samples_names() -> None:
     feed = Feed()
     feed.channel.feed(b"T t=500 free=90 min=100 low=120 high=140 in_flight=7 filter_drop=3 iface_drop=2 udp_pages=4\n")
-    feed.channel.feed(b"T t=1000 free=80 min=100 low=120 high=140 in_flight=9 fail_head=5 fail_data=6 tcp_pages=1\n")
+    feed.channel.feed(b"T t=1000 free=80 min=100 low=120 high=140 boost=60")
+    feed.channel.feed(b" in_flight=9 fail_head=5 fail_data=6 tcp_pages=1\n")
     sample = measured(feed, feed.heard_ns)
     assert (sample.free_pages, sample.min_pages, sample.low_pages, sample.high_pages) == (80, 100, 120, 140)
+    assert sample.boost_pages == 60, "told beside the marks, not within them"
     assert (sample.in_flight, sample.rx_alloc_failures) == (9, 11)
     assert sample.junk_held_bytes == PAGE_BYTES
     assert (sample.node, sample.tier, sample.cpu_ns) == ("initiator-1", "kernel", 5)

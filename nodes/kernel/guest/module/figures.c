@@ -76,15 +76,16 @@ void nr_take_device_figures(void)
 
 static void put_memory(void)
 {
-	unsigned long min = 0, low = 0, high = 0, pcp = 0, pages = pages_free();
+	unsigned long min = 0, low = 0, high = 0, boost = 0, pcp = 0, pages = pages_free();
 	struct zone *zone;
 	int cpu;
 
 	for_each_zone_here(zone) {
-		/* without the boost that a fragmented zone gets for a while */
+		/* without the boost that a fragmented zone gets for a while, which is told apart */
 		min += zone->_watermark[WMARK_MIN];
 		low += zone->_watermark[WMARK_LOW];
 		high += zone->_watermark[WMARK_HIGH];
+		boost += READ_ONCE(zone->watermark_boost);
 		for_each_online_cpu(cpu)
 			pcp += per_cpu_ptr(zone->per_cpu_pageset, cpu)->count;
 	}
@@ -94,6 +95,7 @@ static void put_memory(void)
 	put("min", min);
 	put("low", low);
 	put("high", high);
+	put("boost", boost);
 	put("lowest", min(xchg(&lowest, ULONG_MAX), pages));
 	put("dirty", global_node_page_state(NR_FILE_DIRTY));
 	put("writeback", global_node_page_state(NR_WRITEBACK));
