@@ -24,6 +24,7 @@ from controller.store.database import Database
 from nodes.agent.health import ask_health
 from nodes.errors import HarnessError
 from nodes.kernel import qemu
+from nodes.messages import topic
 from nodes.target import server
 
 COMPOSE = yaml.safe_load((Path(__file__).parents[3] / "compose" / "compose.yaml").read_text())
@@ -97,6 +98,31 @@ async def test_the_containers_check_asks(bed: Testbed) -> None:
     nobody = msgspec.structs.replace(bed.config, broker=Address("127.0.0.1", 1))
     async with process(nobody, "health") as check:
         assert await ended(check) == 1
+
+
+NESTED = b"[" * 20_000 + b"]" * 20_000
+SAID = b'"t_ns": 1, "node": "initiator-1", "run": "r"'
+ABSURD = (
+    ("event", b"{" + SAID + b', "kind": "stall", "detail": {"waits": ' + NESTED + b"}}"),
+    ("event", b"{" + SAID + b', "kind": "console", "detail": {"lines": 5}}'),
+    ("event", b'{"t_ns": 1' + b"0" * 40 + b', "node": "initiator-1", "run": "r", "kind": "stall"}'),
+    ("event", b"{}"),
+    ("sample", b"{" + SAID + b', "free_pages": 1180591620717411303424}'),
+    ("sample", b"{" + SAID + b', "free_pages": "many"}'),
+    ("sample", b"\xff\xfe"),
+    ("status", b"7"),
+    ("reported", NESTED),
+)
+
+
+async def test_absurd_messages_cost_themselves_alone(bed: Testbed) -> None:
+    assert bed.initiator._client is not None
+    started = await bed.start()
+    for leaf, payload in ABSURD:
+        await bed.initiator._client.publish(topic("initiator", "initiator-1", leaf), payload, qos=1)
+    result = await bed.result(started.run)
+    assert (result.verdict, result.exit_code) == ("healthy", 0), result.sentence
+    assert {node.status.state for node in (await bed.state()).nodes} == {"online"}
 
 
 async def test_a_part_that_breaks_ends_the_daemon_with_its_reason(
