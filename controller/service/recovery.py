@@ -47,9 +47,8 @@ async def end_run(database: Database, runs_folder: Path, row: RunRow, reason: st
 async def _end(database: Database, runs_folder: Path, row: RunRow, event: Event) -> Result:
     folder = RunFolder(runs_folder, row.folder)
     result, samples, events = await asyncio.to_thread(_written, database, folder, row, event)
-    await write_report(
-        folder, result, samples, events
-    )  # a run is closed last: what it has of a report may be half of it
+    # always, and before it is closed: what there is of a report may be half of one
+    await write_report(folder, result, samples, events)
     await asyncio.to_thread(database.close_run, result)
     return result
 
