@@ -32,9 +32,10 @@ CONTROLLER = "controller"
 def require_storable(message: Sample | Event) -> None:
     """Raises OverflowError, TypeError or ValueError for what database or folder cannot hold, whoever sent it: a number
     of more than 64 bits, lines that are not lines. Kept, it would cost all that is written together with it."""
-    values = msgspec.structs.astuple(message) if isinstance(message, Sample) else (message.t_ns,)
-    if any(isinstance(value, int) and abs(value) > INTEGER_MAX for value in values):
-        raise OverflowError(f"a number has more than 64 bits: {message}")
+    values = msgspec.structs.asdict(message) if isinstance(message, Sample) else {"t_ns": message.t_ns}
+    for name, value in values.items():
+        if isinstance(value, int) and abs(value) > INTEGER_MAX:
+            raise OverflowError(f"{name} has more than 64 bits")
     encode(message)
     if isinstance(message, Event) and isinstance(message.detail, LINE_KINDS):
         log_text(message)

@@ -17,6 +17,7 @@ from controller.rescue import SetMin
 from controller.service import rescuing
 from controller.service.nodes import Node
 from nodes.config import InitiatorSpec, MachineConfig, PolicySpec
+from nodes.eventkinds import Rescue
 from nodes.messages import Desired, Reported, Sample, Status
 from nodes.units import SECOND_NS
 
@@ -97,8 +98,8 @@ async def told(*patients: Patient, remedies: int = 2) -> list[tuple[str, bool, s
     """What a rescue tells of `patients`: who, whether it was revived, and why it was not tried."""
     said: list[tuple[str, bool, str]] = []
 
-    def note(kind: str, detail: dict[str, Any], node: str) -> None:
-        said.append((node, detail["revived"], detail["error"]))
+    def note(rescue: Rescue, node: str) -> None:
+        said.append((node, rescue.revived, rescue.error))
 
     async def change(names: list[str], *rest: object) -> None:
         for patient in patients:
