@@ -103,11 +103,24 @@ class NodeState(Struct, frozen=True, kw_only=True):
     """Since its last sample."""
 
 
+class Unfinished(Struct, frozen=True, kw_only=True):
+    """A run that has no result yet."""
+
+    run: str
+    doing: str
+    """What it does or waits for, a clause."""
+    left_ns: int
+    """Until its result and report are there, at the soonest, as far as can be told."""
+
+
 class State(Struct, frozen=True, kw_only=True, tag=True):
     """All nodes, what is in force at each, and what is going on."""
 
     nodes: tuple[NodeState, ...]
     run: str = ""
+    """The one that records now."""
+    unfinished: tuple[Unfinished, ...] = ()
+    """That one, and those before it that are still being judged and written."""
     flood: str = ""
     """`running (20 kpps udp)`, `stopped`, or `unreachable: why`."""
 

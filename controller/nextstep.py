@@ -11,6 +11,12 @@ LEAVE_ALONE = "leave Locust's page and `netreserve flood` alone while it goes on
 """Of a run in which somebody else's junk flowed."""
 FLOOD = "start a flood while the machines are watched: `netreserve flood start`"
 """Of a run by hand without one."""
+FLOOD_ANEW = "stop it, `netreserve flood stop`, and start another ten seconds later: `netreserve flood start`"
+"""Of a run by hand that began in its flood."""
+FLOOD_AGAIN = "flood again when the run has ended, which empties the sockets: `netreserve flood start`"
+"""Of a flood by hand that met full sockets."""
+REVIVE = "try to revive it, `netreserve rescue`, or begin afresh: `netreserve down`, then `netreserve up`"
+"""Of a machine that stood still before a flood by hand."""
 RECORDED = "start at least one initiator, with `netreserve up`, and see it online in `netreserve ps`"
 """Of a run in which nobody was there to be judged."""
 LESS_LOAD = (

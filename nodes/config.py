@@ -152,6 +152,9 @@ class InitiatorSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     machine: MachineConfig
     policy: PolicySpec
     sinks: tuple[Sink, ...] = ()
+    sinks_opened: int = 0
+    """How often the sinks were opened anew: with another number, a running machine closes its junk sockets, with all that
+    lies in them, and opens them again (tier container)."""
     target: str = ""
     """Address of the storage target on the data network, `host:port`. Empty: the machine idles."""
     swap_offset_bytes: int = 0

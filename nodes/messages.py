@@ -84,7 +84,8 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 class Sample(Struct, frozen=True, kw_only=True):
-    """One measurement of a node. The same fields in every tier (design, section 3); counters only grow within a run."""
+    """One measurement of a node. The same fields in every tier (design, section 3). `COUNTERS` count from the beginning of
+    the node's setting; in a record, from the beginning of the run."""
 
     t_ns: int
     node: str
@@ -135,6 +136,32 @@ class Sample(Struct, frozen=True, kw_only=True):
     boost_pages: int = 0
     """By so much a real kernel has raised each of the three marks for a while, since memory is fragmented
     (vm.watermark_boost_factor; physics.md section 2). 0 in the other tiers."""
+
+
+COUNTERS = (
+    "swap_in_pages",
+    "swap_out_pages",
+    "rx_packets",
+    "rx_alloc_failures",
+    "early_drops",
+    "rcvbuf_drops",
+    "no_buffer_drops",
+    "block_drops",
+    "junk_packets",
+    "progress_pages",
+    "corrupt_pages",
+    "verified_pages",
+    "pump_drops",
+    "cpu_ns",
+    "requests_served",
+)
+"""The fields of a sample that only grow; the others are of their moment."""
+
+
+def counted_since(first: Sample, sample: Sample) -> Sample:
+    """`sample` with its counters counting from `first` on, an earlier sample of the same node."""
+    grown = {name: getattr(sample, name) - getattr(first, name) for name in COUNTERS}
+    return msgspec.structs.replace(sample, **grown)
 
 
 class Event(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from importlib.metadata import version
 import msgspec
 
 from controller import nextstep
-from controller.api import Progress, ProgressRow
+from controller.api import Progress, ProgressRow, Unfinished
 from controller.bus.ending import end
 from controller.conclude import INTERRUPTED, conclude
 from controller.drawing import write_report
@@ -22,12 +22,12 @@ from controller.service.floodwatch import FloodWatch
 from controller.service.guestlines import autopsies
 from controller.service.nodes import Node
 from controller.service.parts import Parts
-from controller.service.recorder import Recording
+from controller.service.recorder import CONTROLLER, Recording
 from controller.service.settings import settings
 from controller.trace import since_progress
 from controller.verdict import heal_needed_ns
 from nodes.errors import NetreserveError
-from nodes.eventkinds import Harness, Judged, NodeChanged, OutOfMemory
+from nodes.eventkinds import Detail, Harness, Judged, NodeChanged, OutOfMemory
 from nodes.messages import Event, Sample, Status
 from nodes.units import SECOND_NS, format_bytes
 
@@ -36,6 +36,8 @@ SAMPLES_LAG_NS = 500_000_000
 
 LOOK_S = 1.0
 """A machine that stands still is judged anew so often: it needs seconds of standing more, or moves again (own)."""
+WRITING_NS = 5 * SECOND_NS
+"""What judging and drawing take (own: 2 to 4 s on a core that is not idle)."""
 
 
 class Activity:
@@ -55,6 +57,13 @@ class Activity:
         """How many changes by hand are under way: until they are acknowledged or failed, the run does not end by itself."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stop_hearing = parts.nodes.listen(self._hear)
+        self.over = asyncio.Event()
+        """Set when another run may record: this one is only judged and written any more."""
+
+    @property
+    def heard_ns(self) -> int:
+        """When the newest flood began that is in the record."""
+        return 0 if self.over.is_set() else self.watch.began_ns
 
     def stop(self) -> None:
         """A person ends it."""
@@ -66,7 +75,7 @@ class Activity:
 
     def void_as(self, told: Harness) -> None:
         """The same, with all that can be said of it."""
-        self.parts.recorder.note(told, node="")
+        self.note(told, node="")
         if not self.ended.done():
             self.ended.set_result(None)
 
@@ -87,6 +96,16 @@ class Activity:
             self._look_s = time.monotonic() + LOOK_S
         return self._waits_ns
 
+    def note(self, detail: Detail, node: str = CONTROLLER, t_ns: int | None = None) -> None:
+        """An event of this run alone, now unless `t_ns` says when."""
+        t_ns = time.time_ns() if t_ns is None else t_ns
+        self.recording.keep(Event(t_ns=t_ns, node=node, run=self.recording.run, detail=detail))
+
+    def leave(self) -> None:
+        """Another run may begin now: what comes in from now on is not recorded here."""
+        self.parts.recorder.leave(self.recording)
+        self.over.set()
+
     def progress(self, result: Result | None = None) -> Progress:
         """Where it stands."""
         row = self.recording.row
@@ -96,19 +115,30 @@ class Activity:
             phase="done" if result else self.recording.phase or "setup",
             elapsed_ns=max(time.time_ns() - row.started_ns, 0),
             expected_ns=self.expected_ns,
-            rows=tuple(_row(node) for node in self.nodes),
+            rows=tuple(_row(node, self.recording.newest.get(node.name)) for node in self.nodes),
             message=self.message,
             result=result,
             folder=row.folder,
         )
 
+    def unfinished(self) -> Unfinished:
+        """When its result is to be expected, for who asks for it too early."""
+        row = self.recording.row
+        if self.over.is_set():
+            return Unfinished(run=row.run, doing="it is being judged and written", left_ns=WRITING_NS)
+        left_ns = max(self.expected_ns - (time.time_ns() - row.started_ns), 0)
+        doing = self.message or f"it is in its {self.recording.phase or 'setup'} phase"
+        return Unfinished(run=row.run, doing=doing, left_ns=left_ns + WRITING_NS)
+
     async def finish(self, expectations: Sequence[Expectation] = (), seed: int = 0) -> Result:
         """Judges and writes everything. Raises HarnessError when the result cannot be written."""
         self._stop_hearing()
-        if self._autopsies:
-            await asyncio.wait(self._autopsies)
         recording = self.recording
         recording.end(time.time_ns())
+        began_ns = recording.phases[0].start_ns if recording.phases else recording.row.started_ns
+        in_force, locust = settings(self.nodes), self.watch.take_record(began_ns)
+        if self._autopsies:
+            await asyncio.wait(self._autopsies)
         environment = await self._environment()
         if recording.failure:
             self.void(recording.failure, harness=True)
@@ -120,23 +150,23 @@ class Activity:
             events,
             initiators=[node.name for node in self.nodes if node.role == "initiator"],
             expectations=expectations,
-            settings=settings(self.nodes),
+            settings=in_force,
             notes=self.notes,
             metrics=self.metrics,
             environment=environment,
             seed=seed,
         )
-        self.parts.recorder.note(Judged(verdict=result.verdict, sentence=result.sentence))
-        self._write_extras(environment)
+        self.note(Judged(verdict=result.verdict, sentence=result.sentence))
+        self._write_extras(environment, locust)
         await self._write_logs()
-        await self.parts.recorder.close(result)
+        await self.parts.recorder.close(recording, result)
         await write_report(recording.folder, result, samples, events)
         await asyncio.to_thread(self.parts.recorder.database.close_run, result)
         return result
 
     def _hear(self, node: Node, what: Sample | Event | Status) -> None:
         if isinstance(what, Status) and node in self.nodes:
-            self.parts.recorder.note(NodeChanged(state=what.state, reason=what.reason), node.name)
+            self.note(NodeChanged(state=what.state, reason=what.reason), node.name)
             if what.state != "online":
                 self.died(node, what)
 
@@ -155,15 +185,14 @@ class Activity:
         except NetreserveError as error:
             found, reason = None, f"{reason} ({error})"
         if found is not None and found.oom_killed:
-            self.parts.recorder.note(OutOfMemory(whose="real", limit_bytes=found.memory_limit_bytes), node.name)
+            self.note(OutOfMemory(whose="real", limit_bytes=found.memory_limit_bytes), node.name)
             reason = f": its container's memory limit of {format_bytes(found.memory_limit_bytes)} killed it"
         self.void(f"{node.name} went {status.state} in the {phase} phase{reason}", harness=True)
 
-    def _write_extras(self, environment: dict[str, object]) -> None:
+    def _write_extras(self, environment: dict[str, object], locust: dict[str, object] | None) -> None:
         self.recording.folder.write_json("env.json", environment)
         for name, text in autopsies(self.recording.events).items():
             self.recording.folder.write(name, text)
-        locust = self.watch.take_record(self.recording.row.started_ns)
         if locust is not None:
             self.recording.folder.write_json("locust.json", locust)
 
@@ -196,8 +225,8 @@ class Activity:
         return found | {"containers": {name: msgspec.to_builtins(item) for name, item in containers.items()}}
 
 
-def _row(node: Node) -> ProgressRow:
-    sample = node.sample
+def _row(node: Node, sample: Sample | None) -> ProgressRow:
+    """`sample`: the node's last one in the run."""
     if sample is None or not node.online:
         return ProgressRow(node=node.name, state=node.status.state if node.status else "unknown")
     return ProgressRow(
@@ -209,7 +238,7 @@ def _row(node: Node) -> ProgressRow:
         in_flight=sample.in_flight,
         progress_age_ns=sample.progress_age_ns,
         drops=sample.early_drops + sample.rcvbuf_drops + sample.no_buffer_drops,
-        swap_pages_per_s=_swap_rate(node.samples[0], sample),
+        swap_pages_per_s=_swap_rate(node.samples[0], node.samples[-1]),
     )
 
 

@@ -102,6 +102,7 @@ class Commands:
         return State(
             nodes=tuple(_state(node) for node in self._parts.nodes if node.seen),
             run=current.recording.run if current else "",
+            unfinished=tuple(activity.unfinished() for activity in self._conductor.unfinished),
             flood=str(self._watch),
         )
 
@@ -109,19 +110,18 @@ class Commands:
         policy = command.policy
         POLICIES[policy.name]
         nodes = self._named(command.node, "initiator")
-        await self._conductor.adhoc()
-        await self._conductor.by_hand()
 
         def switch(spec: Spec, shape: Shape) -> tuple[Spec, Shape]:
             assert isinstance(spec, InitiatorSpec)
             return msgspec.structs.replace(spec, policy=policy), shape
 
-        before = {node.name: spec.policy.name for node in nodes if (spec := node.initiator)}
-        await self._change(nodes, switch)
-        for node in nodes:
-            self._standing.policies[node.name] = policy
-            told = PolicySet(policy=policy.name, allocator=policy.allocator, before=before[node.name])
-            self._parts.recorder.note(told, node.name)
+        async with self._conductor.recorded():
+            before = {node.name: spec.policy.name for node in nodes if (spec := node.initiator)}
+            await self._change(nodes, switch)
+            for node in nodes:
+                self._standing.policies[node.name] = policy
+                told = PolicySet(policy=policy.name, allocator=policy.allocator, before=before[node.name])
+                self._parts.recorder.note(told, node.name)
 
     async def _set_shape(self, command: SetShape) -> None:
         nodes = self._named(command.node, "")

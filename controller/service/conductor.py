@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from controller.api import PROGRESS, Progress, RunStarted, StartRun
 from controller.bus.ending import end
@@ -26,13 +27,21 @@ TIERS = ("container", "kernel")
 
 
 class Conductor:
-    """Begins runs and sees them to their end; `current` is the one under way."""
+    """Begins runs and sees them to their end."""
 
     def __init__(self, parts: Parts, watch: FloodWatch, bus: Bus) -> None:
         self._parts, self._watch, self._bus = parts, watch, bus
-        self.current: Activity | None = None
+        self._activity: Activity | None = None
         self._beginning = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._heard_ns = 0  # when the newest flood began that some run has recorded
+        self.unfinished: list[Activity] = []
+        """Runs whose results are not there yet: those that are being judged and written, and `current`."""
+
+    @property
+    def current(self) -> Activity | None:
+        """The run that records now."""
+        return self._activity if self._activity is not None and not self._activity.over.is_set() else None
 
     def idle(self) -> bool:
         """Whether nodes may be given their default settings."""
@@ -66,14 +75,23 @@ class Conductor:
                 f" wait, or end it with Ctrl-C in its `netreserve {verb}`"
             )
 
-    async def adhoc(self) -> AdHoc | None:
-        """Begins an ad-hoc run; None when a run is under way that records all the same."""
+    @contextlib.asynccontextmanager
+    async def recorded(self) -> AsyncIterator[Activity]:
+        """What a person changes inside is recorded: by the run under way, or by one that begins now. That run does not end
+        by itself meanwhile. Raises UsageError as `by_hand`."""
         async with self._beginning:
-            if self.current is not None:
-                return None
-            run = await open_adhoc(self._parts, self._watch)
-            self._carry_out(run, run.run)
-            return run
+            self._refuse_by_hand()
+            run = self.current or await self._begin_adhoc()
+            run.held += 1
+        try:
+            yield run
+        finally:
+            run.held -= 1
+
+    async def _begin_adhoc(self) -> AdHoc:
+        run = await open_adhoc(self._parts, self._watch)
+        self._carry_out(run, run.run)
+        return run
 
     async def rescue(self, nodes: Sequence[Node], remedies: Sequence[Remedy], wait_ns: int) -> RunStarted:
         """Begins a rescue of those of `nodes` that stand still; an ad-hoc run ends for it, as far as it got. Raises
@@ -89,10 +107,11 @@ class Conductor:
     async def _end_adhoc(self) -> None:
         if self.current is None:
             return
-        self.current.notes.append("it ended early, for a rescue")
-        if not self.current.ended.done():
-            self.current.ended.set_result(None)
-        await self.finished()
+        ending = self.current
+        ending.notes.append("it ended early, for a rescue")
+        if not ending.ended.done():
+            ending.ended.set_result(None)
+        await ending.over.wait()
 
     def stop(self) -> None:
         """Ends the present run. Raises UsageError when there is none."""
@@ -101,13 +120,16 @@ class Conductor:
         self.current.stop()
 
     async def follow_floods(self) -> None:
-        """Opens an ad-hoc run when somebody starts a flood, until cancelled."""
+        """Opens an ad-hoc run for each flood that no run has recorded, until cancelled."""
         while True:
-            if self._watch.going and self.current is None:
-                try:
-                    await self.adhoc()
-                except NetreserveError as error:
-                    print(f"netreserve: no ad-hoc run: {error}", file=sys.stderr)
+            async with self._beginning:
+                if self.current is None and self._watch.began_ns > self._heard_ns:
+                    try:
+                        await self._begin_adhoc()
+                    except NetreserveError as error:
+                        print(f"netreserve: no ad-hoc run: {error}", file=sys.stderr)
+                if self._activity is not None:
+                    self._heard_ns = max(self._heard_ns, self._activity.heard_ns)
             await asyncio.sleep(TICK_S)
 
     async def tell(self) -> None:
@@ -118,14 +140,13 @@ class Conductor:
             await asyncio.sleep(self._parts.timing.progress_interval_s)
 
     async def finished(self) -> None:
-        """Until no run is under way."""
-        if self._task is not None:
-            await asyncio.wait({self._task})
+        """Until every run has its result."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def leave(self) -> None:
-        """Leaves the run under way as it is, open: the next start of the daemon ends it."""
-        if self._task is not None:
-            await end(self._task)
+        """Leaves every run without a result as it is, open: the next start of the daemon ends it."""
+        await end(*self._tasks)
 
     def _refuse_second(self) -> None:
         if self._beginning.locked():
@@ -135,8 +156,11 @@ class Conductor:
             raise UsageError(f"run {row.run} of '{row.scenario}' is going on: wait for its end, or stop it first")
 
     def _carry_out(self, activity: Activity, work: Callable[[], Awaitable[Result]]) -> None:
-        self.current = activity
-        self._task = asyncio.create_task(self._to_the_end(activity, work), name=activity.recording.run)
+        self._activity = activity
+        self.unfinished.append(activity)
+        task = asyncio.create_task(self._to_the_end(activity, work), name=activity.recording.run)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _to_the_end(self, activity: Activity, work: Callable[[], Awaitable[Result]]) -> None:
         try:
@@ -145,13 +169,14 @@ class Conductor:
             result = await self._broken(activity, error)
         finally:
             await activity.let_go()
-        self.current = None
+        activity.leave()
+        self.unfinished.remove(activity)
         await self._say(activity.progress(result), qos=1)
 
     async def _broken(self, activity: Activity, error: Exception) -> Result:
         """The result of a run that did not come to its own end."""
         recorder = self._parts.recorder
-        await recorder.abandon()
+        await recorder.abandon(activity.recording)
         reason = f"the controller failed: {type(error).__name__}: {error}"
         return await end_run(recorder.database, recorder.runs_folder, activity.recording.row, reason)
 

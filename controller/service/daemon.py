@@ -178,8 +178,8 @@ async def _wind_up(conductor: Conductor) -> None:
     """A run under way is judged and written; what takes too long is left to the next start."""
     if conductor.current is not None:
         conductor.current.void(STOPPED)
-        try:
-            async with asyncio.timeout(STOP_GRACE_S):
-                await conductor.finished()
-        except TimeoutError:
-            await conductor.leave()
+    try:
+        async with asyncio.timeout(STOP_GRACE_S):
+            await conductor.finished()
+    except TimeoutError:
+        await conductor.leave()

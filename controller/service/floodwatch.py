@@ -33,8 +33,11 @@ class FloodWatch:
         self.problem = ""
         """Why Locust's state is not known (one line); empty when it is."""
         self.began_ns = 0
-        """When the junk that goes, or went last, began to flow (Unix time)."""
-        self._quiet_ns = 0  # when none flowed, at the latest
+        """When the junk that goes, or went last, began to flow (Unix time); 0: none ever did."""
+        self.ended_ns = 0
+        """When the flood before it ended, or itself when none goes."""
+        self.quiet_ns = 0
+        """The latest time at which none flowed, as far as Locust has said by now."""
         self._told: tuple[bool, float] | None = None  # what it was told to be, and until when it may say otherwise
         self._heard_at = time.monotonic()
         self._failure = ""
@@ -53,7 +56,7 @@ class FloodWatch:
 
     async def start(self, floods: Sequence[Aimed], targets: tuple[str, ...], seconds: int) -> None:
         """Starts `floods`, at least one, as one swarm. Raises LackingError or HarnessError when Locust does not."""
-        self.began_ns = time.time_ns()
+        began_ns = time.time_ns()
         await self._parts.locust.start(floods, targets, seconds)
         self._expect(True)
         asked = FloodStart(
@@ -63,7 +66,7 @@ class FloodWatch:
             targets=targets,
             seconds=seconds,
         )
-        self._change(asked, self.began_ns)
+        self._change(asked, began_ns)
 
     async def stop(self) -> None:
         """Stops what goes on, whoever started it. Locust answers when its workers have stopped."""
@@ -104,7 +107,7 @@ class FloodWatch:
         if self._settled(going) and going != self.going:
             self._notice(going, (self._failure if told else "") or self.problem)
         if self.state is not None and self.state.state not in GOING and not self.problem:
-            self._quiet_ns = max(self._quiet_ns, asked_ns - STALE_NS)
+            self.quiet_ns = max(self.quiet_ns, asked_ns - STALE_NS)
 
     def _settled(self, going: bool) -> bool:
         """Whether what Locust says counts: not while it may still say what was before it was told otherwise."""
@@ -129,14 +132,20 @@ class FloodWatch:
         if not going:
             self._change(FloodStop(**self._seen()), noticed_ns, trouble)
             return
-        self.began_ns = onset_ns(self._parts.recorder.recent_samples(), self._quiet_ns, noticed_ns)
-        late_ns = noticed_ns - self.began_ns or None
-        self._change(FloodStart(**self._seen(), noticed_after_ns=late_ns), self.began_ns, trouble)
+        began_ns = self.onset_ns(noticed_ns)
+        late_ns = noticed_ns - began_ns or None
+        self._change(FloodStart(**self._seen(), noticed_after_ns=late_ns), began_ns, trouble)
+
+    def onset_ns(self, now_ns: int) -> int:
+        """When a flood began that Locust does not tell yet, as the nodes' counters say; `now_ns` when they say nothing."""
+        return onset_ns(self._parts.recorder.recent_samples(), self.quiet_ns, now_ns)
 
     def _change(self, what: FloodStart | FloodStop, t_ns: int, trouble: str = "") -> None:
         self.going = isinstance(what, FloodStart)
-        if not self.going:
-            self._quiet_ns = t_ns
+        if self.going:
+            self.began_ns = t_ns
+        else:
+            self.quiet_ns = self.ended_ns = t_ns
         self._parts.recorder.note(what, t_ns=t_ns)
         for listener in self.listeners:
             listener(self.going, trouble)

@@ -1,5 +1,5 @@
-"""Everything said during a run, into the database and the run's folder, and the last ten seconds for a run that begins
-when somebody does something by hand."""
+"""Everything said during a run, into the database and the run's folder, and the last seconds for a run that begins when
+somebody does something by hand."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder, new_run_id
 from controller.store.reconcile import reconcile
 from nodes.eventkinds import Detail
-from nodes.messages import Event, Sample, encode
+from nodes.messages import Event, Sample, counted_since, encode
 
 FLUSH_INTERVAL_S = 0.5
 """A killed controller loses at most this much (the design allows a second)."""
-RING_NS = 10_000_000_000
-"""What an ad-hoc run takes for its warmup."""
+LEAD_NS = 10_000_000_000
+"""What a run by hand takes of the time before it: its warmup."""
+RING_NS = 2 * LEAD_NS
+"""How far back a run can begin: its warmup, and the time in which what began it was not yet noticed (own)."""
 INTEGER_MAX = 2**63 - 1
 """What a database's integer holds."""
 CONTROLLER = "controller"
@@ -42,15 +44,20 @@ def require_storable(message: Sample | Event) -> None:
 
 
 class Recording:
-    """An open run: what came in so far, and the phases."""
+    """A run's record: what came in so far, and the phases."""
 
     def __init__(self, row: RunRow, folder: RunFolder, nodes: frozenset[str] | None) -> None:
         self.row, self.folder, self._nodes = row, folder, nodes
         self.samples: list[Sample] = []
         self.events: list[Event] = []
         self.phases: list[Phase] = []
+        self.newest: dict[str, Sample] = {}
+        """The last sample of each node."""
+        self.pending: list[Sample | Event] = []
+        """What is not written yet."""
         self.failure = ""
         """Why the record is not complete (one line); empty when it is."""
+        self._first: dict[tuple[str, str], Sample] = {}
 
     @property
     def run(self) -> str:
@@ -78,42 +85,71 @@ class Recording:
             return False
         return message.run == self.run or (isinstance(message, Event) and not message.run)
 
+    def keep(self, message: Sample | Event) -> None:
+        """Makes `message` a part of the record."""
+        if isinstance(message, Sample):
+            message = msgspec.structs.replace(self._counted(message), run=self.run)
+            self.samples.append(message)
+            self.newest[message.node] = message
+        else:
+            message = msgspec.structs.replace(message, run=self.run)
+            if not isinstance(message.detail, LINE_KINDS):
+                self.events.append(message)
+        self.pending.append(message)
+
+    def _counted(self, sample: Sample) -> Sample:
+        """A scenario sets its nodes up afresh. Machines that a run finds alive have counted since long before it: every
+        figure of such a run is what was added since its first sample."""
+        if self._nodes is not None:
+            return sample
+        return counted_since(self._first.setdefault((sample.node, sample.run), sample), sample)
+
 
 class Recorder:
-    """Takes every sample and event. At most one recording is open."""
+    """Takes every sample and event. At most one run records at a time; those before it may still have to be closed."""
 
     def __init__(self, database: Database, runs_folder: Path) -> None:
         self.database, self.runs_folder = database, runs_folder
         self._ring: deque[Sample | Event] = deque()
-        self._pending: list[Sample | Event] = []
         self._writing = asyncio.Lock()
+        self._open: list[Recording] = []
         self.recording: Recording | None = None
+        """The one that takes what comes in."""
 
     def take(self, message: Sample | Event) -> None:
-        """Keeps `message` for ten seconds, and for good while a recording is open. Raises what `require_storable` does."""
+        """Keeps `message` for RING_NS, and for good while a run records. Raises what `require_storable` does."""
         require_storable(message)
         self._ring.append(message)
         horizon_ns = time.time_ns() - RING_NS
         while self._ring and self._ring[0].t_ns < horizon_ns:
             self._ring.popleft()
         if self.recording is not None and self.recording.wants(message):
-            self._keep(self.recording, message)
+            self.recording.keep(message)
 
     def note(self, detail: Detail, node: str = CONTROLLER, t_ns: int | None = None) -> None:
-        """An event of the controller's own, now unless `t_ns` says when; `node` is the one that it concerns."""
+        """Something that the controller did or saw, now unless `t_ns` says when; `node` is the one that it concerns.
+        What concerns a run alone is told by its Activity."""
         t_ns = time.time_ns() if t_ns is None else t_ns
         self.take(Event(t_ns=t_ns, node=node, run="", detail=detail))
 
-    def recent_samples(self) -> list[Sample]:
-        """Those of the last ten seconds, in the order in which they came."""
-        return [message for message in self._ring if isinstance(message, Sample)]
+    def recent_samples(self, since_ns: int = 0) -> list[Sample]:
+        """Those after `since_ns`, as far back as RING_NS, in the order in which they came; without what a node said before
+        it was last set up afresh."""
+        return [message for message in self._recent(since_ns) if isinstance(message, Sample)]
 
     async def open(
-        self, *, scenario: str, kind: str, policy: str, tier: str = "container", nodes: frozenset[str] | None = None
+        self,
+        *,
+        scenario: str,
+        kind: str,
+        policy: str,
+        tier: str = "container",
+        nodes: frozenset[str] | None = None,
+        since_ns: int = 0,
     ) -> Recording:
-        """A new run. With `nodes`, only what they say in this run is recorded; without, everything, beginning with what
-        the ring holds."""
-        assert self.recording is None, f"{self.recording.run if self.recording else ''} is open"
+        """A new run. With `nodes`, only what they say in this run is recorded; without, everything after `since_ns`, as far
+        back as RING_NS."""
+        assert self.recording is None, f"{self.recording.run if self.recording else ''} records"
         now_ns = time.time_ns()
         run = new_run_id(now_ns)
         folder = await asyncio.to_thread(RunFolder.create, self.runs_folder, scenario, run)
@@ -129,34 +165,43 @@ class Recorder:
         recording = Recording(row, folder, nodes)
         await asyncio.to_thread(self.database.open_run, row)
         self.recording = recording
+        self._open.append(recording)
         if nodes is None:
-            for message in self._recent():
-                self._keep(recording, message)
+            for message in self._recent(since_ns):
+                recording.keep(message)
         return recording
 
-    def _recent(self) -> list[Sample | Event]:
-        """What the ring holds, without what a node said before it was last set up afresh: its counters began anew."""
+    def _recent(self, since_ns: int) -> list[Sample | Event]:
+        """Counters of a node that was set up afresh began anew: only what it said since then counts."""
         newest = {message.node: message.run for message in self._ring if isinstance(message, Sample)}
-        return [message for message in self._ring if message.run == newest.get(message.node, message.run)]
+        return [
+            message
+            for message in self._ring
+            if message.t_ns > since_ns and message.run in ("", newest.get(message.node, message.run))
+        ]
 
-    async def close(self, result: Result) -> None:
-        """Ends the recording with its result, everything in its folder. The run stays open in the database until its report
+    def leave(self, recording: Recording) -> None:
+        """Nothing that comes in belongs to `recording` any more: another run may record."""
+        if self.recording is recording:
+            self.recording = None
+
+    async def close(self, recording: Recording, result: Result) -> None:
+        """Ends `recording` with its result, everything in its folder. The run stays open in the database until its report
         is drawn too. Raises HarnessError when it cannot be written."""
-        assert self.recording is not None
+        self.leave(recording)
         await self.flush()
-        recording, self.recording = self.recording, None
-        self._ring.clear()  # the next ad-hoc run begins after this one
+        self._open.remove(recording)
         await asyncio.to_thread(recording.folder.close)
         if recording.failure:  # one of the two may have got what the other has not
             await asyncio.to_thread(reconcile, self.database, recording.folder, recording.run)
         await asyncio.to_thread(recording.folder.write_result, result)
 
-    async def abandon(self) -> None:
-        """Gives up the recording, with what came in so far: its run has failed."""
+    async def abandon(self, recording: Recording) -> None:
+        """Gives `recording` up, with what came in so far: its run has failed."""
+        self.leave(recording)
         await self.flush()
-        recording, self.recording = self.recording, None
-        self._ring.clear()
-        if recording is not None:
+        if recording in self._open:
+            self._open.remove(recording)
             await asyncio.to_thread(recording.folder.close)
 
     async def run(self) -> None:
@@ -168,21 +213,13 @@ class Recorder:
     async def flush(self) -> None:
         """Writes what is pending. A failure is told, and spoils the recording: it goes on incomplete."""
         async with self._writing:
-            pending, self._pending = self._pending, []
-            if pending and self.recording is not None:
+            for recording in [recording for recording in self._open if recording.pending]:
+                pending, recording.pending = recording.pending, []
                 try:
-                    await asyncio.to_thread(self._write, self.recording.folder, pending)
+                    await asyncio.to_thread(self._write, recording.folder, pending)
                 except Exception as error:  # a full disk, a database that is gone: no reason for the daemon to end
-                    self.recording.failure = self.recording.failure or f"the record is not complete: {error}"
+                    recording.failure = recording.failure or f"the record is not complete: {error}"
                     print(f"netreserve: {error}", file=sys.stderr)
-
-    def _keep(self, recording: Recording, message: Sample | Event) -> None:
-        message = msgspec.structs.replace(message, run=recording.run)
-        if isinstance(message, Sample):
-            recording.samples.append(message)
-        elif not isinstance(message.detail, LINE_KINDS):
-            recording.events.append(message)
-        self._pending.append(message)
 
     def _write(self, folder: RunFolder, pending: list[Sample | Event]) -> None:
         samples = [message for message in pending if isinstance(message, Sample)]

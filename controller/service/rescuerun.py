@@ -14,8 +14,9 @@ from controller.service.activity import Activity
 from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Node
 from controller.service.parts import Parts
-from controller.service.recorder import Recording
+from controller.service.recorder import LEAD_NS, Recording
 from controller.service.rescuing import rescue, standing
+from controller.service.sinks import refresh_sinks
 from controller.verdict import void
 from nodes.errors import LackingError, NetreserveError
 from nodes.eventkinds import PhaseBegun
@@ -34,6 +35,7 @@ async def open_rescue(
         kind="adhoc",
         policy=" and ".join(sorted({spec.policy.name for node in patients if (spec := node.initiator)})),
         tier=" and ".join(sorted({node.sample.tier for node in patients if node.sample})),
+        since_ns=time.time_ns() - LEAD_NS,
     )
     concerned = [*patients, *parts.nodes.online("target")]
     return RescueRun(parts, watch, recording, concerned, patients, remedies, wait_ns)
@@ -67,9 +69,9 @@ class RescueRun(Activity):
     async def run(self) -> Result:
         """Until everybody moves, nothing is left to try, or somebody stopped it."""
         now_ns = time.time_ns()
-        self.parts.recorder.take(void(now_ns, self.recording.run, FOUND, next_step=nextstep.WHAT_LED))
+        self.recording.keep(void(now_ns, self.recording.run, FOUND, next_step=nextstep.WHAT_LED))
         self.recording.begin(RESCUE, now_ns)
-        self.parts.recorder.note(PhaseBegun(phase=RESCUE), t_ns=now_ns)
+        self.note(PhaseBegun(phase=RESCUE), t_ns=now_ns)
         body = asyncio.create_task(rescue(self, self._patients, self._remedies, self._wait_ns))
         await asyncio.wait({body, self.ended}, return_when=asyncio.FIRST_COMPLETED)
         await end(body)
@@ -78,4 +80,5 @@ class RescueRun(Activity):
             self.void(str(error), harness=True)
         elif error is not None:
             raise error
-        return await self.finish()
+        result, _ = await asyncio.gather(self.finish(), refresh_sinks(self.parts, self._patients))
+        return result

@@ -128,7 +128,7 @@ class _Trial:
 
     def _tell(self, node: Node, *, revived: bool, after_ns: int, error: str = "") -> None:
         told = Rescue(remedy=str(self._remedy), revived=revived, after_ns=after_ns, error=error)
-        self._run.parts.recorder.note(told, node.name)
+        self._run.note(told, node.name)
 
 
 def _gone(node: Node) -> str:

@@ -112,8 +112,7 @@ class ScenarioRun(Activity):
                     self._weak(short.told, flooded.ended_ns)
 
     def _weak(self, told: str, t_ns: int) -> None:
-        run = self.recording.run
-        self.parts.recorder.take(void(t_ns, run, told, next_step=nextstep.WEAKER, hang_stands=True))
+        self.recording.keep(void(t_ns, self.recording.run, told, next_step=nextstep.WEAKER, hang_stands=True))
 
     # ---- set-up
 
@@ -231,7 +230,7 @@ class ScenarioRun(Activity):
 
     def _begin(self, phase: str, t_ns: int) -> None:
         self.recording.begin(phase, t_ns)
-        self.parts.recorder.note(PhaseBegun(phase=phase), t_ns=t_ns)
+        self.note(PhaseBegun(phase=phase), t_ns=t_ns)
 
     # ---- floods and faults
 
@@ -278,7 +277,7 @@ class ScenarioRun(Activity):
             began_ns = time.time_ns()
             await self.parts.nodes.change([change.node], change.apply, self._deadline_s)
             t_ns = began_ns if change.begins else time.time_ns()  # its widest window: nobody knows when in between
-            self.parts.recorder.take(change.event(t_ns, self.recording.run))
+            self.recording.keep(change.event(t_ns, self.recording.run))
 
     async def _quiet(self) -> None:
         """No junk flows after a run."""

@@ -49,7 +49,7 @@ class InitiatorArm:
         self._measured: dict[str, float] = {}
         self._watch = StallWatch()
         self._reserve_used_pages = 0
-        self._dropped_before = 0
+        self._dropped_before = self._cpu_before_ns = 0
         self._oom_kills = 0
         self._events: list[Event] = []
         self._emit: Callable[[Event], None] = self._events.append
@@ -105,7 +105,7 @@ class InitiatorArm:
             run=self._run,
             state="idle",
             rss_bytes=cgroup.rss_bytes(),
-            cpu_ns=time.process_time_ns(),
+            cpu_ns=time.process_time_ns() - self._cpu_before_ns,
             pump_drops=self._dropped() - self._dropped_before,
         )
         if self._life is None:
@@ -173,7 +173,7 @@ class InitiatorArm:
         """A new run: the old machine goes, the link is open while the new one connects."""
         await self._end_life()
         self._run, self._watch, self._reserve_used_pages = desired.run, StallWatch(), 0
-        self._dropped_before, self._measured = self._dropped(), {}
+        self._dropped_before, self._cpu_before_ns, self._measured = self._dropped(), time.process_time_ns(), {}
         await self._apply_shape(OPEN_LINK, spec)
         life = Life(spec, self._data.address, pump, self._tell)
         try:

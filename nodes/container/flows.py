@@ -64,6 +64,16 @@ class Flows:
         """From now on a SYN to `port` opens a machine socket."""
         self._listening[_port(port)] = rcvbuf_bytes
 
+    def close_all(self) -> None:
+        """Every junk socket is gone, with what it held, also those of connections that no sink has accepted."""
+        for socket in [*self._udp.values(), *(socket for socket in self._tcp.values() if socket != BLOCK_SOCKET)]:
+            self._machine.close_socket(socket)
+        self._tcp = {key: socket for key, socket in self._tcp.items() if socket == BLOCK_SOCKET}
+        self._udp.clear()
+        self._listening.clear()
+        self.filled.clear()
+        self.reset.clear()
+
     def accepted(self, endpoints: bytes) -> int | None:
         """The machine's socket of a connection that a sink accepted; None when it was reset in the meantime."""
         return self._tcp.get(endpoints)

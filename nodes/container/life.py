@@ -63,8 +63,8 @@ class Life:
             self._driver.wake()
 
     def change(self, spec: InitiatorSpec) -> None:
-        """Puts what differs in force, live: policy, min_free_pages, sinks added. Raises UsageError for what needs a new
-        run; nothing that comes before it in this order is taken back."""
+        """Puts what differs in force, live: policy, min_free_pages, sinks added or opened anew. Raises UsageError for what
+        needs a new run; nothing that comes before it in this order is taken back."""
         self._refuse_what_stays(spec)
         now_ns = time.monotonic_ns()
         if spec.policy != self._spec.policy:
@@ -77,6 +77,11 @@ class Life:
             if sink not in self._spec.sinks:
                 self._sinks.open(sink)
                 self._spec = msgspec.structs.replace(self._spec, sinks=(*self._spec.sinks, sink))
+        if spec.sinks_opened != self._spec.sinks_opened:
+            self._sinks.close()
+            for sink in self._spec.sinks:
+                self._sinks.open(sink)
+            self._spec = msgspec.structs.replace(self._spec, sinks_opened=spec.sinks_opened)
         if self._driver is not None:
             self._driver.wake()
 

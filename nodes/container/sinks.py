@@ -59,15 +59,17 @@ class Sinks:
                 self._empty(number, inlet)
 
     def close(self) -> None:
-        """Closes everything; the machine's TCP sockets with it (datagram sockets end with the machine)."""
+        """Closes everything, the machine's sockets with it: what lay in them is free. Then sinks may be opened again."""
         self._paused.clear()
         for bound in self._bound:
             asyncio.get_running_loop().remove_reader(bound)
             bound.close()
         for inlet in list(self._open.values()):
             inlet.close()
+        self._flows.close_all()
         self._bound.clear()
         self._open.clear()
+        self._waiting.clear()
 
     def _open_port(self, sink: Sink, port: int) -> None:
         kind = socket.SOCK_DGRAM if sink.kind == "udp" else socket.SOCK_STREAM

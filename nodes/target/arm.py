@@ -61,7 +61,7 @@ class TargetArm:
         self._link: Shaper = link or Link(interface.name, Random(node), relay_number=RELAY_QUEUE)
         self._server = Server(store, interface.address, port)
         self._served: Served | None = None
-        self._served_before = 0
+        self._served_before = self._dropped_before = 0
         self._spec = TargetSpec()
         self._run = ""
         self._busy = asyncio.Lock()
@@ -86,7 +86,8 @@ class TargetArm:
         async with self._busy:
             errors = [await _failure(self._serve(spec)), await _failure(self._link.apply(desired.shape))]
         if desired.run != self._run:
-            self._run, self._served_before = desired.run, self._count()
+            self._run = desired.run
+            self._served_before, self._dropped_before = self._count(), self._link.dropped()
         return Reported(
             node=self._node,
             seq=desired.seq,
@@ -100,14 +101,14 @@ class TargetArm:
         )
 
     def sample(self) -> Sample:
-        """What it is doing, and the requests served in this run."""
+        """What it is doing, and what was served and lost in this run."""
         return Sample(
             t_ns=time.time_ns(),
             node=self._node,
             run=self._run,
             state="down" if not self._server.pid else "stalled" if self._server.stalled else "serving",
             requests_served=self._count() - self._served_before,
-            pump_drops=self._link.dropped(),
+            pump_drops=self._link.dropped() - self._dropped_before,
         )
 
     async def run(self, emit: Callable[[Event], None]) -> None:

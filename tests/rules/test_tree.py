@@ -85,7 +85,7 @@ TESTED_BY = {
         (
             f"controller/service/{name}.py"
             for name in (
-                "activity", "compare", "conductor", "floodwatch", "nodes", "recorder", "standing",
+                "activity", "compare", "floodwatch", "nodes", "standing",
             )
         ),
         "controller/service/test_runner.py",
@@ -94,6 +94,7 @@ TESTED_BY = {
         (f"controller/cli/{name}.py" for name in ("flood", "follow", "policy", "ps", "session", "shape", "summary")),
         "controller/cli/test_live.py",
     ),
+    "controller/cli/unfinished.py": "controller/cli/test_runs.py",
     **dict.fromkeys(
         (f"nodes/frozen/{name}.py" for name in ("figures", "functions", "reception", "shapes", "tasks", "words")),
         "nodes/frozen/test_examine.py",

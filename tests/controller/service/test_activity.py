@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,9 +11,9 @@ from traces import NODE, WARMUP, phases, stretch, trace
 
 from controller.runtime.docker import Container
 from controller.service.activity import LOOK_S, Activity
-from controller.service.recorder import Recorder
+from controller.service.recorder import Recording
 from controller.verdict import judge
-from nodes.messages import Event, Status
+from nodes.messages import Status
 from nodes.units import SECOND_NS
 
 KILLED = Container(
@@ -23,18 +22,18 @@ KILLED = Container(
 )  # fmt: skip
 
 
-async def test_a_container_that_its_own_limit_killed_is_no_victim_of_the_machine(tmp_path: Path) -> None:
+async def test_a_container_that_its_own_limit_killed_is_no_victim_of_the_machine() -> None:
     parts: Any = SimpleNamespace(
         nodes=SimpleNamespace(listen=lambda listener: None),
         engine=SimpleNamespace(container=lambda name: KILLED),
-        recorder=Recorder(None, tmp_path),  # type: ignore[arg-type]  # no run is open: nothing is written
     )
-    recording: Any = SimpleNamespace(run="r", phase="flood")
+    recording = Recording(SimpleNamespace(run="r"), None, frozenset({NODE}))  # type: ignore[arg-type]  # no folder
+    recording.begin("flood", 0)
     activity = Activity(parts, None, recording, [])  # type: ignore[arg-type]
     activity.died(SimpleNamespace(name=NODE), Status(node=NODE, role="initiator", state="offline"))  # type: ignore[arg-type]
     await until(activity.ended.done)
 
-    told = [event for event in parts.recorder._ring if isinstance(event, Event)]
+    told = recording.events
     assert [event.kind for event in told] == ["oom", "harness"]
     assert "memory limit of 160 MiB killed it" in told[1].detail.brief
     standing = trace(WARMUP, stretch(20, 0), stretch(15, 0))

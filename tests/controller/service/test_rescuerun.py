@@ -64,7 +64,7 @@ async def test_a_run_by_hand_ends_for_a_rescue_which_may_stop_its_flood(hung: Te
         ("flood stopped", False),
         ("policy memalloc", True),
     ]
-    adhoc = next(item.result for item in hung.progress if item.result)
+    (adhoc,) = await until(lambda: [item.result for item in hung.progress if item.result and item.scenario == "adhoc"])
     assert (adhoc.scenario, adhoc.verdict) == ("adhoc", "inconclusive")
     assert "it ended early, for a rescue" in adhoc.notes
 

@@ -115,11 +115,10 @@ async def told(*patients: Patient, remedies: int = 2) -> list[tuple[str, bool, s
     parts = SimpleNamespace(
         nodes=SimpleNamespace(change=change),
         timing=SimpleNamespace(ack_deadline_s=1),
-        recorder=SimpleNamespace(note=note),
     )
     measuring = asyncio.create_task(measure())
     try:
-        run: Any = SimpleNamespace(parts=parts, message="", watch=SimpleNamespace(going=False))
+        run: Any = SimpleNamespace(parts=parts, note=note, message="", watch=SimpleNamespace(going=False))
         await rescuing.rescue(
             run, patients, [SetMin(min_free_pages=pages) for pages in range(300, 300 + remedies)], SECOND_NS // 2
         )

@@ -138,6 +138,24 @@ async def test_http_is_answered_once_it_is_read(yard: Yard) -> None:
     client.close()
 
 
+async def test_sinks_that_are_closed_give_everything_back_and_can_be_opened_anew(yard: Yard) -> None:
+    udp_port, tcp_port = free_ports(2)
+    sinks = [Sink(kind="udp", port=udp_port, reader="stalled"), Sink(kind="tcp", port=tcp_port, reader="stalled")]
+    for _ in range(2):
+        for sink in sinks:
+            yard.sinks.open(sink)
+        client, own = await yard.connect(tcp_port)
+        yard.flows.judge(tcp(ACK, 1000, source=own, to=(HOST, tcp_port)), 0)
+        yard.flows.judge(udp(1400, to=(HOST, udp_port)), 0)
+        yard.sinks.drain(app_running=True)
+        assert yard.held > 0
+        yard.sinks.close()
+        assert (yard.held, yard.machine.receiver.sockets) == (0, {})
+        yard.flows.judge(udp(1400, to=(HOST, udp_port)), 0)
+        assert yard.held == 0, "nobody is there any more"
+        client.close()
+
+
 async def test_a_taken_port_is_named(yard: Yard) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind((HOST, 0))

@@ -21,6 +21,7 @@ class PassingLink:
     """A link on which nothing can be shaped."""
 
     shape, means = OPEN_LINK, dict[str, str]()
+    lost = 0
 
     async def apply(self, request: Shape) -> tuple[Shape, dict[str, str]]:
         if request.rate_bps:
@@ -28,7 +29,7 @@ class PassingLink:
         return self.shape, self.means
 
     def dropped(self) -> int:
-        return 0
+        return self.lost
 
     async def close(self) -> None:
         pass
@@ -48,7 +49,12 @@ def port() -> int:
 
 
 @pytest.fixture
-async def arm(store: Path, port: int) -> AsyncIterator[TargetArm]:
-    arm = TargetArm("target-1", Interface("lo", "127.0.0.1"), store=store, port=port, link=PassingLink())
+def link() -> PassingLink:
+    return PassingLink()
+
+
+@pytest.fixture
+async def arm(store: Path, port: int, link: PassingLink) -> AsyncIterator[TargetArm]:
+    arm = TargetArm("target-1", Interface("lo", "127.0.0.1"), store=store, port=port, link=link)
     yield arm
     await arm.close()

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 from brokers import until
 from nbdclients import PAGE, NbdClient
@@ -58,6 +59,15 @@ async def test_requests_are_counted_per_run(arm: TargetArm, port: int) -> None:
         assert arm.sample().run == "r2"
         await client.write(0)
         await until(lambda: arm.sample().requests_served == 1)
+
+
+async def test_losses_of_the_link_are_counted_per_run(arm: TargetArm, link: Any) -> None:
+    await arm.apply(wish(1))
+    link.lost = 7
+    assert arm.sample().pump_drops == 7
+    await arm.apply(wish(2, run="r2"))
+    link.lost = 9
+    assert arm.sample().pump_drops == 2
 
 
 async def test_what_cannot_be_is_told_and_the_rest_is_done(arm: TargetArm) -> None:
