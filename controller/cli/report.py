@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import webbrowser
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from controller.cli.console import Json, print_json
-from controller.cli.runs import Run, Runs, load_result
+from controller.cli.runs import Run, Runs, find_run, load_result
 from controller.cli.summary import print_summary
-from nodes.errors import HarnessError
+from controller.cli.unfinished import still_due, wait_for
+from controller.store.folder import LATEST
+from nodes.errors import HarnessError, InconclusiveError
 
 
 def report(
     run: Run = "latest",
     open_it: Annotated[bool, typer.Option("--open", help="Show the report in a browser.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="First wait for a run that still goes on to end.")] = False,
     runs: Runs = None,
     json: Json = False,
 ) -> None:
     """Print what a run showed and where its report is.
 
+    A run by hand has its result 15 s after its last flood, or later if the verdict needs it: --wait waits for that.
+
     Example: netreserve report classic --open
     """
+    if wait:
+        _wait(run, runs)
     folder, result = load_result(run, runs)
     page = (folder / "report.html").resolve()
     if not page.is_file():
+        if result.tier != "sim" and (due := still_due(result.run)):
+            raise InconclusiveError(f"the report of run {result.run} is not there yet: {due}")
         raise HarnessError(f"run {result.run} has no {page}: the controller's log tells why it was not written")
     if json:
         print_json({"run": result.run, "report": str(page), "result": result})
@@ -33,3 +43,10 @@ def report(
         print_summary(result, folder)
     if open_it and not webbrowser.open(page.as_uri()):
         raise HarnessError(f"no browser could be started: open {page} yourself")
+
+
+def _wait(run: str, runs: Path | None) -> None:
+    """`latest` may not have begun, or may be followed by another: then all that goes on is waited for."""
+    row = None if run == LATEST else find_run(run, runs)
+    if row is None or (row.ended_ns is None and row.tier != "sim"):
+        wait_for(row.run if row else "")

@@ -68,22 +68,29 @@ def show(run: Run = "latest", runs: Runs = None, json: Json = False) -> None:
 
 def load_result(name: str, runs: Path | None) -> tuple[Path, Result]:
     """The folder and result of the run that `name` means. Raises UsageError for an unknown one, InconclusiveError while
-    it goes on, HarnessError when what was written cannot be read."""
-    folder = runs_folder(runs)
-    archive = _archive(folder)
-    try:
-        row = archive.find(name)
-    finally:
-        archive.close()
+    it goes on, saying when it will be there, HarnessError when what was written cannot be read."""
+    folder, row = runs_folder(runs), find_run(name, runs)
     path = folder / row.folder / "result.json"
     try:
         return path.parent, msgspec.json.decode(path.read_bytes(), type=Result)
     except FileNotFoundError:
         if row.ended_ns is None:
-            raise InconclusiveError(f"run {row.run} has no result yet: it still goes on") from None
+            from controller.cli.unfinished import when_there  # here: it talks to the broker, which few verbs need
+
+            why = "it still goes on" if row.tier == "sim" else when_there(row.run)
+            raise InconclusiveError(f"run {row.run} has no result yet: {why}") from None
         raise HarnessError(f"run {row.run} has no {path}: was it deleted?") from None
     except (msgspec.DecodeError, OSError) as error:
         raise HarnessError(f"{path} cannot be read: {error}") from None
+
+
+def find_run(name: str, runs: Path | None) -> RunRow:
+    """The run that `name` means. Raises UsageError for an unknown one."""
+    archive = _archive(runs_folder(runs))
+    try:
+        return archive.find(name)
+    finally:
+        archive.close()
 
 
 def _archive(folder: Path) -> Archive:

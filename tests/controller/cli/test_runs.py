@@ -9,6 +9,7 @@ import pytest
 from clirunner import netreserve
 from scriptedcontroller import RUN, deadlocked
 
+from controller.api import Command, Show, State, Unfinished
 from controller.cli.main import carry_out
 from controller.record import Result
 from controller.store.database import INDEX, Database, RunRow
@@ -104,3 +105,87 @@ def test_what_is_not_there(runs: Path, tmp_path: Path, capsys: Capture) -> None:
     assert "cannot be read" in capsys.readouterr().err
     assert carry_out(["runs", "ls", "--runs", str(tmp_path / "elsewhere")]) == 3
     assert "no runs are recorded in" in capsys.readouterr().err
+
+
+class Talk:
+    """The controller's answers to Show, one after the other; the last one again and again."""
+
+    def __init__(self, *states: State) -> None:
+        self._states = list(states)
+        self.asked = 0
+
+    async def __aenter__(self) -> Talk:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        pass
+
+    async def ask(self, command: Command) -> State:
+        assert isinstance(command, Show)
+        self.asked += 1
+        return self._states.pop(0) if len(self._states) > 1 else self._states[0]
+
+
+def going(run: str, doing: str = "it waits for the flood to end", left_s: float = 19.2) -> State:
+    return State(nodes=(), run=run, unfinished=(Unfinished(run=run, doing=doing, left_ns=round(left_s * 1e9)),))
+
+
+def test_a_run_without_a_result_says_when_it_will_be_there(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr("controller.cli.unfinished.ask", lambda command: going(OTHER))
+    assert carry_out(["report"]) == 5
+    assert capsys.readouterr().err == (
+        f"netreserve: run {OTHER} has no result yet: it waits for the flood to end: its result is there in 20 s at the"
+        f" soonest; `netreserve report {OTHER} --wait` waits for it\n"
+    )
+    (runs / "tiny" / RUN / "report.html").unlink()
+    monkeypatch.setattr("controller.cli.unfinished.ask", lambda command: going(RUN, "it is being judged and written"))
+    assert carry_out(["report", "3fa9"]) == 5
+    assert f"the report of run {RUN} is not there yet: it is being judged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["latest", OTHER])
+def test_report_waits(name: str, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    class Ending(Talk):
+        """When it is asked for the third time, the run has ended."""
+
+        async def ask(self, command: Command) -> State:
+            if self.asked == 2:
+                end_run(runs)
+            return await super().ask(command)
+
+    talk = Ending(going(OTHER), going(OTHER, "it is being judged and written", 4.0), State(nodes=()))
+    monkeypatch.setattr("controller.cli.unfinished.client", lambda: talk)
+    monkeypatch.setattr("controller.cli.unfinished.LOOK_S", 0.0)
+    assert carry_out(["report", name, "--wait"]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1] == f"report: {runs}/tiny/{OTHER}/report.html"
+    assert [line.split(": ")[1] for line in said.err.splitlines()] == [
+        "it waits for the flood to end",
+        "it is being judged and written",
+    ]
+
+
+def test_a_flood_that_was_just_started_is_waited_for_until_it_is_noticed(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_run(runs)
+    begun = State(nodes=(), flood="running (2 users, 0 rps)")
+    talk = Talk(begun, begun, going("20261122T221715Z-88bb11"), State(nodes=(), flood="stopped"))
+    monkeypatch.setattr("controller.cli.unfinished.client", lambda: talk)
+    monkeypatch.setattr("controller.cli.unfinished.LOOK_S", 0.0)
+    assert carry_out(["report", "--wait"]) == 0
+    assert talk.asked == 4
+
+
+def end_run(runs: Path) -> None:
+    """The one that went on gets its result and its report."""
+    database = Database.of(runs)
+    row = next(row for row in database.runs() if row.run == OTHER)
+    result = msgspec.structs.replace(deadlocked(), run=OTHER, started_ns=row.started_ns, ended_ns=row.started_ns + 1)
+    folder = RunFolder(runs, row.folder)
+    folder.write_result(result)
+    folder.write("report.html", "<!doctype html>")
+    database.close_run(result)
+    database.close()
