@@ -315,11 +315,9 @@ KINDS: dict[str, type[Detail]] = {
 }  # fmt: skip
 
 
-def detail_of(kind: str, told: Mapping[str, Any] | bytes | msgspec.Raw) -> Detail:
-    """The record of an event of the kind `kind`: from plain values, or from their JSON. Raises msgspec.ValidationError."""
+def detail_of(kind: str, told: Mapping[str, Any]) -> Detail:
+    """The record of an event of the kind `kind`, from plain values. Raises msgspec.ValidationError."""
     record = KINDS.get(kind)
     if record is None:
         raise msgspec.ValidationError(f"there is no event of the kind '{kind}'")
-    if isinstance(told, Mapping):
-        return msgspec.convert(told, record)
-    return msgspec.json.decode(told, type=record)
+    return msgspec.convert(told, record)

@@ -13,7 +13,7 @@ Topics are `netreserve/<role>/<node>/<leaf>`; the broker's ACL lets a node publi
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
@@ -167,8 +167,8 @@ def counted_since(first: Sample, sample: Sample) -> Sample:
 class Event(Struct, frozen=True, kw_only=True):
     """Something that happened at a node or in the controller: when, where, and what (`nodes.eventkinds`).
 
-    In JSON, in messages and files alike, `{"t_ns", "node", "run", "kind", "detail"}`; `decode` reads it back. `console` and
-    `telemetry` carry what a guest printed; the recorder writes them to files of their own, not among the events.
+    Written as `{"t_ns", "node", "run", "kind", "detail"}`, in messages and files alike; `decode` reads it back. `console`
+    and `telemetry` carry what a guest printed; the recorder writes them to files of their own, not among the events.
     """
 
     t_ns: int
@@ -179,17 +179,23 @@ class Event(Struct, frozen=True, kw_only=True):
     detail: Detail
 
     def __post_init__(self) -> None:
+        if not self.detail.kind:
+            raise TypeError("what an event's detail is, only its kind says: read it as Told")
         msgspec.structs.force_setattr(self, "kind", self.detail.kind)
 
 
-class _Told(Struct):
-    """An event as it is written: what its detail is, its kind says."""
+class Told(Struct, frozen=True, kw_only=True):
+    """An event as it is written. Whatever holds events is read with these in their place."""
 
     t_ns: int
     node: str
     run: str
     kind: str
-    detail: msgspec.Raw = msgspec.Raw(b"{}")
+    detail: dict[str, Any] = {}
+
+    def event(self) -> Event:
+        """The event. Raises msgspec.ValidationError for a kind that there is not, or a detail that is not of it."""
+        return Event(t_ns=self.t_ns, node=self.node, run=self.run, detail=detail_of(self.kind, self.detail))
 
 
 M = TypeVar("M")
@@ -202,8 +208,6 @@ def encode(message: Struct) -> bytes:
 
 def decode(payload: bytes | bytearray, kind: type[M]) -> M:
     """The message of type `kind` in `payload`. Raises msgspec.ValidationError or DecodeError (both ValueErrors)."""
-    if not issubclass(kind, Event):
-        return msgspec.json.decode(payload, type=kind)
-    told = msgspec.json.decode(payload, type=_Told)
-    detail = detail_of(told.kind, told.detail)
-    return kind(t_ns=told.t_ns, node=told.node, run=told.run, detail=detail)
+    if issubclass(kind, Event):
+        return cast(M, msgspec.json.decode(payload, type=Told).event())
+    return msgspec.json.decode(payload, type=kind)

@@ -146,7 +146,7 @@ def _event_row(event: Event) -> dict[str, Any]:
 
 
 def _event(row: Row[Any]) -> Event:
-    return Event(t_ns=row.t_ns, node=row.node, run=row.run, detail=detail_of(row.kind, row.detail.encode()))
+    return Event(t_ns=row.t_ns, node=row.node, run=row.run, detail=detail_of(row.kind, msgspec.json.decode(row.detail)))
 
 
 def _one_line(error: BaseException) -> str:

@@ -10,6 +10,7 @@ import syntheticruns
 
 from controller import drawing
 from controller.drawing import Drawing, write_report
+from controller.report.page import render
 from controller.store.folder import RunFolder
 
 RUN = syntheticruns.deadlock()
@@ -20,6 +21,8 @@ def test_report_picture_and_junit_are_written(tmp_path: Path) -> None:
     drawn.draw(tmp_path, RUN.result, RUN.samples, RUN.events)
     assert drawn.wait() == ""
     assert {path.name for path in tmp_path.iterdir()} == {"report.html", "picture.png", "junit.xml"}
+    here = render(tmp_path, RUN.result, RUN.samples, RUN.events)
+    assert (tmp_path / "report.html").read_text() == here, "of all that it was given, events too"
 
 
 def test_a_run_that_measured_nothing_has_no_picture(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from nodes.eventkinds import KINDS, Harness, OutOfMemory, detail_of
+from nodes.eventkinds import KINDS, OutOfMemory
 from nodes.messages import Event, decode, encode
 
 EDGE = '{"waiter":"kswapd","resource":"writes answered","need":1,"have":0,"who_frees":"reply","why":"w","source":"s"}'
@@ -62,5 +62,6 @@ def test_what_is_no_event_is_refused(kind: str, detail: str, why: str) -> None:
         decode(line(kind, detail), Event)
 
 
-def test_a_record_from_plain_values_is_the_one_from_json() -> None:
-    assert detail_of("harness", {"void": "late"}) == detail_of("harness", b'{"void":"late"}') == Harness(void="late")
+def test_an_event_is_not_read_without_its_kind() -> None:
+    with pytest.raises(msgspec.ValidationError, match="read it as Told"):
+        msgspec.json.decode(line("harness", '{"what":"w"}'), type=Event)
