@@ -13,14 +13,24 @@ from typing import Any
 
 import gevent
 import locust.web
-from flask import jsonify, request
+from flask import Response, jsonify, request
 from gevent.pool import Group
 from locust import events
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, WorkerRunner
 
 from nodes.errors import UsageError
-from traffic.profiles import DEFAULT_TARGETS, SECONDS_DEFAULT, SECONDS_MAX, Swarm, check_users, parse_form
+from traffic.page import dressed
+from traffic.profiles import (
+    DEFAULT_TARGETS,
+    RATE_DEFAULT,
+    SECONDS_DEFAULT,
+    SECONDS_MAX,
+    SIZE_DEFAULT,
+    Swarm,
+    check_users,
+    parse_form,
+)
 from traffic.users import USERS_OF, HttpUser, TcpStreamUser, UdpUser, swarm_of
 
 __all__ = ["HttpUser", "TcpStreamUser", "UdpUser"]  # Locust looks for its users here
@@ -39,8 +49,8 @@ def add_fields(parser: Any) -> None:
     """The flood's fields: on the command line, in the web form and in POST /swarm."""
     targets = os.environ.get("NETRESERVE_FLOOD_TARGETS", DEFAULT_TARGETS)
     parser.add_argument("--kind", default="udp", choices=["udp", "tcp", "http", "mix"], help="What junk to send")
-    parser.add_argument("--rate", default="1 kpps", help="Packets, segments or requests per second, all together")
-    parser.add_argument("--size", default="1400 B", help="Payload of a datagram or request, e.g. '1400 B'")
+    parser.add_argument("--rate", default=RATE_DEFAULT, help="Packets, segments or requests per second, all together")
+    parser.add_argument("--size", default=SIZE_DEFAULT, help="Payload of a datagram or request, e.g. '1400 B'")
     parser.add_argument("--sockets", default="0", help="Sockets at each initiator; 0: as the default sinks have")
     parser.add_argument("--port", default="0", help="First port of the sinks; 0: that of the default sinks")
     parser.add_argument("--targets", default=targets, help="Names or addresses in 198.18.0.0/15, with commas")
@@ -60,6 +70,7 @@ def check_requests(environment: Environment, **_: object) -> None:
         return
     if environment.web_ui is not None and environment.web_ui.app is not None:
         environment.web_ui.app.before_request(lambda: _refusal(environment))
+        environment.web_ui.app.after_request(lambda response: _dress(environment, response))
     if environment.parsed_options is not None and environment.parsed_options.headless:
         try:
             _prepare(environment, swarm_of(environment.parsed_options)[0], environment.parsed_options.num_users or 1)
@@ -94,6 +105,15 @@ def _refusal(environment: Environment) -> Any:
     except UsageError as error:
         return jsonify({"success": False, "message": str(error), "host": environment.host})
     return None
+
+
+def _dress(environment: Environment, response: Response) -> Response:
+    """The start page gets our note, with the values that its form shows."""
+    if request.endpoint == "locust.index" and response.mimetype == "text/html" and environment.web_ui is not None:
+        options = environment.web_ui.template_args["extra_options"]
+        fields = {name: option["default_value"] for name, option in options.items()}
+        response.set_data(dressed(response.get_data(as_text=True), fields))
+    return response
 
 
 def _prepare(environment: Environment, swarm: Swarm, users: int) -> None:

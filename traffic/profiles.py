@@ -25,6 +25,9 @@ DURATION_NS_DEFAULT = 60 * 1_000_000_000
 """A flood that nobody stops ends by itself after a minute (own)."""
 BURST_NS_DEFAULT, BURST_NS_MAX = 1_000_000, 1_000_000_000
 """A millisecond: twenty packets at 20 kpps, one NAPI poll. A second: no sender bunches longer (own)."""
+RATE_DEFAULT, SIZE_DEFAULT = "20 kpps", "1400 B"
+"""A flood that fills a machine's memory within a second, where nothing keeps it out: what somebody wants to see who
+starts one without saying which."""
 SECONDS_MAX = DURATION_NS_MAX // 1_000_000_000
 SECONDS_DEFAULT = DURATION_NS_DEFAULT // 1_000_000_000
 
@@ -184,8 +187,8 @@ def _plain(fields: Mapping[str, str]) -> tuple[Aimed, ...]:
     if kind not in USERS and kind != MIX:
         raise UsageError(f"kind: unknown kind '{kind}' ({did_you_mean(kind, [*USERS, MIX])})")
     kinds = tuple(USERS) if kind == MIX else (cast(FloodKind, kind),)
-    rate_pps = _field(fields, "rate", "1 kpps", parse_rate_pps)
-    size_bytes = _field(fields, "size", "1400 B", parse_size_bytes)
+    rate_pps = _field(fields, "rate", RATE_DEFAULT, parse_rate_pps)
+    size_bytes = _field(fields, "size", SIZE_DEFAULT, parse_size_bytes)
     sockets = _field(fields, "sockets", "0", lambda text: _whole(text, 0, FORM_SOCKETS_MAX))
     port = _field(fields, "port", "0", lambda text: _whole(text, 0, 65_535))
     if kind == MIX and port:

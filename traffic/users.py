@@ -25,7 +25,7 @@ from nodes.errors import UsageError
 from nodes.units import SECOND_NS
 from traffic.counting import count_failed, count_sent
 from traffic.pacing import Pacer
-from traffic.profiles import Aimed, FloodKind, Swarm, parse_form
+from traffic.profiles import DEFAULT_TARGETS, Aimed, FloodKind, Swarm, parse_form
 from traffic.targets import resolve
 
 TICK_S = 0.002
@@ -36,6 +36,9 @@ BLOCKED_S = 1.0
 """A stream that accepts nothing for this long is counted as blocked, again and again (own)."""
 REQUESTS_WAITING = 64
 """HTTP requests of one user without an answer at the same time; more are given up, as clients give up (own)."""
+
+HOST = f"http://{DEFAULT_TARGETS}"
+"""Locust wants one of every user; floods have targets of their own."""
 
 Address = tuple[str, int]
 log = logging.getLogger("netreserve.traffic")
@@ -88,6 +91,12 @@ class Share:
         self.failed(pacer.skipped - skipped, "not sent: the sender was held up", where)
         return due
 
+    def lose(self, pacer: Pacer, why: str, where: str = "") -> None:
+        """What has become due counts as failed: it could not be sent."""
+        skipped = pacer.skipped
+        due = pacer.take(time.monotonic_ns())
+        self.failed(due + pacer.skipped - skipped, why, where)
+
 
 def swarm_of(options: Any) -> tuple[Swarm, int]:
     """The swarm that Locust's parsed options ask for, and its number of users. Raises UsageError."""
@@ -111,6 +120,8 @@ def send_all(user: User, kind: FloodKind, send: Callable[[Share], None]) -> None
 
 class UdpUser(User):
     """Datagrams from one socket for each sink socket, round robin."""
+
+    host = HOST
 
     @task
     def send(self) -> None:
@@ -138,7 +149,10 @@ class UdpUser(User):
 
 
 class TcpStreamUser(User):
-    """A video feed: one long-lived connection to each sink socket, paced. A reader that stalls shows as blocked time."""
+    """A video feed: one long-lived connection to each sink socket, paced. What a reader that stalls keeps
+    from being sent counts as failed."""
+
+    host = HOST
 
     @task
     def send(self) -> None:
@@ -155,22 +169,23 @@ class TcpStreamUser(User):
 
     def _stream(self, share: Share, address: Address) -> None:
         where = f", {address[0]}:{address[1]}"
+        pacer = share.pacer(parts=len(share.addresses))
         while time.monotonic_ns() < share.end_ns:
             try:
                 with socket.create_connection(address, timeout=BLOCKED_S) as connection:
-                    self._feed(share, connection, where)
+                    self._feed(share, pacer, connection, where)
             except OSError as error:
-                share.failed(1, f"connection: {_why(error)}", where)
                 gevent.sleep(BLOCKED_S)
+                share.lose(pacer, f"not sent: no connection: {_why(error)}", where)
 
-    def _feed(self, share: Share, connection: socket.socket, where: str) -> None:
+    def _feed(self, share: Share, pacer: Pacer, connection: socket.socket, where: str) -> None:
         connection.setblocking(False)
-        pacer = share.pacer(parts=len(share.addresses))
         while share.sleep(pacer):
             if segments := share.take(pacer, where):
-                self._write(share, connection, where, segments)
+                self._write(share, pacer, connection, where, segments)
 
-    def _write(self, share: Share, connection: socket.socket, where: str, segments: int) -> None:
+    def _write(self, share: Share, pacer: Pacer, connection: socket.socket, where: str, segments: int) -> None:
+        """Sends `segments`, however long that takes: what becomes due meanwhile is lost."""
         began_ns = time.monotonic_ns()
         rest = memoryview(bytes(segments * SEGMENT_BYTES))
         while rest and time.monotonic_ns() < share.end_ns:
@@ -178,17 +193,18 @@ class TcpStreamUser(User):
                 wait_write(connection.fileno(), BLOCKED_S)
                 rest = rest[connection.send(rest) :]
             except TimeoutError:
-                share.failed(1, f"blocked: nothing was accepted for {BLOCKED_S:.0f} s", where)
+                share.lose(pacer, f"not sent: blocked: nothing was accepted for {BLOCKED_S:.0f} s", where)
             except BlockingIOError:
                 continue
-        if not rest:
-            share.sent(segments, SEGMENT_BYTES, time.monotonic_ns() - began_ns, where)
+        left = -(-len(rest) // SEGMENT_BYTES)
+        share.sent(segments - left, SEGMENT_BYTES, time.monotonic_ns() - began_ns, where)
+        share.failed(left, "not sent: blocked until the flood's end", where)
 
 
 class HttpUser(FastHttpUser):
     """POST requests, sent on the clock too: a slow answer does not hold up the next request."""
 
-    host = "http://initiator-data"
+    host = HOST
     concurrency = REQUESTS_WAITING
     network_timeout = connection_timeout = 10.0
 

@@ -15,7 +15,15 @@ from nodes.config import Reader
 from nodes.errors import UsageError
 from nodes.registry import did_you_mean
 from nodes.units import parse_duration_ns, parse_rate_pps, parse_size_bytes
-from traffic.profiles import DURATION_NS_DEFAULT, DURATION_NS_MAX, Flood, FloodKind, default_sink
+from traffic.profiles import (
+    DURATION_NS_DEFAULT,
+    DURATION_NS_MAX,
+    RATE_DEFAULT,
+    SIZE_DEFAULT,
+    Flood,
+    FloodKind,
+    default_sink,
+)
 
 app = typer.Typer(help="Start or stop a flood of junk at all initiators.", no_args_is_help=True, rich_markup_mode=None)
 SECONDS_DEFAULT = f"{DURATION_NS_DEFAULT // 1_000_000_000} s"
@@ -24,8 +32,8 @@ SECONDS_DEFAULT = f"{DURATION_NS_DEFAULT // 1_000_000_000} s"
 @app.command()
 def start(
     kind: Annotated[str, typer.Option(help=f"One of: {', '.join(get_args(FloodKind))}.")] = "udp",
-    rate: Annotated[str, typer.Option(help="All packets (udp, tcp) or requests (http) together.")] = "20 kpps",
-    size: Annotated[str, typer.Option(help="Payload of one of them.")] = "1400 B",
+    rate: Annotated[str, typer.Option(help="All packets (udp, tcp) or requests (http) together.")] = RATE_DEFAULT,
+    size: Annotated[str, typer.Option(help="Payload of one of them.")] = SIZE_DEFAULT,
     sockets: Annotated[
         int | None, typer.Option(help="Sockets at each initiator it is spread over; else all of its kind.")
     ] = None,

@@ -19,7 +19,7 @@ ARGUMENTS = (
     "--disable-sync",
     "--enable-logging=stderr",
     "--window-size=900,700",
-    "--host-resolver-rules=MAP * ~NOTFOUND",  # nothing leaves this machine, whatever is asked for
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing leaves this machine, whatever is asked for
     "--virtual-time-budget=5000",  # ms for the page's scripts; they pass as fast as the scripts let them
     "--dump-dom",
 )
@@ -36,10 +36,11 @@ class Seen:
     """What the page asked of the network."""
 
 
-def look(page: Path, folder: Path) -> Seen:
-    """`page` opened from disk, with a new profile and the browser's log in `folder`."""
+def look(page: Path | str, folder: Path) -> Seen:
+    """`page` opened from disk, or a URL of 127.0.0.1, with a new profile and the browser's log in `folder`."""
+    where = page.as_uri() if isinstance(page, Path) else page
     log = folder / "network.json"
-    command = ["chromium", *ARGUMENTS, f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", page.as_uri()]
+    command = ["chromium", *ARGUMENTS, f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", where]
     done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
     return Seen(done.stdout, re.findall(r"CONSOLE.*?\] (.*)", done.stderr), _requests(log))
 

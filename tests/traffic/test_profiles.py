@@ -47,7 +47,8 @@ def test_one_flood_fills_the_fields_that_a_person_sees() -> None:
 
 def test_an_empty_form_is_a_bounded_flood_at_the_default_sinks() -> None:
     (aimed,) = (swarm := parse_form({})).floods
-    assert (swarm.kinds, aimed.flood.sockets, aimed.port, swarm.seconds) == (("udp",), 4, 9000, 60)
+    assert (swarm.kinds, aimed.flood.rate_pps, aimed.flood.sockets, aimed.port) == (("udp",), 20_000, 4, 9000)
+    assert swarm.seconds == 60
 
 
 def test_a_mix_meets_the_default_sink_of_every_kind_with_its_part_of_the_rate() -> None:
