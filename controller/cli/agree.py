@@ -18,6 +18,7 @@ from controller.agree import KERNEL, Pair, Row, cells, explained, kernels_line, 
 from controller.cli.console import Json, console, print_json, say
 from controller.cli.options import listed
 from controller.cli.runs import Runs
+from controller.cli.scenarios import found as scenario_file
 from controller.cli.session import runs_folder
 from controller.cli.studies import resumable
 from controller.endings import worst_node
@@ -79,6 +80,7 @@ def agree(
         tiers.require(name)
     policies = listed("--policy", policy)
     told = _words(why)
+    scenarios = [*map(scenario_file, scenarios)]
     for file in scenarios:
         for name in policies:
             override_policy(load(file), name)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from controller.cli.console import Json, console, print_json, say
 from controller.cli.runs import Runs, load_result
+from controller.cli.scenarios import found
 from controller.cli.session import runs_folder
 from controller.cli.studies import Fresh, Jobs, Out, resumable, studies_folder
 from controller.comparison.subjects import FORM, Comparison, difference_rows, of_policies, of_runs, table
@@ -49,7 +50,7 @@ def compare(
     if scenario is None:
         made = of_runs([load_result(name, runs)[0] for name in names])
     else:
-        made = _simulated(load(scenario), names, seeds, jobs, out, fresh=fresh)
+        made = _simulated(load(found(scenario)), names, seeds, jobs, out, fresh=fresh)
     folder = _write(made, runs_folder(runs))
     if json:
         print_json(_plain(made, folder))

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from controller import debate as table_of
 from controller.cli.console import Json, console, print_json
+from controller.cli.scenarios import found
 from controller.cli.studies import Jobs
 from controller.cli.summary import style_of
 from controller.debate import Cell
@@ -33,7 +34,7 @@ def debate(
     Example: netreserve debate scenarios/classic.yaml --policy none,memalloc
     """
     names = table_of.variants([name.strip() for name in ",".join(policy or ()).split(",") if name.strip()])
-    asked = [load(file) for file in scenarios] if scenarios else table_of.gallery(find_root() / "scenarios")
+    asked = [load(found(file)) for file in scenarios] if scenarios else table_of.gallery(find_root() / "scenarios")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as progress:
         bar = progress.add_task("simulating", total=len(asked) * len(names))

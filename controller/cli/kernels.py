@@ -15,6 +15,7 @@ from controller.cli.console import Json
 from controller.cli.kernelviews import MatrixView, told, view_for
 from controller.cli.options import RunUnlessNamed, listed
 from controller.cli.runs import Runs
+from controller.cli.scenarios import found
 from controller.cli.session import runs_folder
 from controller.cli.studies import resumable
 from nodes.errors import InconclusiveError, LackingError, UsageError
@@ -78,7 +79,7 @@ def run(
     for name in nics:
         if name not in NICS:
             raise UsageError(f"--nic: unknown card '{name}' ({did_you_mean(name, NICS)})")
-    loaded = {file: load(file) for file in scenarios}
+    loaded = {file: load(file) for file in map(found, scenarios)}
     asked = Asked(
         subjects=tuple(Subject(name=each.name, digest=_digest(file)) for file, each in loaded.items()),
         kernels=listed("--kernel", kernel) if kernel else ("",),

@@ -13,7 +13,7 @@ from controller.cli.runs import Run, Runs, find_run, load_result
 from controller.cli.summary import print_summary
 from controller.cli.unfinished import still_due, wait_for
 from controller.store.folder import LATEST
-from nodes.errors import HarnessError, InconclusiveError
+from nodes.errors import HarnessError, InconclusiveError, LackingError
 
 
 def report(
@@ -42,7 +42,7 @@ def report(
     else:
         print_summary(result, folder)
     if open_it and not webbrowser.open(page.as_uri()):
-        raise HarnessError(f"no browser could be started: open {page} yourself")
+        raise LackingError(f"no browser can be started here: open {page} in one, or copy it to where there is one")
 
 
 def _wait(run: str, runs: Path | None) -> None:

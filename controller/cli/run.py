@@ -11,6 +11,7 @@ from msgspec import structs
 from controller import tiers
 from controller.cli.console import Json
 from controller.cli.runs import Runs
+from controller.cli.scenarios import found
 from controller.scenario import load, override_policy
 from controller.scenario.limits import require_in_kernel
 from nodes.errors import UsageError
@@ -39,6 +40,7 @@ def run(
     """
     if tier:
         tiers.require(tier)
+    scenario = found(scenario)
     experiment = load(scenario, tier)
     tiers.require(experiment.tier)
     if policy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from rich.markup import escape
 
 from controller.cli.console import Json, console, print_json, say
 from controller.cli.runs import Runs, load_result
+from controller.cli.scenarios import found
 from controller.cli.studies import Fresh, resumable, studies_folder
 from controller.recorded import read_run
 from controller.scenario import Scenario, dump, load, override_policy, to_yaml
@@ -19,7 +21,7 @@ from controller.studies.rows import Rows, place
 from controller.studies.tried import FORM, Tried
 from controller.studies.workers import Workers
 from controller.trials import cycle_text, try_out
-from nodes.errors import HarnessError, UsageError
+from nodes.errors import HarnessError, LackingError, ScenarioError, UsageError
 
 
 def shrink(
@@ -82,7 +84,12 @@ def _read(what: str, runs: Path | None) -> tuple[Scenario, str]:
         return load(what), ""
     if Path(what).suffix in (".yaml", ".yml"):
         raise UsageError(f"no such scenario file: {what}")
-    folder, result = load_result(what, runs)
+    try:
+        folder, result = load_result(what, runs)
+    except (LackingError, UsageError):  # no such run: is it a scenario's name?
+        with contextlib.suppress(ScenarioError):
+            return load(found(Path(what))), ""
+        raise
     return read_run(folder).scenario(), result.verdict
 
 

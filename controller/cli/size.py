@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from controller.cli.console import Json, console, print_json, say
+from controller.cli.scenarios import found
 from controller.cli.studies import Fresh, Jobs, Out, resumable, studies_folder
 from controller.scenario import dump, load
 from controller.scenario.policies import policy_text, read_policy
@@ -50,7 +51,7 @@ def size(
 
     Example: netreserve size scenarios/classic.yaml --policy memalloc --policy mainline
     """
-    experiment = load(scenario)
+    experiment = load(found(scenario))
     test = SequentialTest(survive=survive, confidence=confidence)
     named = [name.strip() for name in ",".join(policy or ()).split(",") if name.strip()]
     names = named or [policy_text(experiment.policy)]

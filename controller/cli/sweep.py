@@ -15,6 +15,7 @@ from rich.table import Table
 
 from controller.cli.console import Json, console, print_json, say
 from controller.cli.options import RunUnlessNamed
+from controller.cli.scenarios import found
 from controller.cli.studies import Fresh, Jobs, Out, resumable, studies_folder
 from controller.cli.sweepviews import view_for
 from nodes.compiled import COMMAND, in_use
@@ -68,7 +69,7 @@ def run(
     from controller.sweep.model import Plan
 
     axes = tuple(axis(text) for text in vary)
-    plan = Plan(load(scenario), axes, seeds)
+    plan = Plan(load(found(scenario)), axes, seeds)
     for pair in diff or ():
         named(plan, pair)
     for note in (each.note for each in axes if each.note):

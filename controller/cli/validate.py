@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.console import Json, complain, print_json
+from controller.cli.scenarios import found
 from controller.plan import plan
 from controller.scenario import ScenarioErrors, load
 from nodes.errors import ScenarioError
@@ -29,7 +30,7 @@ def validate(
 
 def _check(path: Path, *, json: bool) -> bool:
     try:
-        scenario = load(path)
+        scenario = load(found(path))
     except ScenarioError as error:
         if json:
             print_json({"file": str(path), "ok": False, "errors": _errors(error)})

@@ -234,10 +234,11 @@ class Nodes:
 
 
 def _refusal(node: Node, reported: Reported) -> InconclusiveError:
-    """A guest that cannot be is what somebody asked for, or what a machine lacks; other nodes' reasons are told apart by
-    their words."""
+    """What a machine lacks is told as that. A guest that cannot be is what somebody asked for; other nodes' reasons are told
+    apart by their words."""
     why = f"{node.name} cannot be what was asked: {reported.error}"
-    if node.tier == "kernel" and reported.exit_code in (UsageError.exit_code, LackingError.exit_code):
+    lacking = reported.exit_code == LackingError.exit_code
+    if lacking or (node.tier == "kernel" and reported.exit_code == UsageError.exit_code):
         return RefusedError(why, reported.exit_code, reported.error, reported.setting)
     return InconclusiveError(why)
 

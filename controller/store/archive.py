@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from msgspec import Struct
@@ -48,6 +50,7 @@ class Archive:
             raise LackingError(f"no runs are recorded in {self.runs_folder}: `netreserve run SCENARIO` makes one")
         if name == LATEST:
             return rows[0]
+        name = Path(name).name if "/" in name else name  # a run's folder is named after it
         by_id = [row for row in rows if row.run.startswith(name) or row.run.partition("-")[2].startswith(name)]
         if len(by_id) > 1:
             raise UsageError(
@@ -55,8 +58,7 @@ class Archive:
             )
         found = by_id or [row for row in rows if row.scenario == name]
         if not found:
-            known = [row.run for row in rows[:10]] + sorted({row.scenario for row in rows})
-            raise UsageError(f"no run is called '{name}' ({did_you_mean(name, known)})")
+            raise UsageError(f"no run is called '{name}' ({_near(name, rows)})")
         return found[0]
 
     def load(self, name: str = LATEST) -> RunRecord:
@@ -69,3 +71,13 @@ class Archive:
             samples=self._database.samples(row.run),
             events=self._database.events(row.run),
         )
+
+
+def _near(name: str, rows: Sequence[RunRow]) -> str:
+    """The name most like `name`; else what there is."""
+    scenarios = sorted({row.scenario for row in rows})
+    known = [*scenarios, *(word for row in rows for word in (row.run, row.run.partition("-")[2]))]
+    wanted = Path(name).stem  # of `classic.yaml` too
+    if get_close_matches(wanted, known):
+        return did_you_mean(wanted, known)
+    return f"there are runs of {', '.join(scenarios)}; `netreserve runs ls` lists them"

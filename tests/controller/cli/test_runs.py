@@ -77,6 +77,38 @@ def test_report_opens_the_page(runs: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert opened == [f"file://{runs}/tiny/{RUN}/report.html"]
 
 
+def test_without_a_browser_the_page_is_named_and_that_one_is_lacking(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr("webbrowser.open", lambda uri: False)
+    assert carry_out(["report", "3fa9", "--open"]) == 3
+    page = f"{runs}/tiny/{RUN}/report.html"
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1] == f"report: {page}"
+    assert said.err == (
+        f"netreserve: no browser can be started here: open {page} in one, or copy it to where there is one\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("tiny.yaml", "did you mean 'tiny'?"),
+        ("3fb9c1", "did you mean '3fa9c1'?"),
+        ("20261122T201715Z-3fa9c2", f"did you mean '{RUN}'?"),
+        ("nothing", "there are runs of tiny; `netreserve runs ls` lists them"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(runs: Path, name: str, told: str, capsys: Capture) -> None:
+    assert carry_out(["report", name]) == 2
+    assert capsys.readouterr().err == f"netreserve: no run is called '{name}' ({told})\n"
+
+
+def test_the_path_of_a_run_folder_is_its_name(runs: Path, capsys: Capture) -> None:
+    assert carry_out(["report", f"{runs}/tiny/{RUN}/", "--json"]) == 0
+    assert msgspec.json.decode(capsys.readouterr().out)["run"] == RUN
+
+
 def test_the_database_that_the_controller_is_told_of_is_read(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

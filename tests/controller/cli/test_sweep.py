@@ -207,6 +207,21 @@ def test_ctrl_c_keeps_what_there_is_and_says_how_to_go_on(tiny: Path, sweeps: Pa
     assert "goes on from there" in said and "Traceback" not in said
 
 
+def test_ctrl_c_that_comes_when_all_is_computed_is_too_late(
+    quick: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    computed = LineView.computed
+
+    def interrupted(self: LineView, rows: Sequence[Row]) -> None:
+        computed(self, rows)
+        if self._done == 12:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(LineView, "computed", interrupted)
+    assert carry_out(["sweep", CLASSIC, *AXES, "--jobs", "1"]) == 0
+    assert "12 of 12 points" in capsys.readouterr().out and (folder_in(quick) / "phase.html").is_file()
+
+
 # ---- progress
 
 

@@ -149,11 +149,12 @@ async def test_a_refused_change_is_taken_back_at_every_node_and_spoils_no_later_
     def without_netem(honest: Reported) -> Reported:
         if not honest.shape.duplicate_ratio:
             return honest
-        return msgspec.structs.replace(honest, shape=OPEN_LINK, error="duplicate needs netem")
+        return msgspec.structs.replace(honest, shape=OPEN_LINK, error="duplicate needs netem", exit_code=3)
 
     bed.initiator.answers = without_netem
     refusal = failed(await bed.operator.ask(SetShape(shape=Shape(duplicate_ratio=0.01))))
     assert "initiator-1 cannot be what was asked: duplicate needs netem" in refusal.message
+    assert refusal.exit_code == 3, "this machine lacks it"
     await until(lambda: [bed.initiator.desired[-1].shape, bed.target.desired[-1].shape] == [OPEN_LINK, OPEN_LINK])
     assert (await retained(bed, "initiator", "initiator-1")).shape == OPEN_LINK
     assert isinstance(await bed.operator.ask(SetShape(shape=Shape(delay_ns=1_000_000))), State)
