@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from nodes.frozen.advice import Kind
 from nodes.frozen.events import Said
-from nodes.frozen.examine import Case, recently
+from nodes.frozen.examine import OOM_ENDS_US, Case, recently
 from nodes.frozen.failures import place
 from nodes.frozen.locks import Blocker
+from nodes.frozen.reception import RECENT_US
 from nodes.frozen.rules import RULES
 from nodes.frozen.seen import Answer, Seen
 from nodes.frozen.sentences import ago, failure
@@ -31,24 +32,26 @@ def judge(case: Case, said: Sequence[Said], held: Sequence[Blocker]) -> Answer:
 
 def _counts(one: Said, case: Case) -> bool:
     """A server that is gone stays gone until it is said to be back; all else is history when it was long before."""
-    return one.kind == "peer" or not case.tasks or recently(one.at_us, case.at_us)
+    if one.kind == "peer" or not case.tasks:
+        return True
+    return recently(one.at_us, case.at_us, OOM_ENDS_US if one.kind == "oom" else RECENT_US)
 
 
 def _beside(seen: Seen, kind: Kind) -> Iterator[str]:
     """What was found and does not decide."""
     for stack in _last_of_each(seen.case.facts.failures):
         if kind not in ("reception", "fragmented", "allocation", "deadlock") or not _recent(stack, seen):
-            when = "" if _recent(stack, seen) else f"long before ({ago(stack.at_us, seen.case.at_us)}), and history: "
+            when = "" if _recent(stack, seen) else f"before ({ago(stack.at_us, seen.case.at_us)}), and history: "
             yield when + failure(place(stack), stack, seen.case)
     for one in seen.before:
-        yield f"long before ({ago(one.at_us, seen.case.at_us)}), and history: {one.words}"
+        yield f"before ({ago(one.at_us, seen.case.at_us)}), and history: {one.words}"
     told = {"peer": ("peer",), "oom": ("oom",), "panic": ("panic",), "disk": ("disk",), "spin": ("spin",)}.get(kind, ())
     for one in seen.said:
         if one.kind not in told:
             yield one.words
     for blocker in seen.held:
         owner = f"{blocker.owner}:{blocker.owner_pid}" if blocker.owner else "somebody that the kernel did not find"
-        yield f"{blocker.waiter}:{blocker.pid} waits for a {blocker.lock} that {owner} holds"
+        yield f"{blocker.waiter}:{blocker.pid} waits for a lock ({blocker.lock}) that {owner} holds"
 
 
 def _last_of_each(failures: Sequence[Stack]) -> list[Stack]:

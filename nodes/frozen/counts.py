@@ -12,10 +12,15 @@ from nodes.frozen.heads import BLOCKED, head
 from nodes.frozen.lines import Message
 
 _SPEAKS_OF_BLOCKED = re.compile(
-    r"\bstate:\s*D\b|\bblocked (?:in I/O wait )?for more than"
+    r"^PID: \d+\s+TASK: |\bstate:\s*D\b|\bblocked (?:in I/O wait )?for more than"
     r"|^\S.{0,24}?\s+D(?:\s+[0-9a-fA-F]{8,16}|\d{3,6})?\s+\d+\s+\d+\s+\d"
 )
 _SPEAKS_OF_FAILURE = re.compile(r"page allocation (?:failure|stalls)|-order allocation failed")
+_SURELY = re.compile(
+    r"[Ss]ys[Rr]q ?: |nfs: server \S+ not responding|Linux version \d+\.\d+\.\d|(?:block nbd|nvme nvme)\d+: |SL[AU]B: Unable"
+    r"|lowmem_reserve\[|Mem-[Ii]nfo:|(?:Node \d+ )?\w+ free: ?\d+kB|Kernel panic - not syncing: \S"
+)
+"""Messages that nobody but the kernel writes at the beginning of a line."""
 _SPEAKS_OF_OOM = re.compile(r"[Oo]ut of [Mm]emory[: ]|invoked oom-killer|oom-kill:|VM: killing process")
 _FRAME = re.compile(r"\+0x[0-9a-f]+/0x[0-9a-f]+")
 _REGISTERS = re.compile(
@@ -79,4 +84,6 @@ def _is_kernels(text: str) -> bool:
     one = head(text)
     if one is not None and one.kind != "other":
         return True
-    return bool(_FRAME.search(text) and frames(text)) or bool(_SPEAKS_OF_OOM.match(text)) or text.startswith("[<0>] ")
+    if _FRAME.search(text) and frames(text):
+        return True
+    return bool(_SURELY.match(text) or _SPEAKS_OF_OOM.match(text)) or text.startswith("[<0>] ")

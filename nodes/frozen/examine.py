@@ -13,7 +13,7 @@ from nodes.frozen.figures import Figures
 from nodes.frozen.lines import Message, messages, newest_us
 from nodes.frozen.meminfo import memory
 from nodes.frozen.reception import Facts, Short, shortage
-from nodes.frozen.stacks import Stack, dumps, lacking_caches, stacks
+from nodes.frozen.stacks import Stack, cache_lines, dumps, lacking_caches, stacks
 from nodes.frozen.storage import Below
 from nodes.frozen.tasks import Blocked
 from nodes.machine.waits import KSWAPD, REPLY, TRANSMIT, WORKER, cycle
@@ -31,6 +31,8 @@ _UNSEEN = {
     KSWAPD: "what kswapd waits for: it is not among the blocked tasks (sysrq w), or its stack has no known shape",
     TRANSMIT: "who sends on the block socket, and what it waits for (sysrq t shows it)",
 }
+OOM_ENDS_US = 30_000_000
+"""Tasks that are still blocked so long after an OOM kill are not ended by it (own: the oom_reaper frees within seconds)."""
 SAME_HANG_US = 600_000_000
 """The hung-task watchdog reports who hangs one by one, the first after 120 s, ten at most (kernel/hung_task.c; own)."""
 SEEN = "(seen: "
@@ -75,7 +77,7 @@ def look(log: Sequence[Message], figures: Figures | None = None, before: Figures
     held = _together(tasks.blocked(seen, below))
     at_us = max((task.stack.at_us for task in held if task.stack.at_us is not None), default=newest_us(log))
     failures = tuple(stack for stack in seen if stack.kind == "failure")
-    facts = Facts(memory(log), failures, lacking_caches(log), at_us, figures, before)
+    facts = Facts(memory(log), failures, lacking_caches(log), cache_lines(log), at_us, figures, before)
     edges = _edges([*tasks.edges(held), *tasks.served(held, below), *tasks.receiver(held, seen)], facts)
     closed = _cycle(edges)
     ending, ends = _ending(log, at_us if held else None)
@@ -158,16 +160,16 @@ def _missing(edges: tuple[Wait, ...], facts: Facts) -> Iterator[str]:
 
 def _ending(log: Sequence[Message], blocked_us: int | None) -> tuple[Ending, list[str]]:
     """A kill long before tasks were seen blocked ended nothing."""
-    since = [message for message in log if recently(message.at_us, blocked_us)]
+    since = [message for message in log if recently(message.at_us, blocked_us, OOM_ENDS_US)]
     kills, panics = _matches(_OOM, since), _matches(_PANIC, log)
     said = [_seen("the OOM killer killed", line) for line in kills[-1:]]
     said += [_seen("the kernel panicked", line) for line in panics[:1]]
     return "panic" if panics else "oom" if kills else "", said
 
 
-def recently(at_us: int | None, moment_us: int | None) -> bool:
+def recently(at_us: int | None, moment_us: int | None, within_us: int = reception.RECENT_US) -> bool:
     """Whether what was at `at_us` was not long before the moment; where one is not known it may have been."""
-    return at_us is None or moment_us is None or moment_us - at_us <= reception.RECENT_US
+    return at_us is None or moment_us is None or moment_us - at_us <= within_us
 
 
 def _remarks(log: Sequence[Message], facts: Facts) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from msgspec import Struct
@@ -84,6 +85,10 @@ _HELPERS = tuple(
     )
 )  # fmt: skip
 """How functions between these and drivers begin, likewise."""
+_RECEIVES = re.compile(r"(?:^|_)rx(?:_|q|b|d|$)|rx$")
+"""How drivers call what fills their rings, also in workers and threads."""
+_USBNET, _OF_USBNET = "usbnet", ("rx_submit", "rx_alloc_submit", "rx_complete", "usbnet")
+"""What many USB cards have in common, and how its functions begin."""
 _BUSES = ("usbcore",)
 
 
@@ -109,8 +114,10 @@ def place(stack: Stack) -> Place:
     if has(shown, *_PROTOCOLS) or (has(shown, *_SENDS) and not has(shown, *_PACKETS)):
         return Place("sending" if has(shown, *_SENDS) else "protocol", where=where)
     usb = root and has(stack, *_COMPLETIONS) and not has(stack, *_POLLS)
+    by_name = any(_RECEIVES.search(frame.partition(" ")[0]) for frame in below[:4])
     if (
-        has(shown, *_PACKETS)
+        by_name
+        or has(shown, *_PACKETS)
         or (root and below and not usb)
         or (usb and has(shown, "rx_submit", "rx_complete", "alloc_skb"))
     ):
@@ -130,7 +137,9 @@ def _driver(below: list[str], above: list[str]) -> str:
     if modules:
         return modules[0]
     own = [frame for frame in below if not _bare(frame).startswith(_HELPERS)]
-    return own[0] if own else ""
+    if not own:
+        return ""
+    return _USBNET if own[0].startswith(_OF_USBNET) else own[0].lstrip("_").partition("_")[0]
 
 
 def _bare(frame: str) -> str:

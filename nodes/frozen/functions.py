@@ -33,6 +33,13 @@ SWAP: Step = (
     *SWAP_OUT, *SWAP_IN, "do_swap_page", "swapin_readahead", "swap_cluster_readahead", "read_swap_cache_async",
     "shmem_swapin_folio", "shmem_swapin", "unuse_pte_range",
 )  # fmt: skip
+TAGS: Step = (
+    "blk_mq_get_tag", "__blk_mq_get_tag", "bt_get", "blk_mq_get_request", "get_request", "get_request_wait",
+    "__get_request_wait", "sbitmap_get", "__sbitmap_queue_get",
+)  # fmt: skip
+LOCKED_PAGE: Step = (
+    "__lock_page", "__folio_lock", "__lock_page_killable", "__folio_lock_killable", "lock_page", "folio_lock",
+)  # fmt: skip
 PAGE_BIT: Step = (
     "folio_wait_bit_common", "folio_wait_bit", "wait_on_page_bit_common", "wait_on_page_bit", "__folio_lock",
     "__lock_page", "wait_on_page_bit_killable", "folio_wait_bit_killable",
@@ -50,8 +57,8 @@ PAUSES: Step = (
     "reclaim_throttle", "congestion_wait", "wait_iff_congested", "blk_congestion_wait", "msleep",
 )  # fmt: skip
 CGROUP_RECLAIM: Step = (
-    "try_to_free_mem_cgroup_pages", "reclaim_high", "mem_cgroup_handle_over_high",
-    "__mem_cgroup_handle_over_high", "mem_cgroup_oom_synchronize", "mem_cgroup_do_charge",
+    "try_to_free_mem_cgroup_pages", "reclaim_high", "mem_cgroup_handle_over_high", "__mem_cgroup_handle_over_high",
+    "mem_cgroup_oom_synchronize", "mem_cgroup_do_charge",
 )  # fmt: skip
 NBD_SEND: Step = (
     "nbd_queue_rq", "nbd_handle_cmd", "nbd_send_cmd", "nbd_requeue_cmd", "nbd_pending_cmd_work", "nbd_send_req",
@@ -136,6 +143,8 @@ DISK: Step = (
     "read_extent_buffer_pages", "wait_on_extent_buffer_writeback", "wait_block_group_cache_progress",
     "__block_write_begin_int", "bd_prepare_to_claim", "blkdev_put", "sync_bdevs", "__bread_gfp", "__bread",
     "bh_submit_read", "ext4_read_bh", "ext4_mpage_readpages", "lmLogSync", "squashfs_bio_read", "squashfs_read_data",
+    "blkdev_issue_discard", "blkdev_issue_zeroout", "xfs_buf_submit_wait", "xfs_bwrite", "__xfs_buf_submit",
+    "sync_dirty_buffer", "__sync_dirty_buffer", "write_dirty_buffer", "blk_mq_freeze_queue", "blk_execute_rq_nowait",
 )  # fmt: skip
 FILE_WRITEBACK: Step = (
     "balance_dirty_pages", "balance_dirty_pages_ratelimited", "__inode_wait_for_writeback",

@@ -52,12 +52,13 @@ def messages(lines: Iterable[str]) -> list[Message]:
     for number, line in plain:
         prefix, text = prefixes.split(line)
         caller = _CALLER.search(prefix) if prefix else None
-        read.append((number, text, clock.read(prefix), (caller[1] or caller[2]) if caller else "", bool(prefix)))
+        at = clock.read(prefix)
+        read.append((number, text, at, (caller[1] or caller[2]) if caller else "", at != (None, None)))
     since_boot = sum(at[0] is not None for _, _, at, _, _ in read)
     clock_used = 0 if 2 * since_boot >= sum(at != (None, None) for _, _, at, _, _ in read) else 1
     found: list[Message] = []
-    for number, text, at, who, prefixed in read:
-        if found and not prefixed and text and _WANTS_MORE.search(found[-1].text):
+    for number, text, at, who, stamped in read:
+        if found and not stamped and text and _WANTS_MORE.search(found[-1].text):
             last = found[-1]
             found[-1] = Message(_joined(last.text, text), last.at_us, last.caller, last.line)
         else:

@@ -35,6 +35,7 @@ _ANCHOR = re.compile(
             r"PID: \d+\s+TASK: |(?:watchdog: )?BUG: |Kernel panic - not syncing",
             r"Out of [Mm]emory: |Memory cgroup out of memory|oom-kill:|Killed process \d|__alloc_pages: \d-order",
             r"Adding \d+k swap on |nfs: server |block (?:nbd|drbd)\d+|nvme nvme\d+|libceph: ",
+            r"SL[AU]B: Unable to allocate|cache: [\w:-]+(?:\([^)]*\))?, object size",
         )
     )
 )

@@ -19,8 +19,8 @@ SHAPES_MAX = 16
 LEARNT_FROM_MAX = 1000
 """Lines, spread over the log: more teach nothing (own)."""
 PREFIX_CHARS_MAX = 200
-_STAMP = re.compile(r"\s*(?:<\d+>)?\[ *\d{1,9}\.\d{6}\]\s*")
-"""The kernel's own, which needs no learning."""
+_STAMP = re.compile(r"\[ *\d{1,9}\.\d{6}\]\s+")
+"""The kernel's own, which needs no learning, whatever stands before it."""
 _TOKEN = re.compile(r"(\[[^\]]{0,80}\])|(<[^<>]{0,20}>)|(\([^()]{0,80}\))|([^\s\[\]<>():;,|=]+)|(\s+)|(.)", re.DOTALL)
 _PATTERNS = {
     "B": r"\[[^\]]{0,80}\]",
@@ -58,9 +58,9 @@ class Prefixes:
                     return line[: found.end()], line[found.end() :].rstrip()
                 if fits is None:
                     fits = found if shape or not line[:1].isspace() else None
+        fits = fits or _STAMP.search(line)
         if fits is None and (at := phrase_at(line)) >= 0 and line.count("[", 0, at) == line.count("]", 0, at):
             return line[:at], line[at:].strip()  # a stamp that breaks off has taken a part of the message along
-        fits = fits or _STAMP.match(line)
         end = fits.end() if fits else 0
         return line[:end], line[end:].strip()
 

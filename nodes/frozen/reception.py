@@ -50,7 +50,9 @@ class Facts(Struct, frozen=True):
     memory: Memory = Memory()
     failures: tuple[Stack, ...] = ()
     caches: dict[str, int | None] = {}
-    """Slab caches that could not grow, and when."""
+    """Slab caches that could not grow, and when ..."""
+    cache_lines: tuple[int, ...] = ()
+    """... and the lines that say so."""
     newest_us: int | None = None
     """When the tasks were seen blocked, or else the log's end."""
     now: Figures | None = None

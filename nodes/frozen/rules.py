@@ -14,7 +14,7 @@ from nodes.frozen.examine import recently
 from nodes.frozen.failures import place
 from nodes.frozen.functions import RECLAIM
 from nodes.frozen.seen import Answer, Seen
-from nodes.frozen.sentences import failure, how_many, name, what
+from nodes.frozen.sentences import failure, how_many, inside, name, what
 from nodes.frozen.shapes import CGROUP, DAEMON, JOURNAL, LOCAL, LOCK, OTHER_WORK, has, top
 from nodes.frozen.tasks import Blocked, named
 from nodes.machine.waits import KSWAPD, REPLY, TRANSMIT
@@ -98,19 +98,24 @@ def _disk(seen: Seen) -> Answer | None:
 
 def _storage(seen: Seen) -> Answer | None:
     """kswapd, or who reclaims, waits for an answer, and no cycle is to be seen."""
-    waiting = [
-        task for task in seen.waiting(REPLY, LOCAL, TRANSMIT) if task.who == KSWAPD or has(task.stack, *RECLAIM)
-    ] or seen.waiting(REPLY, TRANSMIT)
+    everybody = seen.waiting(REPLY, LOCAL, TRANSMIT, JOURNAL, DAEMON, LOCK, OTHER_WORK)
+    waiting = [task for task in everybody if task.who == KSWAPD or has(task.stack, *RECLAIM)] or seen.waiting(
+        REPLY, TRANSMIT
+    )
     if not waiting:
         return None
     first = waiting[0]
     lines = tuple(task.stack.line for task in waiting)
-    if first.provider == LOCAL:
-        text = f"no deadlock over the network: {name(first)} waits for {first.below.name} to answer"
-        return Answer(kind="storage", sentence=text, sure="open", lines=lines)
-    whom = f" by {first.below.name}" if first.below.kind == "network" else ""
-    text = f"no cycle is seen: {name(first)} waits for {what(first, whom)}"
-    return Answer(kind="storage", sentence=text, sure="open", lines=lines, beside=tuple(_unsure(first)))
+    if first.provider in (REPLY, TRANSMIT):
+        whom = f" by {first.below.name}" if first.below.kind == "network" else ""
+        text = f"no cycle is seen: {name(first)} waits for {what(first, whom)}"
+        return Answer(kind="storage", sentence=text, sure="open", lines=lines, beside=tuple(_unsure(first)))
+    if first.provider == LOCAL and first.below.kind != "unknown":
+        text = f"{name(first)} waits for {first.below.name} to answer"
+    else:
+        text = f"{name(first)} waits for {what(first)}{inside(first)}, which the log does not explain"
+    kind: Kind = "locks" if first.provider == LOCK else "work" if first.provider == OTHER_WORK else "storage"
+    return Answer(kind=kind, sentence=f"no deadlock over the network: {text}", sure="open", lines=lines)
 
 
 def _unsure(task: Blocked) -> Iterator[str]:
@@ -122,7 +127,10 @@ def _free_pages(seen: Seen) -> Answer | None:
     waiting = seen.waiting(KSWAPD)
     if not waiting:
         return None
-    text = f"no cycle is seen: {name(waiting[0])} waits for free pages; what kswapd waits for the log does not show"
+    kswapd = [task for task in seen.case.tasks if task.who == KSWAPD]
+    unknown = f" ({top(kswapd[0].stack, 2)} has no shape that we know)" if kswapd else ""
+    missing = f"what kswapd waits for the log does not show{unknown}"
+    text = f"no cycle is seen: {name(waiting[0])} waits for free pages; {missing}"
     return Answer(kind="storage", sentence=text, sure="open", lines=tuple(task.stack.line for task in waiting))
 
 
@@ -159,16 +167,29 @@ def _failed(seen: Seen) -> Answer | None:
     return Answer(kind=kind, sentence=failure(where, stack, seen.case), lines=tuple(one.line for one in failures))
 
 
+def _caches(seen: Seen) -> Answer | None:
+    """The slab allocator said that it could not extend a cache, and nothing else did."""
+    lacking = [cache for cache, at_us in seen.case.facts.caches.items() if recently(at_us, seen.case.at_us)]
+    packets = [cache for cache in lacking if cache.startswith(("skbuff", "kmalloc-cg", "napi"))]
+    if not lacking:
+        return None
+    text = f"no memory for the slab cache {(packets or lacking)[-1]}; raise vm.min_free_kbytes"
+    lines = tuple(seen.case.facts.cache_lines)
+    if packets:
+        return Answer(kind="reception", sentence=f"reception or sending lacked packet heads: {text}", lines=lines)
+    return Answer(kind="allocation", sentence=f"an allocation failed: {text}", lines=lines)
+
+
 def _journal(seen: Seen) -> Answer | None:
-    return _plain(seen, "files", (LOCAL, JOURNAL, DAEMON), "not a deadlock over memory: {} waits for {}")
+    return _plain(seen, "files", (LOCAL, JOURNAL, DAEMON), "not a deadlock over memory: {} waits for {}{}")
 
 
 def _locks(seen: Seen) -> Answer | None:
-    return _plain(seen, "locks", (LOCK,), "not memory: {} waits for {}, and the log does not show who holds it")
+    return _plain(seen, "locks", (LOCK,), "not memory: {} waits for {}{}, and the log does not show who holds it")
 
 
 def _work(seen: Seen) -> Answer | None:
-    return _plain(seen, "work", (OTHER_WORK,), "{} waits for {}")
+    return _plain(seen, "work", (OTHER_WORK,), "{} waits for {}{}")
 
 
 def _plain(seen: Seen, kind: Kind, providers: tuple[str, ...], form: str) -> Answer | None:
@@ -177,14 +198,21 @@ def _plain(seen: Seen, kind: Kind, providers: tuple[str, ...], form: str) -> Ans
         return None
     first = waiting[0]
     of = {LOCAL: f" by {first.below.name}", JOURNAL: f" of {first.below.name}"}.get(first.provider, "")
-    text = form.format(name(first), what(first, "" if first.below.kind == "unknown" else of))
+    where = inside(first) if first.provider in (LOCK, OTHER_WORK) else ""
+    text = form.format(name(first), what(first, "" if first.below.kind == "unknown" else of), where)
     return Answer(kind=kind, sentence=text, sure="open", lines=tuple(task.stack.line for task in waiting))
 
 
 def _unknown(seen: Seen) -> Answer | None:
     if not seen.case.tasks:
         return None
-    text = f"{how_many(seen.case.tasks)} blocked, and what they wait for has no shape that we know"
+    first = max(seen.case.tasks, key=lambda task: (task.who == KSWAPD, bool(task.stack.frames)))
+    about = f"; it concerns {first.below.name}" if first.below.kind != "unknown" and first.below.sure else ""
+    if first.stack.frames:
+        why = f"{name(first)} waits in {top(first.stack, 3)}, which has no shape that we know{about}"
+    else:
+        why = "the log has no stack of it" if len(seen.case.tasks) == 1 else "the log has no stacks of them"
+    text = f"{how_many(seen.case.tasks)} blocked: {why}"
     return Answer(kind="unknown", sentence=text, sure="open", lines=tuple(task.stack.line for task in seen.case.tasks))
 
 
@@ -205,8 +233,8 @@ def _nobody(seen: Seen) -> Answer:
 
 
 RULES: tuple[Callable[[Seen], Answer | None], ...] = (
-    _deadlock, _ended, _lock_cycle, _peer, _disk, _spin, _storage, _free_pages, _cgroup, _failed, _journal, _locks, _work,
-    _unknown, _bug, _nobody,
+    _deadlock, _ended, _lock_cycle, _peer, _disk, _spin, _storage, _free_pages, _cgroup, _failed, _caches, _journal, _locks,
+    _work, _unknown, _bug, _nobody,
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nodes.frozen.examine import Case
 from nodes.frozen.failures import Place
 from nodes.frozen.reception import shortage
-from nodes.frozen.shapes import top
+from nodes.frozen.shapes import is_waiting, top
 from nodes.frozen.stacks import Stack
 from nodes.frozen.tasks import Blocked, named
 from nodes.machine.waits import KSWAPD
@@ -39,6 +39,12 @@ def name(task: Blocked) -> str:
     return text if task.who != KSWAPD or task.stack.name else f"kswapd ({text})"
 
 
+def inside(task: Blocked) -> str:
+    """Where a task waits for a lock or for work: the first of its functions that is no lock's."""
+    frames = [frame for frame in task.stack.frames if not is_waiting(frame)]
+    return f" in {frames[0]}" if frames else ""
+
+
 def how_many(tasks: Sequence[Blocked]) -> str:
     """Begins a sentence about all of them."""
     return f"{len(tasks)} tasks are" if len(tasks) > 1 else f"{name(tasks[0])} is"
@@ -49,10 +55,9 @@ def failure(where: Place, stack: Stack, case: Case) -> str:
     short = shortage(case.facts, atomic=True)
     mode = f" ({stack.mode})" if stack.mode else ""
     pages = f"{1 << min(stack.order, 20)} pages in a row" if stack.order else "a page"
-    counts = (
-        f": {short.have} pages free where {short.need} are needed ({short.source})" if short and not stack.order else ""
-    )
-    at = where.where or top(stack) or "an unknown place"
+    known = short if case.facts.memory.zones and not stack.order else None
+    counts = f": {known.have} pages free where {known.need} are needed ({known.source})" if known else ""
+    at = where.where or top(stack) or "a place that the log does not show"
     if where.way == "reception":
         driver = f"{where.driver} " if where.driver else "the driver "
         what = "reception lacked buffers" if not stack.order else "reception lacked buffers of several pages in a row"

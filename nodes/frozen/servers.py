@@ -13,7 +13,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from nodes.frozen.stacks import Stack
-from nodes.frozen.storage import Storage
+from nodes.frozen.storage import BLOCKS, FILES, Storage
 
 
 class Server(Struct, frozen=True):
@@ -156,5 +156,9 @@ def server(stack: Stack) -> Server | None:
 
 def serves(one: Server, below: Storage, network: Sequence[Storage]) -> bool:
     """Whether requests for what is `below` pass through it. Where only other lines of the log tell what is below, any
-    storage of the `network` that they speak of may be meant."""
-    return below.tag in one.tags or (not below.sure and any(other.tag in one.tags for other in network))
+    storage of the `network` that they speak of may be meant; and a file system may lie on a block device of it, which
+    matters where a process of this machine serves that."""
+    may_be = {other.tag for other in network}
+    if below.tag == FILES and one.in_user_space:
+        return bool(may_be.intersection(one.tags, BLOCKS))
+    return below.tag in one.tags or (not below.sure and bool(may_be.intersection(one.tags)))

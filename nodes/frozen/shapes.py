@@ -47,8 +47,7 @@ SHAPES = (
           "its control group has used up its memory limit and reclaims within it", "mm/memcontrol.c", innermost=False),
     Shape((("mempool_alloc",), ("bio_alloc_bioset", "bvec_alloc"), (*fn.SWAP_OUT, *fn.SWAP_IN)), "writes answered", REPLY,
           "all spare bios are in use, and one comes back only when a request is answered", "physics.md section 1 step 3"),
-    Shape((("blk_mq_get_tag", "__blk_mq_get_tag", "blk_mq_get_request", "get_request", "get_request_wait",
-            "__get_request_wait"),), "writes answered", REPLY,
+    Shape((fn.TAGS,), "writes answered", REPLY,
           "all tags of the queue are in use, and one comes back only when a request is answered",
           "physics.md section 1 step 4"),
     Shape((("rq_qos_wait", "wbt_wait", "__wbt_wait"),), "writes answered", REPLY,
@@ -105,6 +104,8 @@ SHAPES = (
     Shape((fn.OTHER_LOCKS,), "a lock", LOCK, "somebody else holds a lock", "kernel/locking"),
     Shape((fn.FLUSH,), "other work done", OTHER_WORK, "it waits for a worker, a thread or for RCU to get on",
           "kernel/workqueue.c, kernel/rcu"),
+    Shape((fn.LOCKED_PAGE,), "a page's lock", LOCK, "somebody else holds the lock of a page of a file", "mm/filemap.c"),
+    Shape((fn.PAGE_BIT,), "a page", LOCAL, "a page of a file is being read or written, or is locked", "mm/filemap.c"),
     Shape((("mempool_alloc",),), "requests answered", LOCAL,
           "a pool of spare objects is empty, and one comes back only when a request is answered", "mm/mempool.c"),
 )  # fmt: skip
@@ -150,3 +151,8 @@ def top(stack: Stack, count: int = 4) -> str:
 @cache
 def _keys(step: Step) -> frozenset[str]:
     return frozenset(map(same, step))
+
+
+def is_waiting(frame: str) -> bool:
+    """Whether the function only sleeps, or waits for a lock or for other work."""
+    return same(frame) in _keys(fn.SCHEDULER) | _keys(fn.MUTEX) | _keys(fn.OTHER_LOCKS) | _keys(fn.FLUSH)

@@ -23,6 +23,7 @@ _SLUB = re.compile(r"\s*cache: (?P<cache>[\w:-]+?)(?:\([^)]*\))?, object size:")
 _WORKQUEUE = re.compile(r"Workqueue: (?P<work>.+)")
 _BLOCKED, _MEMORY, _END_TRACE = "Show Blocked State", "Mem-", "---[ end trace"
 _PROC_FRAME = "[<0>]"
+_SLEEPS = ("__schedule", "schedule", "io_schedule")
 _SUFFIX = re.compile(r"\.(?:constprop|isra|part|cold|llvm)\b.*$|_noprof$")
 _TRAMPOLINES = frozenset(
     ("trace_clock_x86_tsc", "arch_rethook_trampoline", "kretprobe_trampoline", "__kretprobe_trampoline")
@@ -43,7 +44,7 @@ class Stack(Struct, frozen=True):
     """Empty where the log does not tell, as in /proc/PID/stack."""
     pid: int = 0
     state: str = ""
-    """D: sleeps uninterruptibly, that is, it is blocked."""
+    """D: sleeps uninterruptibly, that is, it is blocked; empty where its first line is lost."""
     work: str = ""
     """What a kernel worker works on."""
     order: int = 0
@@ -115,13 +116,22 @@ def stacks(log: Iterable[Message]) -> list[Stack]:
         dump += _BLOCKED in message.text
         if first := head(message.text):
             _begin(_Open(first, message, dump), nested, found)
-        elif message.text.startswith(_PROC_FRAME) and not nested:
-            nested.append(_Open(Head("task", state=BLOCKED), message, dump))
+        elif not nested and _of_nobody(message.text):
+            state = BLOCKED if message.text.startswith(_PROC_FRAME) else ""
+            nested.append(_Open(Head("task", state=state), message, dump))
             found.append(nested[-1])
             _take(message.text, nested)
         elif nested:
             _take(message.text, nested)
     return _newest(one.stack() for one in found)
+
+
+def _of_nobody(text: str) -> bool:
+    """Whether a stack begins here whose first line is not in the log: /proc/PID/stack, or a sleeper's that lost it."""
+    if text.startswith(_PROC_FRAME):
+        return True
+    shown = frames(text) if "schedule" in text else []
+    return bool(shown) and shown[0].sure and shown[0].name in _SLEEPS
 
 
 def dumps(log: Iterable[Message]) -> int:
@@ -132,6 +142,11 @@ def dumps(log: Iterable[Message]) -> int:
 def lacking_caches(log: Iterable[Message]) -> dict[str, int | None]:
     """Slab caches that could not grow (`SLUB: Unable to allocate memory`), and when they last could not."""
     return {found["cache"]: message.at_us for message in log if (found := _SLUB.match(message.text))}
+
+
+def cache_lines(log: Iterable[Message]) -> tuple[int, ...]:
+    """Which lines tell of such caches."""
+    return tuple(message.line for message in log if _SLUB.match(message.text))
 
 
 def _begin(one: _Open, nested: list[_Open], found: list[_Open]) -> None:

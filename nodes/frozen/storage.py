@@ -14,7 +14,7 @@ from msgspec import Struct
 from nodes.frozen.functions import RECLAIM, SWAP
 from nodes.frozen.lines import Message
 from nodes.frozen.shapes import has
-from nodes.frozen.stacks import Stack, same
+from nodes.frozen.stacks import Stack
 
 Kind = Literal["network", "local", "layer", "unknown"]
 """`layer`: device mapper, RAID, loop, ZFS: what is below it does not stand in its name."""
@@ -33,6 +33,10 @@ class Storage(Struct, frozen=True):
 
 
 UNKNOWN = Storage("unknown")
+FILES = "files"
+"""Tag of a local file system, whose device does not stand on stacks."""
+BLOCKS = ("nbd", "nvme", "iscsi", "ceph", "drbd")
+"""Tags of transports that carry block devices, on which a file system may lie."""
 _SWAP_ON = re.compile(r"Adding (?:Swap: )?\d+k swap(?:-space)? (?:on|\()\s*(?P<device>[^\s)]+)|Adding Swap: \d+k.*")
 _DEVICES: tuple[tuple[str, Kind, str, str], ...] = (
     (r"nbd\d", "network", "nbd", "the NBD server (swap on {})"),
@@ -40,6 +44,7 @@ _DEVICES: tuple[tuple[str, Kind, str, str], ...] = (
     (r"drbd\d", "network", "drbd", "the DRBD peer or disk (swap on {})"),
     (r"etherd/", "network", "aoe", "the AoE target (swap on {})"),
     (r"dm-\d|mapper/", "layer", "dm", "the device mapper's device {}"),
+    (r"ublkb\d", "layer", "ublk", "the ublk device {}"),
     (r"loop\d", "layer", "loop", "the loop device {}"),
     (r"zd\d|zvol/", "layer", "zfs", "the ZFS volume {}"),
     (r"md\d", "layer", "md", "the RAID device {}"),
@@ -53,7 +58,7 @@ _FRAMES: tuple[tuple[str, Kind, str, str], ...] = (
     (r"nvme_(?:tcp|rdma|fc)_|\S+ \[nvme_(?:tcp|rdma|fc)\]", "network", "nvme", "the NVMe target"),
     (r"iscsi_|\S+ \[(?:libiscsi|iscsi_tcp|libiscsi_tcp)\]", "network", "iscsi", "the iSCSI target"),
     (r"(?:rbd|ceph)_|\S+ \[(?:rbd|ceph|libceph)\]", "network", "ceph", "the Ceph cluster"),
-    (r"drbd_|\S+ \[drbd\]", "network", "drbd", "the DRBD peer or disk"),
+    (r"drbd_|\S+ \[drbd\w*\]", "network", "drbd", "the DRBD peer or disk"),
     (r"(?:nfs|nfs[234]|rpc|xs|xprt|nfs_\w+)_|\S+ \[(?:nfs|nfsv[234]|sunrpc)\]", "network", "nfs", "the NFS server"),
     (r"(?:cifs|smb[23]?)_|\S+ \[cifs\]", "network", "cifs", "the SMB server"),
     (r"(?:v9fs|p9)_|\S+ \[9p\w*\]", "network", "9p", "the 9p server"),
@@ -136,7 +141,7 @@ def _swap_devices(log: Sequence[Message]) -> Iterator[str]:
 
 
 def _by_frames(stack: Stack) -> Storage | None:
-    names = [f"{same(frame)}{frame[frame.find(' ') :] if ' ' in frame else ''}".lstrip("_") for frame in stack.frames]
+    names = [frame.lstrip("_") for frame in stack.frames]
     for form, kind, tag, words in _COMPILED_FRAMES:
         for name in names:
             if (found := form.match(name)) and not _SERVED_HERE.match(name):

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from nodes.eventkinds import Wait
-from nodes.frozen.functions import RECLAIM
+from nodes.frozen.functions import RECLAIM, SWAP
 from nodes.frozen.servers import Server, server, serves
-from nodes.frozen.shapes import LOCAL, RECEIVING, REFILL_WORK, Shape, evidence, has, top, waits_for
+from nodes.frozen.shapes import DAEMON, JOURNAL, LOCAL, RECEIVING, REFILL_WORK, Shape, evidence, has, top, waits_for
 from nodes.frozen.stacks import Stack
 from nodes.frozen.storage import UNKNOWN, Below, Storage
 from nodes.machine.waits import APPLICATION, KSWAPD, REPLY, TRANSMIT, WORKER
@@ -19,7 +19,7 @@ RELAY = "relay process"
 _BLOCKED = "D"
 _SOCKET_CALLS = ("tcp_sendmsg", "tcp_recvmsg", "unix_stream_sendmsg", "unix_stream_recvmsg", "unix_stream_read_generic")
 _SLOW_PATH = ("__alloc_pages_slowpath", "try_to_free_pages")
-_STORAGE = (REPLY, LOCAL)
+_STORAGE = (REPLY, LOCAL, JOURNAL, DAEMON)
 
 
 class Blocked(Struct, frozen=True):
@@ -43,13 +43,15 @@ class Blocked(Struct, frozen=True):
 
 
 def blocked(stacks: Sequence[Stack], below: Below) -> list[Blocked]:
-    """The blocked tasks, and senders on the block socket, which sleep interruptibly there."""
+    """The blocked tasks, and senders on the block socket, which sleep interruptibly there. A stack without a first line is
+    a blocked task's where it has a known shape."""
     relayed = bool(_relayed(stacks))
     found = []
     for stack in stacks:
         if stack.kind == "task":
             shape = waits_for(stack)
-            if stack.state == _BLOCKED or (shape is not None and shape.resource == "acknowledgements"):
+            asleep = shape is not None and (not stack.state or shape.resource == "acknowledgements")
+            if stack.state == _BLOCKED or asleep:
                 found.append(_blocked(stack, shape, below, relayed))
     return found
 
@@ -123,7 +125,8 @@ def shown_unknown(tasks: Sequence[Blocked]) -> tuple[str, ...]:
 def _blocked(stack: Stack, shape: Shape | None, below: Below, relayed: bool) -> Blocked:
     who, storage = _part(stack, shape, relayed), below.of(stack)
     one = server(stack) if shape is not None and who not in (WORKER, KSWAPD, TRANSMIT, RELAY) else None
-    if one is not None and shape is not None and (shape.who_frees == KSWAPD or has(stack, *RECLAIM)):
+    swaps = one is not None and one.in_user_space and has(stack, *SWAP)
+    if one is not None and shape is not None and (shape.who_frees == KSWAPD or has(stack, *RECLAIM) or swaps):
         return Blocked(one.name, stack, shape, storage, one)
     return Blocked(who, stack, shape, storage)
 

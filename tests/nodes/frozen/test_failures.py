@@ -13,8 +13,8 @@ from nodes.machine.waits import COPY, HEAD, REFILL
     ("frames", "way", "who", "driver"),
     [
         ("try_fill_recv|virtio_net virtnet_poll|virtio_net net_rx_action", "reception", REFILL, "virtio_net"),
-        ("bcmgenet_rx_refill bcmgenet_rx_poll __napi_poll net_rx_action", "reception", REFILL, "bcmgenet_rx_refill"),
-        ("page_pool_alloc_pages stmmac_rx stmmac_napi_poll_rx __napi_poll", "reception", REFILL, "stmmac_rx"),
+        ("bcmgenet_rx_refill bcmgenet_rx_poll __napi_poll net_rx_action", "reception", REFILL, "bcmgenet"),
+        ("page_pool_alloc_pages stmmac_rx stmmac_napi_poll_rx __napi_poll", "reception", REFILL, "stmmac"),
         ("__napi_alloc_skb e1000_clean_rx_irq|e1000 e1000_clean|e1000 net_rx_action", "reception", COPY, "e1000"),
         ("kmem_cache_alloc_node __alloc_skb rtl8139_poll|8139too net_rx_action", "reception", HEAD, "8139too"),
         (
