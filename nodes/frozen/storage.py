@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from nodes.frozen.functions import RECLAIM, SWAP
 from nodes.frozen.lines import Message
@@ -107,7 +108,7 @@ class Below:
         own = _by_frames(stack)
         if own and (own.kind != "local" or own.tag != "files"):
             return own
-        if has(stack, *SWAP) or (has(stack, *RECLAIM) and not own):
+        if has(stack, *SWAP) or ((has(stack, *RECLAIM) or stack.name.startswith("kswapd")) and not own):
             return self._swap()
         return own or self._elsewhere()
 
@@ -120,7 +121,9 @@ class Below:
         return next(swap for swap in self.swaps if swap.kind == "network")
 
     def _elsewhere(self) -> Storage:
-        return self.network[0] if self.network else UNKNOWN
+        if self.network:
+            return self.network[0]
+        return replace(self.swaps[-1], sure=False) if self.swaps else UNKNOWN
 
     def _device(self, device: str) -> Storage:
         name = device.removeprefix("/dev/")
