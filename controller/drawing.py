@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from controller.record import Result
 from controller.store.folder import RunFolder
-from nodes.messages import Event, Sample, Told
+from nodes.messages import Event, Sample
 
 DRAWER = (sys.executable, "-m", "controller.report")
 DEADLINE_S = 120.0
@@ -28,7 +28,7 @@ class Task(Struct, frozen=True, kw_only=True):
     folder: str
     result: Result
     samples: list[Sample]
-    events: list[Told]
+    events: list[Event]
 
 
 class Drawing:
@@ -48,7 +48,7 @@ class Drawing:
 
     def draw(self, folder: Path, result: Result, samples: Sequence[Sample], events: Sequence[Event]) -> None:
         """Begins to draw, at once or when its libraries are there. Call it once."""
-        task = {"folder": str(folder), "result": result, "samples": list(samples), "events": list(events)}
+        task = Task(folder=str(folder), result=result, samples=list(samples), events=list(events))
         self._begin(msgspec.msgpack.encode(task))
 
     def wait(self) -> str:

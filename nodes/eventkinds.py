@@ -6,8 +6,7 @@ docs/reference/events.md says who tells which, and when.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import msgspec
 from msgspec import Struct
@@ -315,7 +314,7 @@ KINDS: dict[str, type[Detail]] = {
 }  # fmt: skip
 
 
-def detail_of(kind: str, told: Mapping[str, Any]) -> Detail:
+def detail_of(kind: str, told: object) -> Detail:
     """The record of an event of the kind `kind`, from plain values. Raises msgspec.ValidationError."""
     record = KINDS.get(kind)
     if record is None:

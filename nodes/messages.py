@@ -13,7 +13,7 @@ Topics are `netreserve/<role>/<node>/<leaf>`; the broker's ACL lets a node publi
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -164,10 +164,16 @@ def counted_since(first: Sample, sample: Sample) -> Sample:
     return msgspec.structs.replace(sample, **grown)
 
 
+if TYPE_CHECKING:
+    _Detail = Detail
+else:
+    _Detail = Any  # as it is read: plain values, of which the event makes its kind's record
+
+
 class Event(Struct, frozen=True, kw_only=True):
     """Something that happened at a node or in the controller: when, where, and what (`nodes.eventkinds`).
 
-    Written as `{"t_ns", "node", "run", "kind", "detail"}`, in messages and files alike; `decode` reads it back. `console`
+    Written as `{"t_ns", "node", "run", "kind", "detail"}`, in messages and files alike, and read back as the same. `console`
     and `telemetry` carry what a guest printed; the recorder writes them to files of their own, not among the events.
     """
 
@@ -176,26 +182,13 @@ class Event(Struct, frozen=True, kw_only=True):
     run: str
     kind: str = ""
     """The detail's own; not to be given."""
-    detail: Detail
+    detail: _Detail
 
     def __post_init__(self) -> None:
-        if not self.detail.kind:
-            raise TypeError("what an event's detail is, only its kind says: read it as Told")
+        detail: object = self.detail
+        if not isinstance(detail, Detail):
+            msgspec.structs.force_setattr(self, "detail", detail_of(self.kind, detail))
         msgspec.structs.force_setattr(self, "kind", self.detail.kind)
-
-
-class Told(Struct, frozen=True, kw_only=True):
-    """An event as it is written. Whatever holds events is read with these in their place."""
-
-    t_ns: int
-    node: str
-    run: str
-    kind: str
-    detail: dict[str, Any] = {}
-
-    def event(self) -> Event:
-        """The event. Raises msgspec.ValidationError for a kind that there is not, or a detail that is not of it."""
-        return Event(t_ns=self.t_ns, node=self.node, run=self.run, detail=detail_of(self.kind, self.detail))
 
 
 M = TypeVar("M")
@@ -208,6 +201,4 @@ def encode(message: Struct) -> bytes:
 
 def decode(payload: bytes | bytearray, kind: type[M]) -> M:
     """The message of type `kind` in `payload`. Raises msgspec.ValidationError or DecodeError (both ValueErrors)."""
-    if issubclass(kind, Event):
-        return cast(M, msgspec.json.decode(payload, type=Told).event())
     return msgspec.json.decode(payload, type=kind)

@@ -20,11 +20,11 @@ SCALE = 1.5
 
 def draw(task: Task) -> None:
     """Writes report.html, junit.xml and, where something was measured, picture.png."""
-    folder, events = Path(task.folder), [told.event() for told in task.events]
-    report.write(folder, task.result, task.samples, events)
+    folder = Path(task.folder)
+    report.write(folder, task.result, task.samples, task.events)
     write_whole(folder / "junit.xml", report.junit(task.result))
     try:
-        picture = report.picture(task.result, task.samples, events, scale=SCALE)
+        picture = report.picture(task.result, task.samples, task.events, scale=SCALE)
     except UsageError:  # no sample of any initiator
         return
     write_whole(folder / "picture.png", picture)
