@@ -146,12 +146,13 @@ def _silent(case: Evidence) -> Finding | None:
     return _inconclusive(reason, nextstep.LESS_LOAD, harness=True)
 
 
-def _hung_before(case: Evidence) -> Finding | None:
-    """A machine that swapped and stood when the flood began, and never moved again, needs no junk to be judged."""
+def _hung(case: Evidence) -> Finding | None:
+    """A machine that swapped, or is proved to hang, and stands to the end: how fast it was before matters only to those
+    that live. It may have stood when the flood began; then it needed no junk."""
     stall = case.standing
-    if stall is None or case.flood is None or stall.start_ns >= case.flood.start_ns:
+    if stall is None or not (case.proved or case.samples[-1].swap_out_pages):
         return None
-    return _standing(case, stall) if case.samples[-1].swap_out_pages or case.proved else None
+    return _standing(case, stall)
 
 
 def _unpressed(case: Evidence) -> Finding | None:
@@ -184,7 +185,7 @@ _QUESTIONS: tuple[Callable[[Evidence], Finding | None], ...] = (
     _incomplete,
     _silent,
     _harness_loss,
-    _hung_before,
+    _hung,
     _unpressed,
 )
 """Asked of a run that is not void, in this order; the first that has an answer decides."""

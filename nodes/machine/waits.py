@@ -31,6 +31,7 @@ def waits(
     found = [
         *_application(workload, block),
         *_kswapd(workload, reclaim, block),
+        *_transmit(workload, block),
         *_reply(block, storage, storage is not junk),
     ]
     edges = [edge for edge in found if edge.have < edge.need]
@@ -78,7 +79,7 @@ def _application(workload: Workload, block: BlockInitiator) -> list[Wait]:
     if reading:
         edges.append(
             Wait(
-                APPLICATION, "pages read back", reading, 0, REPLY,
+                APPLICATION, "pages read back", reading, 0, TRANSMIT if _none_sent(block) else REPLY,
                 f"{reading} task(s) wait for a page that was swapped out",
                 "physics.md section 1 step 12",
             )
@@ -102,7 +103,8 @@ def _kswapd(workload: Workload, reclaim: Reclaim, block: BlockInitiator) -> list
     if not reclaim.awake or not block.writes:
         return []
     if _none_sent(block):
-        return _transmit(workload, block)
+        why = f"{len(block.unsent)} request(s) have a bio and cannot be sent"
+        return [Wait(KSWAPD, "writes sent", 1, 0, TRANSMIT, why, "physics.md section 1 step 5")]
     why = f"kswapd frees a page only when one of {block.writes} writes under way is answered"
     if block.blocked_on == "bio":
         why += "; no further write can start, both spare bios are in use"
@@ -117,16 +119,16 @@ def _kswapd(workload: Workload, reclaim: Reclaim, block: BlockInitiator) -> list
 
 def _transmit(workload: Workload, block: BlockInitiator) -> list[Wait]:
     """Requests are there and none could be sent: the receive side has taken what the send side needed."""
-    pool, waiting, network = workload.pool, len(block.unsent), block.network
-    unsent = Wait(KSWAPD, "writes sent", 1, 0, TRANSMIT, f"{waiting} request(s) have a bio and cannot be sent",
-                  "physics.md section 1 step 5")  # fmt: skip
+    if not _none_sent(block):
+        return []
+    network = block.network
     size_bytes = TX_HEAD_BYTES + (PAGE_BYTES if block.unsent[0].is_write else 0)
     if network.refuses(size_bytes, network.tx_bytes):
-        return [unsent, _over_cap(TRANSMIT, size_bytes, network)]
+        return [_over_cap(TRANSMIT, size_bytes, network)]
     need = block.tx_pages_needed()
     why = f"sending needs memory for a head and a copy, and gets it only when at least {need} pages are free"
-    pages = Wait(TRANSMIT, "free pages", need, pool.free, KSWAPD, why, "physics.md section 1 step 5")
-    return [unsent, *_pool(TRANSMIT, size_bytes, block.allocator), pages]
+    pages = Wait(TRANSMIT, "free pages", need, workload.pool.free, KSWAPD, why, "physics.md section 1 step 5")
+    return [*_pool(TRANSMIT, size_bytes, block.allocator), pages]
 
 
 def _reply(block: BlockInitiator, receiver: Receiver, own_card: bool) -> list[Wait]:

@@ -169,6 +169,14 @@ CASES: dict[str, Case] = {
     ),
     # ---- it never needed the junk, or all of it
     "deadlocked: hung before the flood": Case("deadlocked", hung_after(2, 30), stalls(3, 55), phases(heal=30)),
+    "deadlocked: hung in the flood, after too short a time under pressure": Case(
+        "deadlocked",
+        trace(
+            stretch(4.5, 1000), stretch(0.5, 1000, swap_out_pages=900, verified_pages=9), stretch(20, 0), stretch(30, 0)
+        ),
+        stalls(6, 55),
+        phases(heal=30),
+    ),
     "deadlocked: hung while it populated": Case("deadlocked", hung_populating(3, 30), stalls(5, 55), phases(heal=30)),
     "inconclusive: hung before the flood, and nobody saw a cycle": Case(
         "inconclusive", hung_after(2, 30), phases=phases(heal=30)

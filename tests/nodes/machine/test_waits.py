@@ -117,3 +117,15 @@ def test_a_sender_whose_memory_is_a_pool_waits_for_room_in_it_and_not_for_pages(
     waiting = [edge for edge in machine.waits() if edge.waiter == "block transmit"]
     assert [edge.resource for edge in waiting] == ["bytes of the packet pool"]
     assert waiting[0].who_frees == "junk in sockets" and waiting[0].have < waiting[0].need
+
+
+def test_a_read_that_cannot_be_sent_waits_for_the_sender() -> None:
+    machine = Machine(
+        MachineConfig(memory_pages=16384, working_set_pages=20000), PolicySpec(name="nta", allocator="nta-v1"), 0
+    )
+    while machine.allocator.data(512, 0) is not None:
+        pass
+    machine.block.start(0, 1, False, 0, [])
+    machine.workload.tasks[0].state = TaskState.READING
+    edges = {edge.waiter: edge.who_frees for edge in machine.waits()}
+    assert edges["application"] == "block transmit"
