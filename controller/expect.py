@@ -33,7 +33,7 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-_CONDITION = re.compile(r"\s*(\w+)\s*(>=|<=|==|!=|>|<)\s*(-?[0-9]+)\s*")
+_CONDITION = re.compile(r"\s*(\w+)\s*(>=|<=|==|!=|>|<)\s*(-?[0-9]{1,18})\s*")
 FIELDS = [name for name in Sample.__struct_fields__ if isinstance(getattr(Sample(t_ns=0, node="", run=""), name), int)]
 """The fields of a sample that a condition can speak of: all numbers."""
 
@@ -131,6 +131,10 @@ class MetricBound(Expectation, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.below is None and self.above is None:
             raise ValueError("a metric needs a bound: 'below' or 'above'")
+        if self.below is not None and self.above is not None and self.above >= self.below:
+            raise ValueError(
+                f"above is {self.above:g} and below is {self.below:g}: no figure is both, above must be less"
+            )
 
     def __str__(self) -> str:
         bounds = (("below", self.below), ("above", self.above))

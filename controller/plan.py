@@ -16,7 +16,6 @@ from controller.evidence import CUT, DOWN_TARGET, STALLED_TARGET, fault_event
 from controller.record import Phase
 from controller.scenario import Scenario, override_policy, policy_text
 from controller.scenario.faults import Fault
-from controller.scenario.limits import require_in_kernel
 from nodes.config import OPEN_LINK, GuestSpec, InitiatorSpec, Queueing, Shape, Spec, TargetSpec
 from nodes.errors import UsageError
 from nodes.messages import Event, Role
@@ -145,11 +144,9 @@ def plan(
     targets: Sequence[str] = (),
 ) -> Plan:
     """The plan of `scenario`, under `policy` if one is given. `initiators`, `targets`: names of nodes that are online, as
-    many as the scenario counts are used. Raises UsageError for an unknown policy or too few names, LackingError for a policy
-    that the tier lacks."""
+    many as the scenario counts are used. Raises UsageError for a policy that cannot be or too few names."""
     if policy:
         scenario = override_policy(scenario, policy)
-    require_in_kernel(scenario)
     initiator_names = _names("initiator", scenario.nodes.initiator.count, initiators)
     target_names = _names("target", scenario.nodes.target.count, targets)
     nodes = (*_initiators(scenario, initiator_names, target_names), *_targets(scenario, target_names))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, structs
 
+from controller import folders
 from controller.record import NodeVerdict, Phase, Result
 from controller.trace import STALL_NS
 from nodes.config import InitiatorSpec, PolicySpec
@@ -18,7 +19,7 @@ from nodes.machine.policies import POLICIES
 from nodes.messages import Event, Sample
 from nodes.units import PAGE_BYTES, SECOND_NS, format_bytes, format_ns
 
-RESCUE = "rescue"
+RESCUE = folders.RESCUE
 """Name of the phase, and in place of a scenario's of a run that a person asked for."""
 WAIT_NS = 60 * SECOND_NS
 """How long each remedy is waited for, unless one says. A peer whose retransmission timeout has grown to 120 s (TCP_RTO_MAX)

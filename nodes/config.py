@@ -20,6 +20,13 @@ SINK_PORT_FIRST = 9000
 SOCKETS_MAX = 16_384
 """Sockets of one sink: three such sinks have room for their ports (own)."""
 
+RATE_BPS_MIN = 8_000
+"""A slower tbf overflows its table: 1000 bytes per second (own)."""
+RATE_BPS_MAX = 8 * (2**32 - 1)
+"""tc's rates are 32-bit bytes per second: 34.4 Gbit/s."""
+RCVBUF_BYTES_MAX = 1 << 30
+"""The kernel cuts what is asked for to INT_MAX / 2 and doubles it (__sock_set_rcvbuf, net/core/sock.c)."""
+
 Reader = Literal["stalled", "app", "fast"]
 """Who empties a junk socket: nobody; the application, while it is not itself waiting for memory; or at once."""
 
@@ -91,6 +98,8 @@ class Sink(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError(f"sockets is {self.sockets}: 1 to {SOCKETS_MAX} are possible")
         if self.rcvbuf_bytes < PAGE_BYTES:
             raise ValueError(f"rcvbuf_bytes is {self.rcvbuf_bytes}: at least {PAGE_BYTES} is needed")
+        if self.rcvbuf_bytes > RCVBUF_BYTES_MAX:
+            raise ValueError(f"rcvbuf_bytes is {self.rcvbuf_bytes}: at most {RCVBUF_BYTES_MAX} is possible")
 
 
 class Shape(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,6 +14,23 @@ Codes are those of the design, section 7. Our own mistakes are assertions, never
 
 from __future__ import annotations
 
+import re
+
+WORD_LETTERS_MAX = 80
+"""A longer word of a file is shortened in a message (own)."""
+_LONG_WORD = re.compile(rf"\S{{{WORD_LETTERS_MAX},}}")
+
+
+def printable(text: str) -> str:
+    """`text` on one line as a terminal may have it: what is not printable, such as an escape sequence, is written as
+    Python writes it (`\\x1b`)."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def shortened(text: str) -> str:
+    """`text` with every word of more than WORD_LETTERS_MAX letters cut in its middle."""
+    return _LONG_WORD.sub(lambda word: f"{word[0][: WORD_LETTERS_MAX // 2]}...{word[0][-8:]}", text)
+
 
 class NetreserveError(Exception):
     """Base of all errors that are told to a person in one line. `exit_code` is what the command line exits with."""
@@ -28,9 +45,11 @@ class UsageError(NetreserveError):
 
 
 class ScenarioError(UsageError):
-    """A scenario that cannot be run. `path` is the key (`nodes.initiator.min_free`), `line` counts from 1 (0: unknown)."""
+    """A scenario that cannot be run. `path` is the key (`nodes.initiator.min_free`), `line` counts from 1 (0: unknown). What
+    it quotes of a file is made fit for a terminal here."""
 
     def __init__(self, message: str, *, path: str = "", line: int = 0, file: str = "", hint: str = "") -> None:
+        message, path, hint = (printable(shortened(part)) for part in (message, path, hint))
         self.message, self.path, self.line, self.file, self.hint = message, path, line, file, hint
         where = ":".join(part for part in (file, str(line) if line else "") if part)
         text = ": ".join(part for part in (where, path, message) if part)

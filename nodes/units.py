@@ -23,6 +23,9 @@ BIT_UNITS = {"bit": 1, "kbit": 1000, "Mbit": 1000**2, "Gbit": 1000**3}
 PACKET_UNITS = {"pps": 1, "kpps": 1000, "Mpps": 1000**2}
 PAGE_UNITS = {"pages/s": 1, "kpages/s": 1000}
 RATIO_UNITS = {"%": 0.01}
+EXACT_MAX = 1 << 53
+"""In the smallest unit. The largest whole number that a float, and so a number and its unit, still has exactly: 8 PiB, 104
+days, 9 Pbit."""
 _QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%/]+)\s*")
 
 
@@ -91,7 +94,12 @@ def _parse(text: object, units: Mapping[str, float], kind: str, example: str) ->
     number, unit = match.groups()
     if unit not in units:
         raise UsageError(f"'{text}' is no {kind}: the unit must be one of {', '.join(units)}, for example '{example}'")
-    return float(number) * units[unit]
+    value = float(number) * units[unit]
+    if value > EXACT_MAX:
+        raise UsageError(
+            f"'{text}' is too much for a {kind}: {EXACT_MAX} {next(iter(units))} is the most that is possible"
+        )
+    return value
 
 
 def _format(value: float, scale: tuple[tuple[str, int], ...], smallest: str) -> str:

@@ -22,6 +22,7 @@ from controller.cli.scenarios import found as scenario_file
 from controller.cli.session import runs_folder
 from controller.cli.studies import resumable
 from controller.endings import worst_node
+from controller.folders import AGREEMENT
 from controller.guestlog import telemetry
 from controller.matched import changes_of, twin, unmatched
 from controller.recorded import read_run
@@ -31,8 +32,6 @@ from controller.testbed import find_root
 from nodes.errors import InconclusiveError, LackingError, NetreserveError
 
 FILE_NAME = "agreement.jsonl"
-TWINS = "agreement"
-"""Folder among the runs: what was matched to a kernel's run, as files."""
 DIFFERENT = 1
 NOTHING_TO_MATCH = "the kernel's run measured nothing to match"
 
@@ -161,7 +160,7 @@ class _Comparison:
         changes = (*map(str, changes_of(scenario, kernel.measured)), *unmatched(scenario))
         if blank.tier == "sim":
             self.ran[blank.scenario, blank.policy] = matched
-        path = self.kept.path.parent / TWINS / f"{blank.scenario}-{blank.policy}-{blank.tier}.yaml"
+        path = self.kept.path.parent / AGREEMENT / f"{blank.scenario}-{blank.policy}-{blank.tier}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dump(matched))
         return structs.replace(blank, changes=changes), path

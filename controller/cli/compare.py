@@ -17,13 +17,14 @@ from controller.cli.scenarios import found
 from controller.cli.session import runs_folder
 from controller.cli.studies import Fresh, Jobs, Out, resumable, studies_folder
 from controller.comparison.subjects import FORM, Comparison, difference_rows, of_policies, of_runs, table
+from controller.folders import COMPARISONS
 from controller.scenario import Scenario, dump, load
+from controller.scenario.model import SEEDS_MAX
 from controller.store.whole import write_whole
 from controller.studies.rows import Rows, place
 from controller.studies.workers import Workers
 from nodes.errors import HarnessError
 
-FOLDER = "comparisons"
 SEEDS_DEFAULT = 5
 
 
@@ -33,7 +34,7 @@ def compare(
     ],
     scenario: Annotated[Path | None, typer.Option(help="Compare policies of this scenario, in the simulator.")] = None,
     seeds: Annotated[
-        int, typer.Option(help="Seeds of each policy, from the scenario's own on.", min=1)
+        int, typer.Option(help="Seeds of each policy, from the scenario's own on.", min=1, max=SEEDS_MAX)
     ] = SEEDS_DEFAULT,
     jobs: Jobs = 0,
     fresh: Fresh = False,
@@ -76,7 +77,7 @@ def _write(made: Comparison, runs: Path) -> Path:
     """comparison.html and comparison.png in a new folder below the runs."""
     from controller.report import overlay  # here: the library of charts takes half a second to load
 
-    folder = runs / FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    folder = runs / COMPARISONS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     try:
         folder.mkdir(parents=True)
         write_whole(folder / "comparison.html", overlay.page(made))

@@ -11,6 +11,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+from nodes.errors import printable
+
 WIDTH_WITHOUT_TERMINAL = 160
 """Wide enough that no table is cut when it goes to a file or a pipe (own)."""
 
@@ -33,8 +35,13 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def say(text: str) -> None:
-    """A remark on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """A remark on stderr. What a terminal would act upon is made visible, wherever it came from (nodes.errors)."""
+    print("\n".join(map(printable, text.split("\n"))), file=sys.stderr, flush=True)
+
+
+def tell(text: str) -> None:
+    """An answer on stdout, as `say`."""
+    print("\n".join(map(printable, text.split("\n"))))
 
 
 def print_json(value: object) -> None:
@@ -44,5 +51,5 @@ def print_json(value: object) -> None:
 
 def complain(message: str) -> None:
     """An error on stderr, each of its lines under our name."""
-    for line in message.splitlines() or [""]:
+    for line in message.split("\n"):
         say(f"netreserve: {line}")

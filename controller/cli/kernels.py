@@ -18,6 +18,7 @@ from controller.cli.runs import Runs
 from controller.cli.scenarios import found
 from controller.cli.session import runs_folder
 from controller.cli.studies import resumable
+from controller.folders import KERNELS
 from nodes.errors import InconclusiveError, LackingError, UsageError
 from nodes.machine.nic import NICS
 from nodes.registry import did_you_mean
@@ -27,8 +28,6 @@ if TYPE_CHECKING:  # what these import takes a second, and only this verb needs 
     from controller.kernels.model import Asked, Key
     from controller.scenario import Scenario
 
-FOLDER = "kernels"
-"""Of the matrix, among the runs."""
 NICS_ASKED = "e1000e,rtl8139,virtio-net,e1000,vmxnet3"
 """What QEMU models and Debian's generic kernel drives."""
 
@@ -94,7 +93,7 @@ def run(
     for name in asked.policies:
         for each in by_name.values():
             each.with_policy(name)
-    with TrialFolder.open(out or runs_folder(runs) / FOLDER, fresh=fresh) as folder:
+    with TrialFolder.open(out or runs_folder(runs) / KERNELS, fresh=fresh) as folder:
         hindered = _carry_out(folder, asked, by_name, runs, again=again, json=json)
         _conclude(folder, [asked], page, json=json)
     cells = asked.cells(folder.trials)
@@ -120,7 +119,7 @@ def show(
     from controller.kernels.folder import TrialFolder
     from controller.kernels.model import asked_of
 
-    found = TrialFolder.read(folder or runs_folder(runs) / FOLDER)
+    found = TrialFolder.read(folder or runs_folder(runs) / KERNELS)
     _conclude(found, asked_of([*found.trials.values()]), page, json=json)
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from msgspec import structs
 
 from controller import tiers
 from controller.cli.console import Json
 from controller.cli.runs import Runs
 from controller.cli.scenarios import found
-from controller.scenario import load, override_policy
-from controller.scenario.limits import require_in_kernel
+from controller.scenario import load
+from controller.scenario.model import SEED_END
+from controller.scenario.vary import assignments
 from nodes.errors import UsageError
 
 
@@ -21,7 +21,11 @@ def run(
     scenario: Annotated[Path, typer.Argument(help="A scenario file, e.g. scenarios/classic.yaml.")],
     tier: Annotated[str, typer.Option(help=f"What carries it out, one of: {', '.join(tiers.TIERS)}.")] = "",
     policy: Annotated[str, typer.Option(help="Instead of the scenario's own, e.g. none or memalloc+srog.")] = "",
-    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's own.", min=0)] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's own.", min=0, max=SEED_END - 1)] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Another setting, e.g. floods.0.rate=10k; may be repeated."),
+    ] = None,
     runs: Runs = None,
     keep: Annotated[bool, typer.Option("--keep/--down", help="What becomes of the containers afterwards.")] = True,
     trace: Annotated[
@@ -36,18 +40,12 @@ def run(
 
     The exit code is the result's: 0 expectations met, 1 not met, 5 inconclusive, 6 harness fault, 130 interrupted.
 
-    Example: netreserve run scenarios/classic.yaml --policy none
+    Example: netreserve run scenarios/classic.yaml --policy none --set floods.0.rate=10k
     """
     if tier:
         tiers.require(tier)
     scenario = found(scenario)
-    experiment = load(scenario, tier)
-    tiers.require(experiment.tier)
-    if policy:
-        experiment = override_policy(experiment, policy)
-    require_in_kernel(experiment)
-    if seed is not None:
-        experiment = structs.replace(experiment, seed=seed)
+    experiment = load(scenario, tier, _changes(settings or [], policy, seed))
     if experiment.tier == "sim":
         from controller.cli import here  # one of the two is needed, and takes its time to load
 
@@ -57,3 +55,14 @@ def run(
     from controller.cli import there
 
     raise typer.Exit(there.carry_out(experiment, str(scenario), runs, keep=keep, json=json))
+
+
+def _changes(settings: list[str], policy: str, seed: int | None) -> dict[str, object]:
+    """What the options change of the file."""
+    options: dict[str, object] = {"policy": policy} if policy else {}
+    if seed is not None:
+        options["seed"] = seed
+    asked = assignments(settings)
+    if twice := next((key for key in options if key in asked), ""):
+        raise UsageError(f"--{twice} and --set {twice}: one of them is enough")
+    return asked | options

@@ -16,6 +16,7 @@ from controller.local import judged_result
 from controller.record import Result, RunRow
 from controller.recorded import read_run
 from controller.scenario import Scenario
+from controller.scenario.model import seed_after
 from controller.scenario.policies import policy_text, read_policy
 from controller.simulate import simulate
 from controller.studies.rows import Form, Rows
@@ -118,22 +119,20 @@ def of_policies(
     specs = [read_policy(name, scenario.policy) for name in names]
     labels = [policy_text(spec) for spec in specs]
     _check(labels)
+    used = [seed_after(scenario.seed, index) for index in range(seeds)]
     runs = {
-        (label, scenario.seed + index): structs.replace(bare(scenario), policy=spec, seed=scenario.seed + index)
+        (label, seed): structs.replace(bare(scenario), policy=spec, seed=seed)
         for label, spec in zip(labels, specs, strict=True)
-        for index in range(seeds)
+        for seed in used
     }
     missing = [(run, run.seed == scenario.seed) for key, run in runs.items() if key not in rows.by_key]
     for done, (_, made) in enumerate(workers.each(_made, missing), 1):
         rows.append(made)
         if progress:
             progress(len(runs) - len(missing) + done, len(runs))
-    subjects = [
-        _subject(label, [rows.by_key[label, scenario.seed + index] for index in range(seeds)]) for label in labels
-    ]
+    subjects = [_subject(label, [rows.by_key[label, seed] for seed in used]) for label in labels]
     how = (
-        f"Paired over {seeds} seeds ({scenario.seed} to {scenario.seed + seeds - 1}): mean of the differences with Student's"
-        " 95 % interval"
+        f"Paired over {seeds} seeds ({scenario.seed} to {used[-1]}): mean of the differences with Student's 95 % interval"
         if seeds > 1
         else "One seed: differences have no interval. With --seeds they get one"
     )

@@ -14,17 +14,15 @@ from controller.kernels.model import Key, Trial
 from controller.record import Result, kernel_of
 from controller.recorded import read_run
 from controller.scenario import Scenario
-from controller.scenario.limits import require_in_kernel
+from controller.scenario.model import seed_after
 from controller.scenario.vary import vary
 from nodes.errors import NetreserveError
 from nodes.eventkinds import Autopsy
 from nodes.messages import Event, Sample
 
-SEED_END = 2**32
-
 
 def scenario_of(scenario: Scenario, key: Key) -> Scenario:
-    """`scenario` as the trial `key` runs it. Raises UsageError or LackingError for what cannot be, also in its tier."""
+    """`scenario` as the trial `key` runs it. Raises ScenarioErrors for what cannot be, also in its tier."""
     changes: dict[str, object] = {
         "policy": key.place.policy,
         "nodes.initiator.nic": key.place.nic,
@@ -38,7 +36,7 @@ def scenario_of(scenario: Scenario, key: Key) -> Scenario:
 def refused(scenario: Scenario, key: Key) -> Trial | None:
     """The trial that a look at the scenario already tells to be impossible; None where a run must tell."""
     try:
-        require_in_kernel(scenario_of(scenario, key))
+        scenario_of(scenario, key)
     except NetreserveError as error:
         return Trial(key=key, verdict="cannot", sentence=str(error).splitlines()[0], ended_ns=time.time_ns())
     return None
@@ -56,7 +54,7 @@ def carry_out(
     words = [
         str(file),
         "--seed",
-        str((seed + key.repeat) % SEED_END),
+        str(seed_after(seed, key.repeat)),
         *(["--runs", str(runs)] if runs is not None else []),
     ]
     ended = child.run(words, heard)

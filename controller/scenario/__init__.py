@@ -7,19 +7,20 @@ schema()                                      # JSON Schema for editors (docs/re
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
-from msgspec import structs
 
 from controller.scenario.checks import findings
 from controller.scenario.fields import BAD
+from controller.scenario.files import read_text
 from controller.scenario.form import SCENARIO
 from controller.scenario.located import Located, Problems, ScenarioErrors, read_yaml
 from controller.scenario.model import Arm, Initiators, Links, Nodes, Phases, Scenario, Targets
 from controller.scenario.policies import policy_text
-from nodes.errors import ScenarioError
+from controller.scenario.vary import changed
 
 __all__ = [
     "Arm",
@@ -39,36 +40,21 @@ __all__ = [
     "to_yaml",
 ]
 
-FILE_BYTES_MAX = 1 << 20
-"""A scenario is a page or two; what is larger is another kind of file (own)."""
+
+def load(path: str | Path, tier: str = "", changes: Mapping[str, object] | None = None) -> Scenario:
+    """The scenario in the file `path`, to be carried out by `tier` if one is given, with `changes` (see `vary`). Raises
+    ScenarioError with everything that is wrong with it, or that its tier cannot do."""
+    return parse(read_text(Path(path)), str(path), tier, changes)
 
 
-def load(path: str | Path, tier: str = "") -> Scenario:
-    """The scenario in the file `path`, to be carried out by `tier` if one is given. Raises ScenarioError with everything
-    that is wrong with it, or that its tier cannot do."""
-    file = str(path)
-    try:
-        content = Path(path).read_bytes()[: FILE_BYTES_MAX + 1]
-    except FileNotFoundError:
-        raise ScenarioError("no such file", file=file) from None
-    except OSError as error:
-        raise ScenarioError(f"cannot be read: {error.strerror}", file=file) from None
-    if len(content) > FILE_BYTES_MAX:
-        raise ScenarioError("is larger than 1 MiB: that is no scenario", file=file)
-    try:
-        return parse(content.decode(), file, tier)
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise ScenarioError("is not UTF-8 text", line=line, file=file) from None
-
-
-def parse(text: str, file: str = "", tier: str = "") -> Scenario:
-    """The scenario in `text`, to be carried out by `tier` if one is given; `file` is for messages. Raises ScenarioErrors."""
+def parse(text: str, file: str = "", tier: str = "", changes: Mapping[str, object] | None = None) -> Scenario:
+    """The scenario in `text`; `file` is for messages, the rest as in `load`. Raises ScenarioErrors."""
     problems = Problems(file)
     document = read_yaml(text, problems)
     scenario: Any = SCENARIO.read(document, problems) if document else BAD
     if isinstance(scenario, Scenario) and document:
-        scenario = structs.replace(scenario, tier=tier) if tier else scenario
+        asked = {**(changes or {}), **({"tier": tier} if tier else {})}
+        scenario = changed(scenario, asked) if asked else scenario
         for path, message in findings(scenario):
             problems.add(message, path=path, line=_line(document, path))
     problems.raise_any()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from controller.rescue import SetMin, SwitchTo
-from controller.scenario.faults import Fault, Reshape, SetMinFree, Storage, SwitchPolicy, check_marks
+from controller.scenario import memory
+from controller.scenario.faults import Fault, Reshape, SetMinFree, Storage, SwitchPolicy
 from controller.scenario.limits import Finding, beyond
 from controller.scenario.model import Scenario
-from controller.scenario.policies import WITH, policy_text, read_policy
+from controller.scenario.policies import WITH, policy_text
 from nodes.config import SINK_PORT_FIRST, PolicySpec
-from nodes.errors import UsageError
 from nodes.machine.policies import POLICIES
 from nodes.units import PAGE_BYTES, format_bytes, format_ns
 from traffic.profiles import sinks_of
@@ -19,27 +19,13 @@ PORTS = 65_536 - SINK_PORT_FIRST
 NEEDS_DELAY = "reorder needs a delay, for example 'delay: 1 ms': a reordered packet is one that skips it"
 
 
-def _memory(scenario: Scenario) -> Iterator[Finding]:
-    initiator = scenario.nodes.initiator
-    memory, low = initiator.memory_pages, initiator.min_free_pages
-    if low >= memory:
-        yield "nodes.initiator.min_free", f"min_free {_size(low)} is not below memory {_size(memory)}"
-        return
-    for path, policy in _policies(scenario):
-        try:
-            check_marks(low, policy, initiator)
-        except UsageError as error:
-            yield "nodes.initiator.min_free", f"{error} (under policy {policy_text(policy)} of '{path}')"
-            return
-
-
 def _pressure(scenario: Scenario) -> Iterator[Finding]:
     initiator = scenario.nodes.initiator
-    working_set, memory = initiator.working_set_pages, initiator.memory_pages
-    if working_set <= memory:
+    working_set, held = initiator.working_set_pages, initiator.memory_pages
+    if working_set <= held:
         yield (
             "nodes.initiator.working_set",
-            f"working_set {_size(working_set)} fits into memory {_size(memory)}: nothing would ever be swapped",
+            f"working_set {memory.size(working_set)} fits into memory {memory.size(held)}: nothing would ever be swapped",
         )
 
 
@@ -93,7 +79,6 @@ def _faults(scenario: Scenario) -> Iterator[Finding]:
         if not _changes(fault):
             yield path, "it changes nothing: name at least one of its settings"
         yield from ((path, problem) for problem in _overlaps(scenario.faults[:index], fault))
-        yield from ((f"{path}.min_free", problem) for problem in _marks(scenario, fault))
         yield from ((f"{path}.policy", problem) for problem in _switch(scenario, fault))
         if _reorders_at_once(scenario, fault):
             yield f"{path}.reorder", NEEDS_DELAY
@@ -101,11 +86,13 @@ def _faults(scenario: Scenario) -> Iterator[Finding]:
 
 def _rescue(scenario: Scenario) -> Iterator[Finding]:
     for index, remedy in enumerate(scenario.rescue):
-        for path, policy in _policies(scenario):
+        for path, policy in memory.policies(scenario):
             if isinstance(remedy, SwitchTo) and (problem := _unswitchable(path, policy, remedy.instead_of(policy))):
                 yield f"rescue[{index}].policy", problem
                 break
-        if isinstance(remedy, SetMin) and (problem := _marked(scenario, remedy.min_free_pages)):
+        if isinstance(remedy, SetMin) and (
+            problem := memory.unmarkable(scenario, remedy.min_free_pages, scenario.policy)
+        ):
             yield f"rescue[{index}].min_free", problem
 
 
@@ -126,11 +113,13 @@ def _links(scenario: Scenario) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
-    _memory,
+    memory.modelled,
+    memory.at_start,
     _pressure,
     _disk,
     _floods,
     _faults,
+    memory.changed,
     _rescue,
     _expectations,
     _links,
@@ -142,15 +131,6 @@ def findings(scenario: Scenario) -> Iterator[Finding]:
     for check in CHECKS:
         yield from check(scenario)
     yield from beyond(scenario)
-
-
-def _size(pages: int) -> str:
-    return f"{format_bytes(pages * PAGE_BYTES)} ({pages} pages)"
-
-
-def _policies(scenario: Scenario) -> list[tuple[str, PolicySpec]]:
-    arms = [(f"arms.{name}", read_policy(arm.policy)) for name, arm in scenario.arms.items()]
-    return [("policy", scenario.policy), *arms]
 
 
 def _all_names(scenario: Scenario) -> list[str]:
@@ -201,25 +181,11 @@ def _reorders_at_once(scenario: Scenario, fault: Fault) -> bool:
     return bool(shape.reorder_ratio) and not shape.delay_ns
 
 
-def _marks(scenario: Scenario, fault: Fault) -> Iterator[str]:
-    if isinstance(fault, SetMinFree) and (problem := _marked(scenario, fault.min_free_pages)):
-        yield problem
-
-
-def _marked(scenario: Scenario, min_free_pages: int) -> str:
-    """Why the watermarks cannot be so; empty when they can."""
-    try:
-        check_marks(min_free_pages, scenario.policy, scenario.nodes.initiator)
-    except UsageError as error:
-        return str(error)
-    return ""
-
-
 def _switch(scenario: Scenario, fault: Fault) -> Iterator[str]:
     """What the machine itself would refuse in the middle of the run (nodes.machine.machine)."""
     if not isinstance(fault, SwitchPolicy):
         return
-    problems = (_unswitchable(path, policy, fault.policy) for path, policy in _policies(scenario))
+    problems = (_unswitchable(path, policy, fault.policy) for path, policy in memory.policies(scenario))
     if problem := next(filter(None, problems), ""):
         yield problem
 

@@ -146,20 +146,22 @@ class Many:
 class Named:
     """A mapping from names of one's own to equals."""
 
+    name: Kind
     item: Form
 
     def read(self, at: Located, problems: Problems) -> Any:
         if not isinstance(at.value, dict):
             problems.at(at, f"names with their values are needed here, not {at.described()}")
             return BAD
+        named = [self.name.read(Located(name, place.line, place.path), problems) for name, place in at.value.items()]
         read = {name: self.item.read(place, problems) for name, place in at.value.items()}
-        return BAD if any(value is BAD for value in read.values()) else read
+        return BAD if any(value is BAD for value in (*named, *read.values())) else read
 
     def write(self, value: Any) -> Any:
         return {name: self.item.write(item) for name, item in value.items()}
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "object", "additionalProperties": self.item.schema()}
+        return {"type": "object", "propertyNames": self.name.schema(), "additionalProperties": self.item.schema()}
 
 
 @dataclass(frozen=True)

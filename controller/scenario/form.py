@@ -8,11 +8,22 @@ from typing import Any, get_args
 from msgspec import structs
 
 from controller import expect, rescue
+from controller.folders import RESERVED
 from controller.scenario import faults
 from controller.scenario.fields import BAD, Form, Key, Kind, Many, Named, OneOf, Table
 from controller.scenario.kinds import flag, number, quantity, share, text, whole, word, words
 from controller.scenario.located import Located, Problems
-from controller.scenario.model import Arm, Initiators, Links, Nodes, Phases, Scenario, Targets, Tier
+from controller.scenario.model import (
+    SEED_END,
+    Arm,
+    Initiators,
+    Links,
+    Nodes,
+    Phases,
+    Scenario,
+    Targets,
+    Tier,
+)
 from controller.scenario.policies import known_policies, read_policy, wrong_with
 from nodes.config import OPEN_LINK, SOCKETS_MAX, Caps, GuestSpec, PolicySpec, Queueing, Reader, Spread, Transport, Work
 from nodes.errors import UsageError
@@ -58,11 +69,18 @@ def _lasting(value: object) -> int:
     raise UsageError(f"'{value}' is no time at all: more than 0 s is needed")
 
 
-def _name(value: object) -> str:
+def _word(value: object) -> str:
     plain = isinstance(value, str) and value.isascii() and value.replace("-", "").isalnum() and value == value.lower()
     if not isinstance(value, str) or not plain or value.startswith("-") or len(value) > NAME_LETTERS_MAX:
-        raise UsageError(f"'{value}' is no name: small letters, digits and '-' (it names the run folder)")
+        raise UsageError(f"'{value}' is not a name: {NAME_LETTERS_MAX} small letters, digits and '-' at most")
     return value
+
+
+def _name(value: object) -> str:
+    name = _word(value)
+    if name in RESERVED:
+        raise UsageError(f"'{name}' cannot name a scenario: that place in the runs folder is for {RESERVED[name]}")
+    return name
 
 
 def _page_count(value: object) -> int:
@@ -80,7 +98,9 @@ PACKET_RATE = quantity(parse_rate_pps, PACKET_UNITS)
 PAGE_RATE = quantity(parse_pages_per_s, PAGE_UNITS)
 SHARE = share(parse_ratio, RATIO_UNITS)
 COUNT = whole(1, COUNT_MAX)
-NAME = Kind(_name, lambda: {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$", "maxLength": NAME_LETTERS_MAX})
+_NAMES = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$", "maxLength": NAME_LETTERS_MAX}
+NAME = Kind(_name, lambda: {**_NAMES, "not": {"enum": list(RESERVED)}})
+ARM_NAME = Kind(_word, lambda: _NAMES)
 POLICY = word("policy", lambda: POLICIES)
 POLICY_TEXT = word("policy", known_policies)
 ALLOCATOR = word("allocator", lambda: ALLOCATORS)
@@ -299,8 +319,8 @@ SCENARIO = Table(
         Key("phases", "phases", PHASES, ""),
         Key("rescue", "rescue", Many(REMEDY), "remedies for who still stands still after heal, in this order"),
         Key("expect", "expect", Many(EXPECT, least=1), "what must come true for exit code 0", required=True),
-        Key("arms", "arms", Named(ARM), "policies with known outcomes, e.g. bad and good"),
-        Key("seed", "seed", whole(0, 2**32 - 1), "of everything that is random"),
+        Key("arms", "arms", Named(ARM_NAME, ARM), "policies with known outcomes, e.g. bad and good"),
+        Key("seed", "seed", whole(0, SEED_END - 1), "of everything that is random"),
         Key("tier", "tier", word("tier", lambda: get_args(Tier)), "what carries it out unless the command says"),
     ),
 )

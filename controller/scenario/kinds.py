@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from controller.scenario.fields import Kind
 from nodes.errors import UsageError
 from nodes.registry import did_you_mean
+from nodes.units import EXACT_MAX
 
 
 def quantity(parse: Callable[[object], int], units: Mapping[str, float], scale: int = 1) -> Kind:
@@ -46,11 +47,13 @@ def whole(low: int, high: int) -> Kind:
 
 
 def number() -> Kind:
-    """A plain number."""
+    """A plain number; none that is not finite."""
 
     def parse(value: object) -> float:
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or value != value:
-            raise UsageError(f"'{value}' is no number")
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise UsageError(f"'{value}' is not a number")
+        if not -EXACT_MAX <= value <= EXACT_MAX:
+            raise UsageError(f"'{value}' is not a number that a figure can have: at most {EXACT_MAX} is possible")
         return float(value)
 
     return Kind(parse, lambda: {"type": "number"}, short=_number)

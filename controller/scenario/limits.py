@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from controller.rescue import SetMin
-from controller.scenario.faults import SetMinFree, Storage, SwitchPolicy
+from controller.rescue import SetMin, SwitchTo
+from controller.scenario.faults import Reshape, SetMinFree, Storage, SwitchPolicy
 from controller.scenario.model import Scenario
-from nodes.config import GuestSpec, MachineConfig, PolicySpec, Queueing
-from nodes.errors import LackingError
+from nodes.config import RATE_BPS_MAX, RATE_BPS_MIN, GuestSpec, MachineConfig, Queueing
+from nodes.errors import NetreserveError
 from nodes.kernel import bounds
-from nodes.kernel.commandline import LEAST_MEMORY_BYTES
+from nodes.kernel.commandline import DEVICES, LEAST_MEMORY_BYTES
+from nodes.kernel.policies import check_live
 from nodes.units import PAGE_BYTES, format_bytes, format_pps
 from traffic.profiles import BURST_NS_DEFAULT, FLOODS_MAX, RATE_PPS_MAX, goes
 
@@ -28,31 +29,12 @@ CONTAINER_SOCKETS_MAX = 512
 
 GUEST_MEMORY_BYTES = (LEAST_MEMORY_BYTES, 512 << 20)
 """A stock kernel does not boot in less; in more, a working set larger than memory takes minutes to write (own)."""
-NO_CARDS = frozenset({"ideal", "r8169"})
-"""NIC models that no QEMU has."""
-NOT_IN_KERNELS = frozenset({"nta", "ideal"})
-"""Policies that were never more than patches, or never code."""
-KERNEL_ALLOCATOR = "slab"
 _KIB_PER_PAGE = PAGE_BYTES >> 10
 
 
-def require_in_kernel(scenario: Scenario) -> None:
-    """Raises LackingError for a policy, at the start or by a fault, that no kernel has; tiers without one have them all."""
-    switched = [fault.policy for fault in scenario.faults if isinstance(fault, SwitchPolicy)]
-    for spec in (scenario.policy, *switched) if scenario.tier == "kernel" else ():
-        if what := _not_in_kernels(spec):
-            raise LackingError(f"{what} is not in any kernel: use the container tier (--tier container)")
-
-
-def _not_in_kernels(spec: PolicySpec) -> str:
-    if spec.name in NOT_IN_KERNELS:
-        return f"policy {spec.name}"
-    return f"allocator {spec.allocator}" if spec.allocator != KERNEL_ALLOCATOR else ""
-
-
-def beyond(scenario: Scenario) -> Iterator[Finding]:
-    """What the scenario's own tier cannot carry out."""
-    for limit in LIMITS.get(scenario.tier, ()):
+def beyond(scenario: Scenario, tier: str = "") -> Iterator[Finding]:
+    """What `tier`, or without one the scenario's own, cannot carry out."""
+    for limit in LIMITS[tier or scenario.tier]:
         for path, problem in limit(scenario):
             yield path, f"{problem}; tier sim can (tier: sim, or --tier sim)"
 
@@ -108,6 +90,16 @@ def _target(scenario: Scenario) -> Iterator[Finding]:
             yield f"faults[{index}].down", "a container's target can be stalled, not taken away"
 
 
+def _link_rates(scenario: Scenario) -> Iterator[Finding]:
+    asked = [("links.data.rate", scenario.links.data.rate_bps)]
+    for index, fault in enumerate(scenario.faults):
+        if isinstance(fault, Reshape):
+            asked.append((f"faults[{index}].rate", fault.rate_bps))
+    for path, rate_bps in asked:
+        if rate_bps and not RATE_BPS_MIN <= rate_bps <= RATE_BPS_MAX:
+            yield path, f"{rate_bps} bit/s cannot be set on a real link: 0 (no limit), or 8 kbit to 34 Gbit"
+
+
 def _queueing(scenario: Scenario) -> Iterator[Finding]:
     if scenario.links.queueing != Queueing():
         yield "links.queueing", "the queues of real links are the kernel's: they cannot be set"
@@ -121,10 +113,10 @@ def _guest(scenario: Scenario) -> Iterator[Finding]:
             "nodes.initiator.memory",
             f"memory {format_bytes(size)} is none for a guest: {format_bytes(least)} to {format_bytes(most)} are possible",
         )
-    if initiator.nic in NO_CARDS:
+    if initiator.nic not in DEVICES:
         yield (
             "nodes.initiator.nic",
-            f"QEMU has no card '{initiator.nic}': name one that it has and the kernel drives, e.g. 'e1000e'",
+            f"QEMU has no card '{initiator.nic}': name one of {', '.join(DEVICES)}",
         )
     if initiator.queue_depth != MachineConfig().queue_depth:
         yield (
@@ -133,6 +125,25 @@ def _guest(scenario: Scenario) -> Iterator[Finding]:
         )
     if scenario.policy.socket_floor_bytes:
         yield "policy.socket_floor", "what a socket may hold above tcp_mem is the kernel's own"
+
+
+def _guest_policies(scenario: Scenario) -> Iterator[Finding]:
+    """At the start, by faults and by remedies: those that a kernel has, and a running one can change to."""
+    first = scenario.policy
+    asked = [("policy", first)]
+    asked += [
+        (f"faults[{i}].policy", it.policy) for i, it in enumerate(scenario.faults) if isinstance(it, SwitchPolicy)
+    ]
+    asked += [
+        (f"rescue[{i}].policy", it.instead_of(first))
+        for i, it in enumerate(scenario.rescue)
+        if isinstance(it, SwitchTo)
+    ]
+    for path, policy in asked:
+        try:
+            check_live(first, policy)
+        except NetreserveError as error:
+            yield path, str(error)
 
 
 def _guest_whole(scenario: Scenario) -> Iterator[Finding]:
@@ -182,9 +193,20 @@ def _storage_guest(scenario: Scenario) -> Iterator[Finding]:
             yield f"faults[{index}]", problem
 
 
-_GUEST: tuple[Limit, ...] = (_guest, _guest_whole, _guest_min_free, _storage_guest)
+_CONTAINER: tuple[Limit, ...] = (
+    _at_a_time,
+    _bursts,
+    _sockets,
+    _counts,
+    _card,
+    _target,
+    _link_rates,
+    _queueing,
+)
+_GUEST: tuple[Limit, ...] = (_guest, _guest_policies, _guest_whole, _guest_min_free, _storage_guest)
 LIMITS: Mapping[str, tuple[Limit, ...]] = {
-    "container": (_at_a_time, _bursts, _sockets, _counts, _card, _target, _queueing),
-    "kernel": (_at_a_time, _bursts, _sockets, _counts, _card, _target, _queueing, *_GUEST),
+    "sim": (),
+    "container": _CONTAINER,
+    "kernel": (*_CONTAINER, *_GUEST),
 }
-"""Tier -> what limits it."""
+"""Tier -> what limits it. A tier without an entry here cannot be asked for (a KeyError, not a pass)."""

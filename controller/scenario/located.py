@@ -6,6 +6,7 @@ expanded scenario of a run must read like the file it came from, and nested alia
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 import yaml
@@ -13,9 +14,17 @@ from yaml.constructor import SafeConstructor
 
 from nodes.errors import ScenarioError
 
+YAML_TAG = "tag:yaml.org,2002:"
 Scalar = str | int | float | bool | None
+TEXT_BYTES_MAX = 64 << 10
+"""A scenario is a page or two; one of half a MiB took the controller 26 s to read (own)."""
+TOO_LARGE = f"it is larger than {TEXT_BYTES_MAX >> 10} KiB: that is not a scenario"
 DEPTH_MAX = 20
-"""A scenario is 4 levels deep; a text deeper than this is no scenario (own)."""
+"""A scenario is 4 levels deep; a text deeper than this is not a scenario (own)."""
+ITEMS_MAX = 100
+"""Of one list or mapping: so many floods and faults, written out, are well below TEXT_BYTES_MAX (own)."""
+SCALAR_LETTERS_MAX = 1000
+"""Of one value or key: they are words, numbers and one sentence, and are quoted in messages (own)."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,10 @@ class Problems:
 
 
 def read_yaml(text: str, problems: Problems) -> Located | None:
-    """The document in `text`; None (and a problem noted) when there is none."""
+    """The document in `text`; None (and a problem noted) when there is none, or one that is larger than any scenario."""
+    if len(text.encode(errors="replace")) > TEXT_BYTES_MAX:
+        problems.add(TOO_LARGE)
+        return None
     try:
         if refused := _refused(text):
             problems.add(refused[1], line=refused[0])
@@ -97,7 +109,21 @@ def _refused(text: str) -> tuple[int, str] | None:
             return line, "nested too deeply for a scenario"
         if isinstance(event, yaml.AliasEvent):
             return line, f"alias '*{event.anchor}' is not allowed: write it out"
+        if tag := getattr(event, "tag", None):
+            return line, f"tag '{tag.replace(YAML_TAG, '!!')}' is not allowed: write the value alone"
+        if isinstance(event, yaml.ScalarEvent) and (problem := _unfit(str(event.value))):
+            return line, problem
     return None
+
+
+def _unfit(text: str) -> str:
+    """Why `text` cannot be a value or a key; empty when it can. Control characters would reach terminals and pages."""
+    if len(text) > SCALAR_LETTERS_MAX:
+        return (
+            f"'{text[:20]}...' is too long for a value or key of a scenario: {SCALAR_LETTERS_MAX} letters are possible"
+        )
+    bad = next((letter for letter in text if unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t"), "")
+    return f"'{text}' has the control character U+{ord(bad):04X}: write it without" if bad else ""
 
 
 def _not_yaml(error: yaml.YAMLError, text: str, problems: Problems) -> None:
@@ -109,6 +135,9 @@ def _not_yaml(error: yaml.YAMLError, text: str, problems: Problems) -> None:
 
 
 def _located(node: yaml.Node, line: int, path: str, problems: Problems) -> Located:
+    if not isinstance(node, yaml.ScalarNode) and len(node.value) > ITEMS_MAX:
+        problems.add(f"{len(node.value)} of them are too many: {ITEMS_MAX} are possible", line=line, path=path)
+        return Located(None, line, path)
     if isinstance(node, yaml.MappingNode):
         return Located(_mapping(node, path, problems), line, path)
     if isinstance(node, yaml.SequenceNode):
@@ -136,11 +165,11 @@ def _mapping(node: yaml.MappingNode, path: str, problems: Problems) -> dict[str,
 
 def _scalar(node: yaml.Node) -> Scalar:
     """Numbers, truth values and null as YAML means them; all else (dates too) stays the text that was written."""
-    kind = node.tag.removeprefix("tag:yaml.org,2002:")
+    kind = node.tag.removeprefix(YAML_TAG)
     if kind not in ("int", "float", "bool", "null"):
         return str(node.value)
     try:
         value = SafeConstructor().construct_object(node)
-    except ValueError:
+    except (ValueError, ArithmeticError):  # `0x_`, and sexagesimal numbers beyond a float's range
         return str(node.value)
     return value if isinstance(value, (int, float, bool)) or value is None else str(node.value)

@@ -16,6 +16,15 @@ from nodes.units import SECOND_NS
 from traffic.profiles import Flood
 
 Tier = Literal["sim", "container", "kernel"]
+SEED_END = 1 << 32
+"""Seeds are below it: one word of the generators that they start (numpy's and PCG's take so many; own)."""
+SEEDS_MAX = 1000
+"""Repetitions of one thing with one seed after the other: more decide nothing that these did not (own)."""
+
+
+def seed_after(seed: int, repeat: int) -> int:
+    """The seed of repetition `repeat` of what begins with `seed`; after the last comes 0."""
+    return (seed + repeat) % SEED_END
 
 
 class Initiators(MachineConfig, frozen=True, kw_only=True):

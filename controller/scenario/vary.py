@@ -21,6 +21,7 @@ from nodes.errors import UsageError
 from nodes.registry import did_you_mean
 
 _POLICY = PolicyForm()
+EXAMPLE = "for example floods.0.rate=20k or nodes.initiator.min_free=2M"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,16 @@ def vary(scenario: Scenario, changes: Mapping[str, object]) -> Scenario:
     forms (`128K`, `200k`, `4` as a text) too, and None to leave a key or an item out. A policy named alone keeps the
     allocator if it can be combined with it. Raises UsageError for a path that is not there, ScenarioErrors for what may not
     be."""
+    problems = Problems("")
+    changed_scenario = changed(scenario, changes)
+    for path, message in findings(changed_scenario):
+        problems.add(message, path=path)
+    problems.raise_any()
+    return changed_scenario
+
+
+def changed(scenario: Scenario, changes: Mapping[str, object]) -> Scenario:
+    """As `vary`; whether its settings fit each other is left to the caller."""
     document = SCENARIO.write(scenario)
     for path in sorted(changes, key=lambda path: path.count(".")):
         if changes[path] is not None:
@@ -44,6 +55,19 @@ def vary(scenario: Scenario, changes: Mapping[str, object]) -> Scenario:
             place.container[place.key] = _value(place, path, changes[path])
     _leave_out(document, [path for path, value in changes.items() if value is None])
     return _read(document)
+
+
+def assignments(texts: Sequence[str]) -> dict[str, object]:
+    """The changes that `KEY=VALUE` texts ask for. Raises UsageError for what is not one, and for a key that is set twice."""
+    found: dict[str, object] = {}
+    for text in texts:
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if not (key and equals and value):
+            raise UsageError(f"'{text}' sets nothing: KEY=VALUE is needed, {EXAMPLE}")
+        if key in found:
+            raise UsageError(f"{key} is set twice, to '{found[key]}' and to '{value}': once is enough")
+        found[key] = value
+    return found
 
 
 def kind_of(path: str) -> Kind:
@@ -153,9 +177,6 @@ def _leave_out(document: dict[str, Any], paths: Sequence[str]) -> None:
 def _read(document: dict[str, Any]) -> Scenario:
     problems = Problems("")
     scenario = SCENARIO.read(_located(document, ""), problems)
-    if scenario is not BAD:
-        for path, message in findings(scenario):
-            problems.add(message, path=path)
     problems.raise_any()
     assert isinstance(scenario, Scenario)
     return scenario

@@ -7,6 +7,7 @@ import asyncio
 import time
 
 from controller import nextstep
+from controller.folders import ADHOC
 from controller.record import Result
 from controller.service.activity import SAMPLES_LAG_NS, Activity
 from controller.service.floodwatch import FloodWatch
@@ -17,7 +18,6 @@ from controller.service.sinks import refresh_sinks, unfit
 from controller.verdict import void
 from nodes.eventkinds import PhaseBegun
 
-SCENARIO = "adhoc"
 TICK_S = 0.1
 GOING_ALREADY = "the flood was going on already when this run began: there is no warmup to compare with"
 NO_FLOOD = "no junk flooded in this run: there is nothing to judge"
@@ -30,7 +30,7 @@ async def open_adhoc(parts: Parts, watch: FloodWatch) -> AdHoc:
     since_ns = max(known_ns - LEAD_NS, watch.ended_ns)
     policies = sorted({policy for node in nodes if (policy := _policy(parts, node, since_ns))})
     recording = await parts.recorder.open(
-        scenario=SCENARIO, kind="adhoc", policy=" and ".join(policies), since_ns=since_ns
+        scenario=ADHOC, kind="adhoc", policy=" and ".join(policies), since_ns=since_ns
     )
     return AdHoc(parts, watch, recording, nodes)
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from controller.scenario.model import seed_after
 from controller.size.sequential import SequentialTest
 from controller.trials import Trial, cycle_text
 
@@ -93,7 +94,7 @@ class Search:
         enough = self._test.runs_most if thoroughly else screen_runs
         while (decided := self._decided(trials, enough)) is None:
             needed = self._batch if thoroughly or len(trials) >= enough else 1
-            seeds = range(self._first_seed + len(trials), self._first_seed + len(trials) + needed)
+            seeds = [seed_after(self._first_seed, len(trials) + index) for index in range(needed)]
             trials += self._run(pages, seeds)
         level = Level(pages=pages, trials=tuple(trials), decided=decided)
         self._levels[pages] = level

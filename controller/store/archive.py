@@ -8,9 +8,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from controller.folders import LATEST
 from controller.record import Result
 from controller.store.database import Database, RunRow
-from controller.store.folder import INDEX, LATEST
+from controller.store.folder import INDEX
 from nodes.errors import LackingError, UsageError
 from nodes.messages import Event, Sample
 from nodes.registry import did_you_mean

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import msgspec
 
+from controller.folders import LATEST
 from controller.record import Result
 from controller.store.whole import write_whole
 from nodes.errors import HarnessError
@@ -20,7 +21,6 @@ from nodes.messages import Event, Sample
 
 INDEX = "netreserve.sqlite"
 """The database of all runs, in the runs folder, unless a URL says otherwise."""
-LATEST = "latest"
 SAMPLE_FIELDS = tuple(field.name for field in msgspec.structs.fields(Sample))
 """Columns of samples.csv, in this order."""
 

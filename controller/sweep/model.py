@@ -18,10 +18,13 @@ from msgspec import Struct
 from controller.experiment.verdicts import VerdictName
 from controller.scenario import Scenario
 from controller.scenario.axes import Axis
+from controller.scenario.model import SEEDS_MAX, seed_after
 from nodes.errors import UsageError
 
 POINTS_MAX = 1_000_000
 """More is a mistake in an axis (own): at a tenth of a second a point it would take a day."""
+IDLE = ("name", "about", "expect", "arms", "tier")
+"""Keys, with all that is below them, that change nothing about who survives in the simulator."""
 LATE = ("floods.", "faults.", "phases.flood", "phases.heal")
 """Keys that mean nothing before the flood: points that differ in these alone share their warmup."""
 
@@ -97,9 +100,11 @@ class Plan:
             if keys.count(key) > 1:
                 raise UsageError(f"'{key}' is varied twice: one axis a key")
             if key == "seed":
-                raise UsageError("'seed' is no axis: --seeds N repeats every point with N seeds")
-        if not 1 <= self.seeds <= 1000:
-            raise UsageError(f"{self.seeds} seeds: a number from 1 to 1000 is needed")
+                raise UsageError("'seed' is not an axis: --seeds N repeats every point with N seeds")
+            if key.split(".")[0] in IDLE:
+                raise UsageError(f"'{key}' is not an axis: whatever it is, the same is simulated")
+        if not 1 <= self.seeds <= SEEDS_MAX:
+            raise UsageError(f"{self.seeds} seeds: a number from 1 to {SEEDS_MAX} is needed")
         if self.points > POINTS_MAX:
             raise UsageError(f"these axes make {self.points:,} points: at most {POINTS_MAX:,} can be swept")
 
@@ -135,8 +140,8 @@ class Plan:
         return Point(index=index, changes=changes | {"seed": self.seed(repeat)})
 
     def seed(self, repeat: int) -> int:
-        """The seed of repetition `repeat`, kept below 2**32 as a scenario's must be."""
-        return (self.scenario.seed + repeat) % 2**32
+        """The seed of repetition `repeat`."""
+        return seed_after(self.scenario.seed, repeat)
 
     @cached_property
     def late(self) -> tuple[bool, ...]:

@@ -12,17 +12,12 @@ from typing import Any
 
 import msgspec
 
-from nodes.config import OPEN_LINK, Shape
+from nodes.config import OPEN_LINK, RATE_BPS_MAX, RATE_BPS_MIN, Shape
 from nodes.errors import UsageError
 from nodes.network import shaper, steer
 from nodes.network.delayline import DelayLine
 from nodes.network.relay import Relay
 from nodes.network.shaper import Answer, Order
-
-RATE_BPS_MIN = 8_000
-"""A slower tbf overflows its table: 1000 bytes per second (own)."""
-RATE_BPS_MAX = 8 * (2**32 - 1)
-"""tc's rates are 32-bit bytes per second: 34.4 Gbit/s."""
 
 _HELD = {
     "delay_ns": "nfqueue hold",

@@ -5,6 +5,7 @@ Method: one good text, and one change at a time that makes it bad; the whole mes
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -150,10 +151,22 @@ BAD = [
     ("memory: 64 MiB", "memory: -1 MiB", "s.yaml:4: nodes.initiator.memory: '-1 MiB' is no size"),
     ("  data: {", "  data: 7 #", "s.yaml:7: links.data: keys are needed here (rate, delay, jitter, loss, reorder"),
     ("phases: {", "phases: #", "s.yaml:18: phases: keys are needed here (warmup, flood, heal, rescue), not nothing"),
+    ("memory: 64 MiB", f"memory: 1{'0' * 400} MiB", f"s.yaml:4: nodes.initiator.memory: '1{'0' * 38}"),
+    ("memory: 64 MiB", "memory: 9 PB", "s.yaml:4: nodes.initiator.memory: '9 PB' is no size"),
+    (
+        "flood: 20 s",
+        f"flood: 9{'9' * 20} s",
+        "s.yaml:18: phases.flood: '999999999999999999999 s' is too much for a time",
+    ),
+    ("loss: 0.5 %", f"loss: 1{'0' * 60} %", f"s.yaml:7: links.data.loss: '1{'0' * 60} %' is too much for a share"),
+    ("data: intact", "data: !!bool intact", "s.yaml:24: tag '!!bool' is not allowed: write the value alone"),
+    ("count: 2", "count: !!int ''", "s.yaml:4: tag '!!int' is not allowed"),
+    ("count: 2", f"count: 1{':59' * 200}:59.5", "s.yaml:4: nodes.initiator.count: '1:59"),
+    ("count: 2", "count: 0x_", "s.yaml:4: nodes.initiator.count: '0x_' is no whole number"),
     ("loss: 0.5 %", "loss: 150 %", "s.yaml:7: links.data.loss: '150 %' is more than 100 %"),
     ("flood: 20 s", "flood: 0 s", "s.yaml:18: phases.flood: '0 s' is no time at all: more than 0 s is needed"),
     ("flood: 20 s", "flood: 61 min", "s.yaml:18: phases.flood: '61 min' is too long: at most 60 min are possible"),
-    ("name: small", "name: ../small", "s.yaml:1: name: '../small' is no name: small letters, digits and '-'"),
+    ("name: small", "name: ../small", "s.yaml:1: name: '../small' is not a name: 64 small letters, digits and '-'"),
     ("name: small\n", "", "s.yaml:1: key 'name' is missing"),
     ("seed: 7", "seed: -7", "s.yaml:27: seed: -7 is not possible: 0 to 4294967295 are"),
     ("seed: 7", "seed: 7\ntier: cloud", "s.yaml:28: tier: unknown tier 'cloud' (known: container, kernel, sim)"),
@@ -186,7 +199,7 @@ BAD = [
     (
         "min_free: 2 MiB",
         "min_free: 60 MiB",
-        "s.yaml:17: faults[4].min_free: min 15840 < low 19800 < high 23760 < memory",
+        "s.yaml:17: faults[4].min_free: min 15360 < low 19200 < high 23040 < memory",
     ),
     (
         "faults:\n",
@@ -204,7 +217,17 @@ BAD = [
     ),
     ("metric: recovery_s", "metric: recovery", "s.yaml:21: expect[1].metric: unknown metric 'recovery' (did you mean"),
     ("below: 10, ", "", "s.yaml:21: expect[1]: a metric needs a bound: 'below' or 'above'"),
-    ("below: 10", "below: .nan", "s.yaml:21: expect[1].below: 'nan' is no number"),
+    ("below: 10", "below: .nan", "s.yaml:21: expect[1].below: 'nan' is not a number that a figure can have"),
+    ("below: 10", "below: .inf", "s.yaml:21: expect[1].below: 'inf' is not a number that a figure can have"),
+    ("below: 10", "below: -.inf", "s.yaml:21: expect[1].below: '-inf' is not a number that a figure can have"),
+    ("below: 10", f"below: 1{'0' * 400}", f"s.yaml:21: expect[1].below: '1{'0' * 38}...0000000' is not a number that"),
+    ("below: 10", "below: 1, above: 2", "s.yaml:21: expect[1].above: above is 2 and below is 1: no figure is both"),
+    ("below: 10", "below: 1, above: 1", "s.yaml:21: expect[1].above: above is 1 and below is 1: no figure is both"),
+    (
+        "reserve_used_pages > 0",
+        "reserve_used_pages > 1" + "0" * 5000,
+        "s.yaml:22: 'reserve_used_pages >...' is too long",
+    ),
     ("reserve_used_pages > 0", "reserve_used > 0", "s.yaml:22: expect[2].sometimes: unknown field 'reserve_used' (did"),
     (
         "reserve_used_pages > 0",
@@ -314,10 +337,20 @@ def test_a_key_twice_names_both_lines() -> None:
         ("a: \x00\n", "s.yaml:1: not YAML: special characters are not allowed"),
         ("just text\n", "s.yaml:1: keys are needed here (name, about,"),
         ("a: &x 1\nb: *x\n", "s.yaml:2: alias '*x' is not allowed: write it out"),
-        ("[" * 100_000, "s.yaml:1: nested too deeply for a scenario"),
+        ("[" * 60_000, "s.yaml:1: nested too deeply for a scenario"),
         ("name:\n  - " + "[" * 60 + "]" * 60, "s.yaml:2: nested too deeply for a scenario"),
         ("? [a]\n: b\n", "s.yaml:1: a key must be a plain word"),
-        ("name: !!python/object:os.system x\n", "s.yaml:1: key 'policy' is missing"),
+        (
+            "name: !!python/object:os.system x\n",
+            "s.yaml:1: tag '!!python/object:os.system' is not allowed: write the value",
+        ),
+        ('name: "a\\e[31m"\n', r"s.yaml:1: 'a\x1b[31m' has the control character U+001B: write it without"),
+        ('"a\\e]0;x": 1\n', r"s.yaml:1: 'a\x1b]0;x' has the control character U+001B: write it without"),
+        ('name: "\\ud800"\n', r"s.yaml:1: '\ud800' has the control character U+D800: write it without"),
+        ('policy: "a\\nname: b"\n', r"s.yaml:1: policy: unknown policy 'a\nname: b'"),
+        ("name: " + "x" * 1001, "s.yaml:1: 'xxxxxxxxxxxxxxxxxxxx...' is too long for a value or key of a scenario"),
+        ("floods:\n" + "  - {kind: udp}\n" * 101, "s.yaml:1: floods: 101 of them are too many: 100 are possible"),
+        ("# " + "x" * (64 << 10), "s.yaml: it is larger than 64 KiB: that is not a scenario"),
     ],
 )
 def test_what_is_no_scenario_at_all(text: str, message: str) -> None:
@@ -358,14 +391,21 @@ def test_any_text_is_read_or_refused_never_a_traceback(text: str) -> None:
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match=r"absent\.yaml: no such file"):
         load(tmp_path / "absent.yaml")
-    with pytest.raises(ScenarioError, match="cannot be read: Is a directory"):
+    with pytest.raises(ScenarioError, match="is not a regular file"):
         load(tmp_path)
     (tmp_path / "latin.yaml").write_bytes(b"name: x\nabout: \xe9t\xe9\n")
     with pytest.raises(ScenarioError, match=r"latin\.yaml:2: is not UTF-8 text"):
         load(tmp_path / "latin.yaml")
-    (tmp_path / "huge.yaml").write_bytes(b"#" * (1 << 20) + b"##")
-    with pytest.raises(ScenarioError, match="larger than 1 MiB"):
+    (tmp_path / "huge.yaml").write_bytes(b"#" * (64 << 10) + b"##")
+    with pytest.raises(ScenarioError, match=r"huge\.yaml: it is larger than 64 KiB"):
         load(tmp_path / "huge.yaml")
+
+
+@pytest.mark.parametrize("endless", ["/dev/zero", "pipe"])
+def test_what_has_no_end_or_never_begins_is_not_read(endless: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ScenarioError, match="is not a regular file, as a scenario must be"):
+        load(tmp_path / endless)
 
 
 def test_a_policy_can_be_replaced() -> None:

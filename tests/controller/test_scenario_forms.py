@@ -37,6 +37,7 @@ from controller.scenario.policies import known_policies, read_policy
 from nodes.config import OPEN_LINK, PAGE_BYTES, Queueing
 from nodes.machine.nic import NICS
 from nodes.machine.policies import POLICIES
+from nodes.units import EXACT_MAX
 from traffic.profiles import Flood
 
 ROOT = Path(__file__).parents[2]
@@ -117,14 +118,17 @@ fault_lists: st.SearchStrategy[list[Fault]] = st.lists(
 )
 verdicts = st.lists(st.sampled_from(expect.VERDICTS), min_size=1, max_size=3).map(tuple)
 conditions = st.builds(
-    expect.Condition, st.sampled_from(expect.FIELDS), st.sampled_from([">", ">=", "<", "<=", "==", "!="]), st.integers()
+    expect.Condition,
+    st.sampled_from(expect.FIELDS),
+    st.sampled_from([">", ">=", "<", "<=", "==", "!="]),
+    st.integers(-(10**18) + 1, 10**18 - 1),
 )
-numbers = st.floats(allow_nan=False, allow_infinity=False)
+bounds = st.floats(-EXACT_MAX, EXACT_MAX)
+ranges = st.tuples(bounds, bounds).filter(lambda pair: pair[0] < pair[1])
 expectations = st.one_of(
     st.builds(expect.VerdictIs, verdict=verdicts, node=whos | st.just("")),
-    st.builds(
-        expect.MetricBound, metric=st.sampled_from(sorted(expect.METRICS)), below=numbers, above=st.none() | numbers
-    ),
+    st.builds(expect.MetricBound, metric=st.sampled_from(sorted(expect.METRICS)), below=bounds),
+    ranges.map(lambda pair: expect.MetricBound(metric="flood_ratio", above=pair[0], below=pair[1])),
     st.builds(expect.Sometimes, condition=conditions, node=whos),
     st.builds(expect.Always, condition=conditions),
     st.just(expect.DataIs()),
@@ -220,7 +224,7 @@ def test_each_scenario_of_the_gallery_is_sound(path: Path) -> None:
 
 def test_each_scenario_can_run_under_every_policy() -> None:
     for path in GALLERY:
-        scenario = load(path)
+        scenario = load(path, "sim")
         for policy in POLICIES:
             assert override_policy(scenario, policy).policy.name == policy, path.stem
 

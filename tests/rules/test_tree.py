@@ -37,6 +37,7 @@ TESTED_BY = {
     "controller/epoll2006/result.py": "controller/epoll2006/test_claim.py",
     "controller/epoll2006/sensitivity.py": "controller/epoll2006/test_claim.py",
     "controller/room.py": "controller/test_plan.py",
+    "controller/scenario/files.py": "controller/test_scenario.py",
     "controller/kernelfacts.py": "controller/test_doctor.py",
     "controller/tiers.py": "controller/cli/test_main.py",
     "controller/trace.py": "controller/test_verdict.py",

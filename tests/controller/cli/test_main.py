@@ -86,9 +86,10 @@ def test_a_policy_that_is_in_no_kernel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # no docker program
-    told = "netreserve: policy nta is not in any kernel: use the container tier (--tier container)\n"
-    assert command_line.carry_out(["run", "scenarios/kernel-tcp.yaml", "--policy", "nta"]) == 3
-    assert capsys.readouterr().err == told
+    told = "netreserve: scenarios/kernel-tcp.yaml:10: policy: policy 'nta' is not in any kernel: use the container tier"
+    assert command_line.carry_out(["run", "scenarios/kernel-tcp.yaml", "--policy", "nta"]) == 2
+    assert capsys.readouterr().err.startswith(told)
+    assert command_line.carry_out(["validate", "scenarios/kernel-tcp.yaml", "--tier", "sim"]) == 0
 
 
 def test_broker_down(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from sweptgrids import begin
 
 from controller import drawing
 from controller.api import Progress
-from controller.cli import kernels
 from controller.cli.app import app
 from controller.cli.main import carry_out
+from controller.folders import KERNELS
 from controller.kernels.folder import TrialFolder
 from controller.kernels.model import Key, Place, Trial
 from controller.store.database import Database, RunRow
@@ -113,7 +113,7 @@ def test_every_example_of_the_containers_reaches_compose(
 
 def _record_a_trial(runs: Path) -> None:
     key = Key(Place("tiny", "trixie-amd64", "e1000e", "none"), 0, "d", "kernel")
-    with TrialFolder.open(runs / kernels.FOLDER) as folder:
+    with TrialFolder.open(runs / KERNELS) as folder:
         folder.append(Trial(key=key, verdict="deadlocked", sentence="it hung"))
 
 

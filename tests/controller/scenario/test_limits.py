@@ -5,12 +5,15 @@ Method: one scenario that both can run, and one change at a time.
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from controller.plan import plan
 from controller.scenario import ScenarioErrors, parse
-from controller.scenario.limits import beyond, require_in_kernel
-from nodes.errors import LackingError
+from controller.scenario.limits import LIMITS, beyond
+from controller.scenario.model import Tier
+from controller.tiers import TIERS
 
 TEXT = """\
 name: small
@@ -25,6 +28,7 @@ faults:
   - {kind: target, at: 1 s, duration: 1 s, stalled: true}
 expect: [verdict: healthy]
 """
+FAULTS = TEXT[TEXT.index("faults:") : TEXT.index("expect:")]
 CHANGES = [
     (
         "start: 5 s",
@@ -79,7 +83,7 @@ KERNEL_CHANGES = [
     (
         "count: 1",
         "nic: ideal",
-        "nodes.initiator.nic: QEMU has no card 'ideal': name one that it has and the kernel drives, e.g. 'e1000e'",
+        "nodes.initiator.nic: QEMU has no card 'ideal': name one of virtio-net, e1000, e1000e, igb, rtl8139, vmxnet3",
     ),
     (
         "count: 1",
@@ -144,21 +148,40 @@ def test_nothing_can_be_done_to_targets_that_take_no_part(change: str) -> None:
 
 
 IN_NO_KERNEL = {
-    "policy: nta": "policy nta",
-    "policy: ideal": "policy ideal",
-    "policy: memalloc+srog": "allocator srog",
+    "policy: nta": "policy: policy 'nta' is not in any kernel",
+    "policy: ideal": "policy: policy 'ideal' is not in any kernel",
+    "policy: memalloc+srog": "policy: allocator 'srog' is not in any kernel",
+    "faults: [{kind: policy, at: 1 s, policy: mainline}, {kind: policy, at: 1 s, policy: ideal}]\npolicy: none": (
+        "faults[1].policy: policy 'ideal' is not in any kernel"
+    ),
+    "faults: [{kind: policy, at: 1 s, policy: netmem}]\npolicy: none": (
+        "faults[0].policy: policy 'netmem' is set up when a guest boots"
+    ),
+    "rescue: [{policy: ideal}]\npolicy: none": "rescue[0].policy: policy 'ideal' is not in any kernel",
 }
 
 
-@pytest.mark.parametrize(("policy", "what"), IN_NO_KERNEL.items(), ids=list(IN_NO_KERNEL))
-def test_what_is_in_no_kernel_is_lacking(policy: str, what: str) -> None:
+@pytest.mark.parametrize(("policy", "what"), IN_NO_KERNEL.items(), ids=[what[:30] for what in IN_NO_KERNEL.values()])
+def test_what_no_kernel_does_is_refused_where_it_stands(policy: str, what: str) -> None:
     text = TEXT.replace("policy: none", policy)
+    text = text.replace(FAULTS, "") if "faults" in policy else text
     plan(parse(text, tier="container"))
-    with pytest.raises(LackingError, match=f"^{what} is not in any kernel: use the container tier"):
-        plan(parse(text, tier="kernel"))
+    with pytest.raises(ScenarioErrors) as caught:
+        parse(text, "s.yaml", tier="kernel")
+    (error,) = caught.value.errors
+    assert f"{error.path}: {error.message}".startswith(what)
+    assert error.line > 0
 
 
-def test_a_fault_to_what_is_in_no_kernel_is_lacking_too() -> None:
-    switch = "faults:\n  - {kind: policy, at: 1 s, policy: ideal}\n"
-    with pytest.raises(LackingError, match="policy ideal"):
-        require_in_kernel(parse(TEXT.replace("faults:\n", switch), tier="kernel"))
+@pytest.mark.parametrize("tier", ["container", "kernel"])
+def test_a_rate_that_tc_cannot_have(tier: str) -> None:
+    text = TEXT.replace("faults:\n", "faults:\n  - {kind: shape, at: 1 s, rate: 7 kbit}\n")
+    text = text.replace("policy: none", "links: {data: {rate: 40 Gbit}}\npolicy: none")
+    parse(text)
+    with pytest.raises(ScenarioErrors) as caught:
+        parse(text, "s.yaml", tier=tier)
+    assert [error.path for error in caught.value.errors] == ["links.data.rate", "faults[0].rate"]
+
+
+def test_no_tier_is_unlimited_by_omission() -> None:
+    assert set(LIMITS) == set(TIERS) == set(get_args(Tier))

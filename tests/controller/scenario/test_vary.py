@@ -111,7 +111,7 @@ def test_a_path_that_is_not_there(path: str, message: str) -> None:
         ({"seed": "x"}, "seed: 'x' is no whole number"),
         ({"expect": []}, "expect: at least 1 is needed here"),
         ({"name": None}, "key 'name' is missing"),
-        ({"tier": "container", "floods.1.start": "1 s"}, "floods[1]: it starts at 1 s, while floods[0] goes on"),
+        ({"tier": "container", "floods.1.sockets": 600}, "floods[1].sockets: a container holds 512 junk sockets"),
     ],
 )
 def test_what_may_not_be_is_refused_as_in_a_file(change: dict[str, object], message: str) -> None:

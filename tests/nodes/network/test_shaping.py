@@ -12,10 +12,10 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.rtnl import TC_H_ROOT
 from pyroute2.netlink.rtnl.tcmsg import sched_netem, tcmsg
 
-from nodes.config import OPEN_LINK, Shape
+from nodes.config import OPEN_LINK, RATE_BPS_MAX, RATE_BPS_MIN, Shape
 from nodes.errors import LackingError
 from nodes.network import shaping
-from nodes.network.link import RATE_BPS_MAX, RATE_BPS_MIN, merge
+from nodes.network.link import merge
 from nodes.network.shaper import Answer, Order
 
 
