@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
-from controller.record import Result
+from controller.record import Record, Result
 from controller.store.folder import RunFolder
 from nodes.messages import Event, Sample
 
@@ -22,13 +21,10 @@ DEADLINE_S = 120.0
 """A report takes 2 to 4 s to draw on an idle core (own); what takes so much longer hangs."""
 
 
-class Task(Struct, frozen=True, kw_only=True):
+class Task(Record, frozen=True, kw_only=True):
     """What there is to draw, and the run folder that it goes to."""
 
     folder: str
-    result: Result
-    samples: list[Sample]
-    events: list[Event]
 
 
 class Drawing:

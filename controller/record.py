@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from controller.experiment.verdicts import VerdictName
 from nodes.eventkinds import Refusal, Rescue, Wait
+from nodes.messages import Event, Sample
 
 SCHEMA = 1
 KERNEL = "kernel"
@@ -111,6 +112,14 @@ class Result(Struct, frozen=True, kw_only=True):
     """What a reader should know: fallbacks used, packets the harness lost, limits found."""
     environment: dict[str, Any] = {}
     metrics: dict[str, float] = {}
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """What one run said: its result, every sample and every event."""
+
+    result: Result
+    samples: list[Sample]
+    events: list[Event]
 
 
 class RunRow(Struct, frozen=True, kw_only=True):

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import structs
 
-from controller.record import Result
+from controller.record import Record, Result
 from controller.scenario import Scenario, load
 from controller.scenario.policies import read_policy
 from nodes.errors import HarnessError, InconclusiveError, UsageError
@@ -19,13 +19,10 @@ from nodes.messages import Event, Sample, decode
 T = TypeVar("T")
 
 
-class Recorded(Struct, frozen=True, kw_only=True):
+class Recorded(Record, frozen=True, kw_only=True):
     """All that the folder of a finished run holds."""
 
     folder: Path
-    result: Result
-    samples: list[Sample]
-    events: list[Event]
 
     def scenario(self) -> Scenario:
         """What ran: scenario.yaml with the policy and seed of the run, for the simulator. Raises UsageError for a run by

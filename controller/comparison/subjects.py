@@ -13,7 +13,7 @@ from controller.comparison.differences import Difference, differences
 from controller.comparison.figures import FIGURES, Figures, figures
 from controller.experiment.verdicts import VerdictName
 from controller.local import judged_result
-from controller.record import Result, RunRow
+from controller.record import Record, RunRow
 from controller.recorded import read_run
 from controller.scenario import Scenario
 from controller.scenario.model import seed_after
@@ -22,18 +22,9 @@ from controller.simulate import simulate
 from controller.studies.rows import Form, Rows
 from controller.studies.workers import Workers
 from nodes.errors import UsageError
-from nodes.messages import Event, Sample
 
 Progress = Callable[[int, int], None]
 """`progress(done, all)`: runs that are simulated."""
-
-
-class Shown(Struct, frozen=True, kw_only=True):
-    """One run with its record, for the timeline."""
-
-    result: Result
-    samples: list[Sample]
-    events: list[Event]
 
 
 class Measured(Struct, frozen=True, kw_only=True):
@@ -49,7 +40,7 @@ class Made(Struct, frozen=True, kw_only=True):
 
     policy: str
     run: Measured
-    shown: Shown | None = None
+    shown: Record | None = None
     """Where it is to be drawn."""
 
     @property
@@ -65,7 +56,7 @@ class Subject(Struct, frozen=True, kw_only=True):
 
     label: str
     runs: tuple[Measured, ...]
-    shown: Shown
+    shown: Record
     """The first of its runs."""
 
     def mean(self, name: str) -> float | None:
@@ -97,10 +88,9 @@ def of_runs(folders: Sequence[Path]) -> Comparison:
     for folder in folders:
         recorded = read_run(folder)
         result = recorded.result
-        shown = Shown(result=result, samples=recorded.samples, events=recorded.events)
         run = Measured(seed=result.seed, verdict=result.verdict, figures=figures(result, recorded.samples))
         label = f"{result.scenario}, {result.policy or 'no policy'}, {result.tier} ({result.run.rpartition('-')[2]})"
-        subjects.append(Subject(label=label, runs=(run,), shown=shown))
+        subjects.append(Subject(label=label, runs=(run,), shown=recorded))
     _check([subject.label for subject in subjects])
     how = "Single runs: their differences have no interval. With --scenario and --seeds they get one"
     return _compared(f"{len(subjects)} runs", subjects, how, paired=False)
@@ -160,7 +150,7 @@ def _made(job: tuple[Scenario, bool]) -> Made:
     result = judged_result(scenario, outcome, row)
     result = structs.replace(result, started_ns=0)
     measured = Measured(seed=scenario.seed, verdict=result.verdict, figures=figures(result, outcome.samples))
-    shown = Shown(result=result, samples=outcome.samples, events=outcome.events) if drawn else None
+    shown = Record(result=result, samples=outcome.samples, events=outcome.events) if drawn else None
     return Made(policy=policy_text(scenario.policy), run=measured, shown=shown)
 
 

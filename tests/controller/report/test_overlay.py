@@ -7,7 +7,8 @@ import syntheticruns
 from msgspec import structs
 
 from controller.comparison.figures import figures
-from controller.comparison.subjects import Comparison, Measured, Shown, Subject
+from controller.comparison.subjects import Comparison, Measured, Subject
+from controller.record import Record
 from controller.report import charts
 from controller.report.overlay import page, png, rows, spec
 
@@ -15,7 +16,7 @@ from controller.report.overlay import page, png, rows, spec
 def subject(label: str, run: syntheticruns.Run) -> Subject:
     measured = Measured(seed=7, verdict=run.result.verdict, figures=figures(run.result, run.samples))
     return Subject(
-        label=label, runs=(measured,), shown=Shown(result=run.result, samples=run.samples, events=run.events)
+        label=label, runs=(measured,), shown=Record(result=run.result, samples=run.samples, events=run.events)
     )
 
 
