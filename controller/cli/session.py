@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # whoever talks to a controller loads what that takes, nobody
     from controller.bus.client import Client
 
 T = TypeVar("T")
+AGAIN_S = 1.0
+"""For what was cancelled to end, before it is told again (own)."""
 CREDENTIALS = ".operator.json"
 """In the runs folder, written by the testbed's credentials service for the owner of that folder."""
 
@@ -68,13 +70,25 @@ def converse(work: Coroutine[Any, Any, T]) -> T:
     import asyncio
     import logging
 
+    async def insisted() -> T:
+        """A cancellation is repeated until it is heard: `asyncio.wait_for`, on which the MQTT library waits, may swallow
+        one in Python 3.11 (CPython issue 86296), and Ctrl-C would be lost."""
+        task = asyncio.ensure_future(quietly())
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            while not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=AGAIN_S)
+            raise
+
     async def quietly() -> T:
         if not debugging():
             asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
             logging.getLogger("mqtt").setLevel(logging.CRITICAL)
         return await work
 
-    return asyncio.run(quietly())
+    return asyncio.run(insisted())
 
 
 async def _ask(command: Command) -> State:

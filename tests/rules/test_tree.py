@@ -92,7 +92,7 @@ TESTED_BY = {
         "controller/service/test_runner.py",
     ),
     **dict.fromkeys(
-        (f"controller/cli/{name}.py" for name in ("flood", "follow", "policy", "ps", "session", "shape", "summary")),
+        (f"controller/cli/{name}.py" for name in ("flood", "follow", "policy", "ps", "shape", "summary")),
         "controller/cli/test_live.py",
     ),
     "controller/cli/unfinished.py": "controller/cli/test_runs.py",
