@@ -25,6 +25,7 @@ RUN, LOOK, EXPLORE = "Run a scenario", "Look at what was recorded", "Explore in 
 KERNELS, TESTBED = "Real kernels", "The testbed"
 VERBS = {
     "run": Verb(RUN, "run:run", "Run a scenario and judge it."),
+    "init": Verb(RUN, "init:init", "Write a commented scenario to start from."),
     "validate": Verb(RUN, "validate:validate", "Check scenario files and say what each would run."),
     "doctor": Verb(RUN, "doctor:doctor", "Show what this machine can do."),
     "report": Verb(LOOK, "report:report", "Print what a run showed and where its report is."),

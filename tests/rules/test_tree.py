@@ -116,7 +116,7 @@ TESTED_BY = {
     **dict.fromkeys(
         (
             f"controller/cli/{name}.py"
-            for name in ("console", "doctor", "down", "options", "report", "serve", "up", "validate")
+            for name in ("console", "doctor", "down", "options", "report", "serve", "up")
         ),
         "controller/cli/test_reference.py",
     ),
