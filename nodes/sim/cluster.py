@@ -54,7 +54,9 @@ class Cluster:
             self._add(node)
         self.loop.at_rank(SAMPLE_INTERVAL_NS, MEASURE, self._measure, SAMPLE_INTERVAL_NS)
         for initiator in self.initiators.values():
-            initiator.wake()
+            self.loop.at(
+                0, initiator.wake
+            )  # until time goes on, nothing has happened: who wants to watch all of it can
 
     # ---- building
 

@@ -39,3 +39,11 @@ def test_a_file_for_each_initiator_that_can_be_read_again(tmp_path: Path) -> Non
 def test_a_recording_that_reached_its_limit_says_so(tmp_path: Path) -> None:
     trace = watched(600).traces()["initiator-1"]
     assert trace.header.operations == 600 and trace.header.missed > 0
+
+
+def test_a_machine_so_small_that_it_swaps_at_once_is_recorded_from_the_start() -> None:
+    tiny = JUNK_MIX.replace("memory: 8 MiB, min_free: 1 MiB", "memory: 2 MiB, min_free: 512 KiB")
+    simulation = Simulation(parse(tiny.replace("policy: memalloc", "policy: none")))
+    watch = AllocationWatch(simulation)
+    simulation.cluster.loop.run_until(10_000_000)
+    assert watch.traces()["initiator-1"].header.operations > 0
