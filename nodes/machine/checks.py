@@ -20,20 +20,43 @@ def pages_conserved(machine: Machine) -> None:
 
 
 def frames_counted(machine: Machine) -> None:
-    """The application's frames are its resident pages, those under writeback, and those being read."""
-    work = machine.workload
-    writeback = machine.block.writes
-    reading = sum(task.state in (TaskState.READING, TaskState.NEEDS_BIO) for task in work.tasks)
-    if not work.dead:
-        assert work.frames == len(work.resident) + writeback + reading, (work.frames, len(work.resident), writeback)
+    """The application's frames are its resident pages, those under writeback, and those being read: one a page."""
+    states = machine.workload.states
+    held = [states.count(state) for state in (PageState.RESIDENT, PageState.WRITEBACK, PageState.READING)]
+    assert machine.workload.frames == sum(held), (machine.workload.frames, held)
 
 
 def states_agree(machine: Machine) -> None:
     """A page is in the resident list exactly when its state says so."""
     states = machine.workload.states
     assert states.count(PageState.RESIDENT) == len(machine.workload.resident)
-    if not machine.workload.dead:
-        assert states.count(PageState.WRITEBACK) == machine.block.writes
+    assert states.count(PageState.WRITEBACK) == machine.block.writes
+
+
+def one_request_a_page(machine: Machine) -> None:
+    """No page is asked for twice, or read while it is written; who is asked for is in the state that says so, and holds the
+    generation that the request does."""
+    work, requests = machine.workload, machine.block.requests.values()
+    assert len({request.page for request in requests}) == len(requests), sorted(request.page for request in requests)
+    for request in requests:
+        state = work.states[request.page]
+        assert state == (PageState.WRITEBACK if request.is_write else PageState.READING), (request.page, state)
+        assert request.generation == work.generations[request.page], (request.page, request.generation)
+
+
+def tasks_agree(machine: Machine) -> None:
+    """Of a living application, every task that waits for a page waits for one that is under way: read by a request, or by
+    the one task that has a frame for it and still needs a bio."""
+    work = machine.workload
+    if work.dead:
+        return
+    asked = {request.page for request in machine.block.requests.values()}
+    preparing = [task.page for task in work.tasks if task.state is TaskState.NEEDS_BIO]
+    assert len(set(preparing)) == len(preparing), preparing
+    under_way = asked.union(preparing)
+    for task in work.tasks:
+        if task.state in (TaskState.READING, TaskState.WRITEBACK):
+            assert task.page in under_way, (task.page, task.state)
 
 
 def ring_bounded(machine: Machine) -> None:
@@ -117,6 +140,8 @@ INVARIANTS = (
     pages_conserved,
     frames_counted,
     states_agree,
+    one_request_a_page,
+    tasks_agree,
     ring_bounded,
     bios_bounded,
     strangers_hold_nothing_marked,

@@ -167,8 +167,7 @@ class Machine:
 
     def _read_lost(self, page: int) -> None:
         """A page that does not come back kills its application (SIGBUS), or was already of no use."""
-        self.workload.frames -= 1
-        self.pool.give()
+        self.workload.lost(page)
         self._out.append(Discard(page))
         self._kill()
 

@@ -115,6 +115,9 @@ class Workload:
         elif state == PageState.WRITEBACK:
             task.state = TaskState.WRITEBACK
             self._awaited.add(page)
+        elif state == PageState.READING:
+            # Another task reads it: this one waits for the same frame (the page's lock; do_swap_page, mm/memory.c).
+            task.state = TaskState.READING
         elif not self.pool.take(self.pool.marks.kernel_floor):
             task.state, task.retry_ns, task.rounds = TaskState.NEEDS_FRAME, now_ns, 0
         elif state == PageState.ABSENT:
@@ -174,20 +177,28 @@ class Workload:
                 task.state = TaskState.RUNNING
 
     def read(self, page: int, now_ns: int, out: list[Decision]) -> None:
-        """The page is back: its task touches it at once."""
+        """The page is back: its task touches it at once; others that waited for it run on."""
         self.resident[page] = None
         self.swap_in_pages += 1
-        for task in self.tasks:
-            if task.state is TaskState.READING and task.page == page:
-                task.state = TaskState.RUNNING
-                self._touch(task, page, now_ns, out)
-                return
-        raise AssertionError(f"page {page} was read for no task")
+        waited = [task for task in self.tasks if task.state is TaskState.READING and task.page == page]
+        for task in waited:
+            task.state = TaskState.RUNNING
+        self._touch(waited[0], page, now_ns, out)
+
+    def lost(self, page: int) -> None:
+        """The page does not come back, or to nobody: its frame is free."""
+        self.states[page] = PageState.ABSENT
+        self.frames -= 1
+        self.pool.give()
 
     def kill(self) -> list[int]:
         """The application dies (OOM, SIGBUS): frames that no I/O holds are free. Answers their pages."""
         self.dead = True
         gone = list(self.resident)
+        for task in self.tasks:
+            if task.state is TaskState.NEEDS_BIO and task.page is not None:
+                gone.append(task.page)
+                task.state, task.page = TaskState.RUNNING, None
         for page in gone:
             self.states[page] = PageState.ABSENT
         self.resident.clear()

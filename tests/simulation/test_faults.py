@@ -83,6 +83,14 @@ def test_errors_of_a_target_are_told_and_corrupt_nothing() -> None:
     assert not told(outcome, "corrupt")
 
 
+def test_pages_that_come_for_an_application_that_was_killed_are_not_counted() -> None:
+    many = {**QUIET, "nodes.initiator.tasks": 16, "nodes.initiator.touch_rate": "20 kpages/s"}
+    outcome = simulate(small(many, "[{kind: target, error: 20 %, at: 500 ms, duration: 300 ms}]"))
+    last = of(outcome)[3000]
+    assert last.state == "dead"
+    assert last.verified_pages == last.swap_in_pages > 0
+
+
 # ---- settings
 
 

@@ -11,6 +11,7 @@ from nodes.machine.events import BLOCK_SOCKET, Verdict
 from nodes.machine.machine import Machine
 from nodes.machine.nic import INTEL_WATCHDOG_NS, NICS
 from nodes.machine.policies import spec_of
+from nodes.machine.workload import PageState
 
 JUNK_BYTES, ACK_BYTES = 1428, 66
 
@@ -20,6 +21,8 @@ def starved(nic: str, storage_nic: str, policy: str = "none") -> tuple[Machine, 
     patient = Machine(MachineConfig(memory_pages=4096, nic=nic, storage_nic=storage_nic), spec_of(policy), 0)
     junk = patient.open_socket(1 << 24)
     patient.block.start(0, 0, False, 0, [])
+    patient.workload.states[0] = PageState.READING
+    patient.workload.frames += patient.pool.take(0)
     while patient.pool.free > patient.pool.marks.atomic_floor:
         patient.pool.take(0)
         patient.block.kernel.pages += 1

@@ -116,6 +116,44 @@ def test_any_sequence_of_inputs_keeps_every_invariant(
             invariant(patient)
 
 
+CROWDED = MachineConfig(
+    memory_pages=120,
+    min_free_pages=24,
+    working_set_pages=100,
+    touch_pages_per_s=0,
+    queue_depth=16,
+    tasks=64,
+    nic="rtl8139",
+)
+"""More tasks than pages to read at a time: the cursor comes round to pages that another task is still at work on."""
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 40), st.integers(0, 15), st.sampled_from([0] * 19 + [5])), min_size=8, max_size=40
+    )
+)
+def test_tasks_that_meet_on_a_page_keep_every_invariant(rounds: list[tuple[int, int, int]]) -> None:
+    """Each round answers so many requests, the newest first and last of all an old one, which others have overtaken. A read
+    that fails kills the application: what it held is given back once."""
+    patient, now_ns = Machine(CROWDED, PolicySpec(name="none"), 0), 0
+    outstanding: list[int] = []
+
+    def step(index: int = -1, error: int = 0) -> None:
+        nonlocal now_ns
+        now_ns += MS_NS
+        if outstanding:
+            patient.handle(Completed(outstanding.pop(index), error), now_ns)
+        outstanding.extend(d.request for d in patient.poll(now_ns) if isinstance(d, WriteOut | ReadIn))
+        check(patient)
+
+    for answers, old, error in rounds:
+        for _ in range(answers):
+            step()
+        step(old % max(1, len(outstanding)), error)
+
+
 def generations_agree(decisions: list[Decision], disk: dict[int, int], memory: dict[int, int]) -> None:
     """What a driver would see: a page read back holds the generation that was written out, and it is the last touched."""
     for decision in decisions:
