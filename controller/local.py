@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeVar
 
 from msgspec import structs
 
-from controller import nextstep
+from controller import inforce, nextstep
 from controller.conclude import INTERRUPTED, conclude
 from controller.drawing import Drawing
 from controller.interrupts import kept_interrupts
@@ -157,8 +157,12 @@ def judged_result(scenario: Scenario, outcome: Outcome, row: RunRow) -> Result:
         outcome.events,
         initiators=outcome.initiators,
         expectations=scenario.expect,
-        notes=[f"{format_ns(virtual_ns)} of virtual time took {took_s:.1f} s to simulate"],
-        metrics={"virtual_s": virtual_ns / SECOND_NS, "flood_sent_packets": float(outcome.sent_packets)},
+        notes=[f"{format_ns(virtual_ns)} of virtual time took {took_s:.1f} s to simulate", *outcome.notes],
+        metrics=inforce.metrics(outcome.floods)
+        | {
+            "virtual_s": virtual_ns / SECOND_NS,
+            "flood_sent_packets": float(sum(flooded.sent for flooded in outcome.floods)),
+        },
         environment=environment(),
         seed=scenario.seed,
         proved=outcome.proofs,

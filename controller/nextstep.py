@@ -25,6 +25,9 @@ LESS_LOAD = (
 )
 """Where the harness could not keep up."""
 WEAKER = f"ask for no more junk than can be sent here: a lower `rate` of the flood, {AGAIN}"
+MORE_JUNK = (
+    f"ask for junk that can come while the flood lasts: a higher `rate` of it, or a longer `phases.flood`, {AGAIN}"
+)
 MORE_MEMORY = f"free some of this computer's memory (`netreserve doctor`), or ask for a smaller machine, {AGAIN}"
 MEND_TARGET = f"take the fault that makes the target fail out of the scenario, or read its nodes/*.log, {AGAIN}"
 READ_LOG = f"read in the run's nodes/*.log what ended the application, {AGAIN}"

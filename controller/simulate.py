@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct, msgpack, structs
 
+from controller import inforce, nextstep
+from controller.inforce import Flooded
 from controller.interrupts import kept_interrupts
 from controller.plan import Plan, PlannedFlood, plan
 from controller.record import Phase
@@ -20,7 +22,7 @@ from controller.rescued import judge
 from controller.scenario import Scenario
 from controller.simrescue import rescue, standing
 from controller.trace import STALL_NS
-from controller.verdict import Judgement, heal_needed_ns
+from controller.verdict import Judgement, heal_needed_ns, void
 from nodes.config import Shape, Spec
 from nodes.eventkinds import FloodStart, FloodStop, PhaseBegun
 from nodes.messages import SAMPLE_INTERVAL_NS, Event, Sample
@@ -32,9 +34,6 @@ from nodes.units import SECOND_NS
 CONTROLLER = "controller"
 """Name of the node that the controller's own events come from, as in the other tiers."""
 STEP_NS = SECOND_NS
-BACK_NS = 2 * SAMPLE_INTERVAL_NS
-"""When only the verdict is of interest, a run may end so long after flood and faults: with machines that move, and whose
-requests were answered since (own)."""
 SHOWN_NS = STALL_NS + SAMPLE_INTERVAL_NS
 """So long a standstill lasts until the record shows it as one."""
 
@@ -55,8 +54,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
     proofs: dict[str, Proof]
     """By initiator: that it stands still for ever."""
     handled_events: int = 0
-    sent_packets: int = 0
-    """By all floods."""
+    floods: tuple[Flooded, ...] = ()
+    """Those that came to their end, as they were."""
+    notes: tuple[str, ...] = ()
+    """On floods that were weaker than asked."""
 
 
 class Simulation:
@@ -88,13 +89,10 @@ class Simulation:
         self._advance(self.work.phases[1].end_ns)
 
     def heal(self) -> None:
-        """Until the verdict is decided: at least as long as planned, unless `brief`."""
+        """As long as planned and until the verdict is decided; then the rescue, unless `brief`."""
         self._begin("heal")
         planned = self.work.phases[2]
-        if self.brief:
-            self._call_back(planned.end_ns)
-        else:
-            self._advance(planned.end_ns)
+        self._advance(planned.end_ns)
         self._show()
         if not self._decided():
             self._extend(planned)
@@ -104,15 +102,17 @@ class Simulation:
     def outcome(self) -> Outcome:
         """The record so far."""
         self._end()
-        cluster = self.cluster
+        cluster, floods = self.cluster, self._flooded()
+        voids, notes = _checked(floods, cluster)
         return Outcome(
             phases=tuple(self._phases),
             samples=cluster.samples,
-            events=sorted(cluster.events, key=lambda event: event.t_ns),
+            events=sorted([*cluster.events, *voids], key=lambda event: event.t_ns),
             initiators=tuple(cluster.initiators),
             proofs=self._proofs,
             handled_events=cluster.loop.handled,
-            sent_packets=sum(flood.sent for flood in cluster.floods),
+            floods=floods,
+            notes=notes,
         )
 
     # ---- phases
@@ -161,6 +161,20 @@ class Simulation:
         for t_ns, detail in ((item.start_ns, started), (item.end_ns, FloodStop())):
             self.cluster.events.append(Event(t_ns=t_ns, node=CONTROLLER, run=run, detail=detail))
 
+    def _flooded(self) -> tuple[Flooded, ...]:
+        ended = zip(self.work.floods, self.cluster.floods, strict=False)  # none has begun before the flood phase
+        return tuple(
+            Flooded(
+                flood=item.flood,
+                began_ns=item.start_ns,
+                stopped_ns=item.end_ns,
+                ended_ns=item.end_ns,
+                sent=flood.sent,
+            )
+            for item, flood in ended
+            if item.end_ns <= self.cluster.loop.now_ns
+        )
+
     def _changes(self) -> None:
         """Faults come about at their times, each on top of what was before."""
         spec: dict[str, Spec] = {node.name: node.spec for node in self.work.nodes}
@@ -198,28 +212,6 @@ class Simulation:
                 self._proofs |= {name: proof} if proof else {}
         return name in self._proofs
 
-    def _call_back(self, end_ns: int) -> None:
-        """Up to `end_ns`, until nothing more can come of it. Ends where samples are taken, so that they show it."""
-        loop = self.cluster.loop
-        quiet_since_ns, before = loop.now_ns, self._answered()
-        while loop.now_ns < end_ns:
-            self._advance(min((loop.now_ns // BACK_NS + 1) * BACK_NS, end_ns))
-            if not quiet(self.cluster):
-                quiet_since_ns, before = loop.now_ns, self._answered()
-            elif loop.now_ns - quiet_since_ns >= BACK_NS and self._decided():
-                answered = self._answered()
-                if all(answered[name] > before[name] for name in answered if not self._over(name)):
-                    return
-
-    def _answered(self) -> dict[str, int]:
-        """By initiator, pages read and written."""
-        works = {name: who.machine.workload for name, who in self.cluster.initiators.items()}
-        return {name: work.swap_in_pages + work.swap_out_pages for name, work in works.items()}
-
-    def _over(self, name: str) -> bool:
-        """Nothing more is to be expected of `name`."""
-        return name in self._proofs or self.cluster.initiators[name].machine.workload.dead
-
     def _show(self) -> None:
         """A machine that has only just come to a standstill, with its cycle closed, is given the time to show it."""
         loop, until_ns = self.cluster.loop, self.cluster.loop.now_ns + SHOWN_NS
@@ -242,8 +234,8 @@ class Simulation:
 
 
 def simulate(scenario: Scenario, *, brief: bool = False, heard: Heard | None = None) -> Outcome:
-    """The run of `scenario` with its seed. `brief`: the heal phase ends as soon as the verdict is decided. Raises UsageError
-    for a machine that cannot be."""
+    """The run of `scenario` with its seed. `brief`: it ends with its verdict, and no rescue is tried. Raises UsageError for
+    a machine that cannot be."""
     run = Simulation(scenario, brief=brief, heard=heard)
     run.warm_up()
     run.flood()
@@ -288,6 +280,22 @@ def judged(outcome: Outcome) -> Judgement:
         targets=list(_targets(outcome)),
         proved=outcome.proofs,
     )
+
+
+def _checked(floods: Sequence[Flooded], cluster: Cluster) -> tuple[list[Event], tuple[str, ...]]:
+    """Events that void the run for floods that were not in force, and notes on weak ones. What the simulated links lose is
+    the scenario's own doing: what was sent counts."""
+    initiators = tuple(cluster.initiators)
+    series = _by_node(cluster.samples, initiators)
+    told = [
+        (flooded, short) for flooded in floods for short in inforce.shortfalls(flooded, series, frozenset(initiators))
+    ]
+    voids = [
+        void(flooded.ended_ns, cluster.run, short.told, next_step=nextstep.MORE_JUNK, hang_stands=True)
+        for flooded, short in told
+        if not short.in_force
+    ]
+    return voids, tuple(short.told for _, short in told if short.in_force)
 
 
 def _by_node(samples: Sequence[Sample], names: Sequence[str]) -> dict[str, list[Sample]]:

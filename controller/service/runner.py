@@ -8,7 +8,7 @@ import time
 
 import msgspec
 
-from controller import nextstep
+from controller import inforce, nextstep
 from controller.bus.ending import end
 from controller.conclude import by_node
 from controller.plan import Plan, PlannedNode, Swarm, aimed, plan, swarms
@@ -16,7 +16,6 @@ from controller.record import Result
 from controller.rescue import RESCUE
 from controller.runtime.docker import Container
 from controller.scenario import Scenario, dump, policy_text
-from controller.service import inforce
 from controller.service.activity import SAMPLES_LAG_NS, Activity
 from controller.service.compare import limit_note
 from controller.service.floodwatch import FloodWatch

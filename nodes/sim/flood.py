@@ -1,9 +1,9 @@
 """Junk, as Locust sends it: datagrams on the clock; streams that stop at a full window; requests that wait for their answer.
 
 A flood's rate is divided evenly over all initiators and their sockets, in bursts: what is due in a millisecond (or in the
-flood's `burst`) arrives as one train, the work of a NAPI poll. The seed decides when a flood really begins, up to a tenth of
-a second late, and which socket it begins with: at what moment of reclaim's rhythm junk strikes is chance
-(docs/explanation/anomalies.md).
+flood's `burst`) arrives as one train, the work of a NAPI poll; a burst that the flood's end cuts short arrives then. The
+seed decides when a flood really begins, up to a tenth of a second late, and which socket it begins with: at what moment
+of reclaim's rhythm junk strikes is chance (docs/explanation/anomalies.md).
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Flood:
         self.sent = 0
         self.skipped = 0
         """What a full window or an unanswered request kept from being sent."""
-        loop.at(junk.start_ns + junk.burst_ns, self._tick)
+        self._tick_after(junk.start_ns)
 
     def _tick(self) -> None:
         junk, now_ns = self.junk, self._loop.now_ns
@@ -88,8 +88,12 @@ class Flood:
         due = max(until_ns, 0) * junk.rate_pps // SECOND_NS - self.sent - self.skipped
         if due > 0:
             self._spread(due)
-        if now_ns < junk.end_ns:
-            self._loop.at(now_ns + self.junk.burst_ns, self._tick)
+        self._tick_after(now_ns)
+
+    def _tick_after(self, time_ns: int) -> None:
+        """The next burst, or what is left of it when the flood ends."""
+        if time_ns < self.junk.end_ns:
+            self._loop.at(min(time_ns + self.junk.burst_ns, self.junk.end_ns), self._tick)
 
     def _spread(self, due: int) -> None:
         aims = self._aims

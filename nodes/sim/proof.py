@@ -19,6 +19,7 @@ from nodes.eventkinds import Wait
 from nodes.machine.nic import INTEL_WATCHDOG_NS
 from nodes.machine.retransmit import RTO_MAX_NS
 from nodes.sim.cluster import Cluster
+from nodes.sim.flood import Flood
 from nodes.sim.initiator import Initiator
 from nodes.units import SECOND_NS
 
@@ -75,10 +76,14 @@ def prove(cluster: Cluster, name: str) -> Proof | None:
 
 
 def quiet(cluster: Cluster) -> bool:
-    """Whether no flood goes on or is to come, and no change is pending."""
+    """Whether no flood goes on, is to come or is still under way, and no change is pending."""
     if any(flood.junk.end_ns > cluster.loop.now_ns for flood in cluster.floods):
         return False
-    return not any(getattr(act, "__func__", None) is Cluster.change_now for _, _, _, act, _ in cluster.loop.pending())
+    return not any(_unquiet(act) for _, _, _, act, _ in cluster.loop.pending())
+
+
+def _unquiet(act: Any) -> bool:
+    return getattr(act, "__func__", None) is Cluster.change_now or isinstance(getattr(act, "__self__", None), Flood)
 
 
 def _moved(initiator: Initiator) -> tuple[int, ...]:

@@ -108,3 +108,23 @@ def test_time_is_told_as_it_passes() -> None:
 def test_a_machine_that_cannot_be_is_an_error_for_people() -> None:
     with pytest.raises(UsageError, match="min"):
         simulate(small({"nodes.initiator.min_free": "6 MiB"}))
+
+
+# ---- the flood in force
+
+
+def test_a_flood_that_was_sent_as_asked_voids_nothing() -> None:
+    outcome = simulate(small())
+    (flooded,) = outcome.floods
+    assert 0.95 * flooded.asked <= flooded.sent <= flooded.asked == 80_000
+    assert not outcome.notes
+    assert not [event for event in outcome.events if event.kind == "harness"]
+
+
+def test_a_flood_that_was_never_sent_proves_nothing() -> None:
+    """One packet in the whole flood is asked for, and it begins late."""
+    outcome = simulate(small({"policy": "memalloc", "floods.0.rate": "1 pps", "floods.0.duration": "1 s"}))
+    assert judged(outcome).verdict == "inconclusive"
+    assert "the flood was not in force: 0% of the udp flood was sent to initiator-1: 0 of 1 packets" in (
+        judged(outcome).sentence
+    )

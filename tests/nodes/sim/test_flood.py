@@ -45,6 +45,13 @@ def test_a_flood_sends_what_was_asked_from_its_start_to_its_end(rate: int) -> No
     assert junk_of(cluster) == cluster.floods[0].sent
 
 
+def test_a_burst_longer_than_the_flood_comes_at_its_end() -> None:
+    cluster = flooded(asked(floods__0__burst="1 s", floods__0__duration="900 ms"))
+    assert 0.95 * 4500 <= cluster.floods[0].sent <= 4500
+    first = next(sample for sample in cluster.samples if sample.junk_packets)
+    assert first.t_ns == 4000 * MS_NS  # what the link carried of it in a tenth of a second
+
+
 def test_its_time_within_the_phase_counts() -> None:
     cluster = flooded(asked(floods__0__start="1 s", floods__0__duration="500 ms"))
     assert 0.95 * 2500 <= cluster.floods[0].sent <= 2500

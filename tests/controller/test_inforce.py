@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from testbeds import SCENARIO
 
+from controller.inforce import Flooded, Shortfall, arrived, hindered, metrics, shortfalls
 from controller.plan import plan
 from controller.scenario import parse
-from controller.service.inforce import Flooded, Shortfall, arrived, hindered, metrics, shortfalls
 from nodes.messages import Sample
 from nodes.units import SECOND_NS
 from traffic.profiles import Flood
