@@ -32,8 +32,8 @@ FREE_JITTER_PAGES = 64
 EXAMINED_NS = 13 * SECOND_NS
 """Within so long a real kernel that stands is asked anew what its tasks wait for (every 10 s: nodes/kernel/watch.py) and has
 answered (own: 3 s)."""
-CUT, STALLED_TARGET, DOWN_TARGET = "cut", "stalled", "down"
-"""Faults during which nothing can progress."""
+STOPS = ("cut", "stalled", "down")
+"""Settings of a link and of a target during which nothing can progress, and the words for them in fault events."""
 
 Span = tuple[int, int]
 """Begin and end of a span of time, both included, ns."""
@@ -50,8 +50,8 @@ def legitimate_wait_ns(stalled_ns: int) -> int:
 
 
 def fault_event(t_ns: int, run: str, node: str, fault: str, *, begins: bool, concerns: Sequence[str] = ()) -> Event:
-    """The event of a fault that begins or ends at `node`. `fault` is its kind, or for a target that stops answering
-    `stalled`, for one that is gone `down`; `concerns`: the initiators that it keeps from working."""
+    """The event of a fault that begins or ends at `node`. `fault` is one of STOPS, or the kind of fault that the settings
+    belong to; `concerns`: the initiators that it keeps from working."""
     return Event(
         t_ns=t_ns,
         node=node,
@@ -207,8 +207,13 @@ class Evidence:
         return stall.end_ns <= window[1] + legitimate_wait_ns(window[1] - stall.start_ns)
 
     def _window_of(self, stall: Stall) -> Span | None:
-        """The fault that the standstill began in; one younger than STALL_NS when the fault came was none before it."""
-        return next((span for span in self.windows if span[0] - STALL_NS < stall.start_ns < span[1]), None)
+        """The fault that the standstill began in, with those that came before it had to be over; a standstill younger than
+        STALL_NS when the fault came was none before it."""
+        found = next((span for span in self.windows if span[0] - STALL_NS < stall.start_ns < span[1]), None)
+        for span in self.windows:
+            if found and span[0] <= found[1] + legitimate_wait_ns(found[1] - stall.start_ns):
+                found = (found[0], max(found[1], span[1]))
+        return found
 
 
 def _windows(events: Sequence[Event], node: str, end_ns: int) -> list[Span]:
@@ -217,7 +222,7 @@ def _windows(events: Sequence[Event], node: str, end_ns: int) -> list[Span]:
     windows: list[Span] = []
     for event in events:
         told = event.detail
-        if not isinstance(told, FaultSet) or told.fault not in (CUT, STALLED_TARGET, DOWN_TARGET):
+        if not isinstance(told, FaultSet) or told.fault not in STOPS:
             continue
         if event.node != node and node not in told.concerns:
             continue

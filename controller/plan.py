@@ -6,13 +6,13 @@ online are given; initiator i uses target i modulo their count.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from msgspec import Struct, structs
 
 from controller import room
-from controller.evidence import CUT, DOWN_TARGET, STALLED_TARGET, fault_event
+from controller.evidence import STOPS, fault_event
 from controller.record import Phase
 from controller.scenario import Scenario, override_policy, policy_text
 from controller.scenario.faults import Fault
@@ -35,7 +35,7 @@ class PlannedNode(Struct, frozen=True, kw_only=True):
     target: str = ""
     """The target an initiator swaps to; its address goes into the spec by `spec_at`."""
     storage_shape: Shape | None = None
-    """The link of its second card, which carries block traffic alone; None: `shape` carries everything."""
+    """An initiator's second card's link, which carries block traffic alone; None: `shape` carries everything."""
     queueing: Queueing = Queueing()
     """Of its links, where they are simulated."""
 
@@ -91,29 +91,45 @@ def aimed(swarm: Swarm) -> list[Aimed]:
     ]
 
 
+class Told(Struct, frozen=True, kw_only=True):
+    """What is recorded of a change: a setting, by its word, is from now on another than the run began with, or the same."""
+
+    fault: str
+    """`cut`, `stalled` or `down`; of all other settings the kind of fault that they belong to."""
+    begins: bool
+    concerns: tuple[str, ...] = ()
+    """The initiators that it keeps from working, or lets work again."""
+
+
 class Change(Struct, frozen=True, kw_only=True):
-    """A fault begins or ends at one node: only the settings that differ are changed, whatever a person set meanwhile."""
+    """Faults begin or end at one node at one time: only the settings that differ are changed, whatever a person set
+    meanwhile."""
 
     at_ns: int
     node: str
-    fault: str
-    """Its kind."""
-    begins: bool
+    told: tuple[Told, ...]
+    """At least one; derived from the settings, so that it is true however many faults come together."""
     spec_changes: dict[str, object]
     shape_changes: dict[str, object]
-    concerns: tuple[str, ...] = ()
-    """The initiators that it keeps from working, or lets work again."""
 
     def apply(self, spec: Spec, shape: Shape) -> tuple[Spec, Shape]:
         """What `spec` and `shape` are to be now."""
         return structs.replace(spec, **self.spec_changes), structs.replace(shape, **self.shape_changes)
 
-    def event(self, t_ns: int, run: str) -> Event:
-        """The event to record when it is in force, at Unix time `t_ns`."""
-        return fault_event(t_ns, run, self.node, self._word(), begins=self.begins, concerns=self.concerns)
-
-    def _word(self) -> str:
-        return next((word for word in (DOWN_TARGET, STALLED_TARGET) if word in self.spec_changes), self.fault)
+    def events(self, began_ns: int, done_ns: int, run: str) -> list[Event]:
+        """What to record of it, when it was put in force between these Unix times: what begins does so at the first, what
+        ends at the last, for nobody knows when in between."""
+        return [
+            fault_event(
+                began_ns if told.begins else done_ns,
+                run,
+                self.node,
+                told.fault,
+                begins=told.begins,
+                concerns=told.concerns,
+            )
+            for told in self.told
+        ]
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -201,9 +217,8 @@ def _targets(scenario: Scenario, names: list[str]) -> Iterator[PlannedNode]:
             name=name,
             role="target",
             spec=target,
-            shape=scenario.links.data,
+            shape=_storage_shape(scenario) or scenario.links.data,
             memory_limit_bytes=limit_bytes,
-            storage_shape=_storage_shape(scenario),
             queueing=scenario.links.queueing,
         )
 
@@ -241,17 +256,24 @@ def _changes(scenario: Scenario, nodes: Sequence[PlannedNode]) -> Iterator[Chang
             new_spec, new_shape = _in_force(node, concerned, time_ns)
             spec_changes, shape_changes = _differing(spec, new_spec), _differing(shape, new_shape)
             spec, shape = new_spec, new_shape
-            cause = next(fault for fault in concerned if time_ns in (fault.at_ns, fault.end_ns))
             if spec_changes or shape_changes:
+                apart = _differing(node.spec, spec) | _differing(node.shape, shape)
                 yield Change(
                     at_ns=scenario.phases.warmup_ns + time_ns,
                     node=node.name,
-                    fault=cause.kind,
-                    begins=cause.at_ns == time_ns,
+                    told=tuple(_told(node, nodes, spec_changes | shape_changes, apart)),
                     spec_changes=spec_changes,
                     shape_changes=shape_changes,
-                    concerns=tuple(_kept_from_working(node, nodes, spec_changes, shape_changes)),
                 )
+
+
+def _told(
+    node: PlannedNode, nodes: Sequence[PlannedNode], changed: Iterable[str], apart: Iterable[str]
+) -> Iterator[Told]:
+    """`changed`: the settings that change now; `apart`: those that are now others than the run began with."""
+    still = set(map(_word, apart))
+    for word in dict.fromkeys(map(_word, changed)):
+        yield Told(fault=word, begins=word in still, concerns=_served(node, nodes) if word in STOPS else ())
 
 
 def _generic_names(nodes: Sequence[PlannedNode]) -> Iterator[str]:
@@ -278,12 +300,21 @@ def _differing(before: Struct, after: Struct) -> dict[str, object]:
     return {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
 
 
-def _kept_from_working(
-    node: PlannedNode, nodes: Sequence[PlannedNode], spec_changes: dict[str, object], shape_changes: dict[str, object]
-) -> list[str]:
-    if not {DOWN_TARGET, STALLED_TARGET} & spec_changes.keys() and (CUT not in shape_changes or node.storage_shape):
-        return []  # a pulled junk cable keeps nobody from swapping over another one
-    return [node.name] if node.role == "initiator" else [other.name for other in nodes if other.target == node.name]
+def _word(setting: str) -> str:
+    """For a setting of a spec or a shape: see `Told.fault`."""
+    if setting in STOPS:
+        return setting
+    if setting in Shape.__struct_fields__:
+        return "shape"
+    return {"policy": "policy", "machine": "min_free"}.get(setting, "target")
+
+
+def _served(node: PlannedNode, nodes: Sequence[PlannedNode]) -> tuple[str, ...]:
+    """The initiators that cannot work when nothing passes at `node`: it or those that use it. An initiator with a card of
+    its own for storage swaps over that one, whatever happens to the other."""
+    if node.role == "target":
+        return tuple(other.name for other in nodes if other.target == node.name)
+    return () if node.storage_shape else (node.name,)
 
 
 def _described(work: Plan) -> Iterator[str]:
@@ -297,7 +328,8 @@ def _described(work: Plan) -> Iterator[str]:
     for item in work.floods:
         yield f"{_span(item.start_ns, item.end_ns)}: {_flood(item)}"
     for change in work.changes:
-        yield f"{format_ns(change.at_ns)}: {change.fault} {'begins' if change.begins else 'ends'} at {change.node}"
+        for told in change.told:
+            yield f"{format_ns(change.at_ns)}: {told.fault} {'begins' if told.begins else 'ends'} at {change.node}"
     if remedies := work.scenario.rescue:
         waited = format_ns(work.scenario.phases.rescue_ns)
         yield f"rescue of who stands still then: {', '.join(map(str, remedies))}; {waited} each"

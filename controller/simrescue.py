@@ -79,7 +79,7 @@ def _change(cluster: Cluster, remedy: Change, name: str) -> str:
     if remedy.applied(spec) == spec:
         return IN_FORCE
     try:
-        cluster.change_now(name, remedy.applied(spec), None, None)
+        cluster.change_now(name, remedy.applied(spec))
     except UsageError as error:
         return str(error)
     return ""

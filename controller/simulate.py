@@ -184,8 +184,8 @@ class Simulation:
             spec[name], shape[name] = change.apply(spec[name], shape[name])
             new_spec = spec[name] if change.spec_changes else None
             new_shape = shape[name] if change.shape_changes else None
-            event = change.event(change.at_ns, self.cluster.run)
-            self.cluster.change_at(change.at_ns, name, new_spec, new_shape, event)
+            events = change.events(change.at_ns, change.at_ns, self.cluster.run)
+            self.cluster.change_at(change.at_ns, name, new_spec, new_shape, events)
 
     # ---- the verdict
 

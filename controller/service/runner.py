@@ -275,8 +275,8 @@ class ScenarioRun(Activity):
             await self._until(change.at_ns)
             began_ns = time.time_ns()
             await self.parts.nodes.change([change.node], change.apply, self._deadline_s)
-            t_ns = began_ns if change.begins else time.time_ns()  # its widest window: nobody knows when in between
-            self.recording.keep(change.event(t_ns, self.recording.run))
+            for event in change.events(began_ns, time.time_ns(), self.recording.run):
+                self.recording.keep(event)
 
     async def _quiet(self) -> None:
         """No junk flows after a run."""

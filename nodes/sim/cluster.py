@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
 from msgspec import Struct
 
 from nodes.config import InitiatorSpec, Queueing, Shape, Spec, TargetSpec
@@ -25,7 +24,8 @@ LEAST_RTT_NS = MS_NS
 
 
 class SimNode(Struct, frozen=True, kw_only=True):
-    """A node to be. `target` names an initiator's storage; `storage_shape` its second card's link, where it has one."""
+    """A node to be. `target` names an initiator's storage; `storage_shape` its second card's link, where it has one. A
+    target has one link, `shape`: that of the network which its initiators reach it over."""
 
     name: str
     role: Role
@@ -48,7 +48,6 @@ class Cluster:
         self.initiators: dict[str, Initiator] = {}
         self.ports: dict[str, Port] = {}
         """By node; an initiator's storage port is `<name>/storage`."""
-        self._storage_shapes: dict[str, Shape] = {}
         self.floods: list[Flood] = []
         for node in sorted(nodes, key=lambda node: node.role != "target"):
             self._add(node)
@@ -76,15 +75,15 @@ class Cluster:
         initiator = self.initiators[node.name] = Initiator(node.name, spec, self.loop, self.emit, disk)
         if initiator.machine.policy.local_disk:
             return
-        near = port
+        near, near_shape = port, node.shape
         if node.storage_shape is not None and spec.machine.storage_nic:
-            near = self._port(f"{node.name}/storage", node.storage_shape)
-            self._storage_shapes[node.name] = node.storage_shape
+            near_shape = node.storage_shape
+            near = self._port(f"{node.name}/storage", near_shape)
         first, pages = spec.swap_offset_bytes // PAGE_BYTES, spec.machine.working_set_pages
         if (first + pages) * PAGE_BYTES > target.spec.size_bytes:
             raise UsageError(f"{node.name}'s swap area ends beyond the disk of {node.target}")
         far = self.ports[node.target]
-        rtt_ns = max((node.shape.delay_ns or 0) * 2, LEAST_RTT_NS)
+        rtt_ns = max((near_shape.delay_ns or 0) * 2, LEAST_RTT_NS)
         initiator.connection = Connection(self.loop, initiator, target, near, far, pages, rtt_ns)
 
     def _port(self, name: str, shape: Shape) -> Port:
@@ -102,22 +101,23 @@ class Cluster:
         self.floods.append(flood)
         return flood
 
-    def change_at(self, time_ns: int, node: str, spec: Spec | None, shape: Shape | None, event: Event | None) -> None:
-        """At `time_ns`, `node` becomes what `spec` and `shape` say (None: stays), and `event` is recorded."""
-        self.loop.at_rank(time_ns, CHANGE, self.change_now, node, spec, shape, event)
+    def change_at(
+        self, time_ns: int, node: str, spec: Spec | None, shape: Shape | None, events: Sequence[Event] = ()
+    ) -> None:
+        """At `time_ns`, `node` becomes what `spec` and `shape` say (None: stays), and `events` are recorded."""
+        self.loop.at_rank(time_ns, CHANGE, self.change_now, node, spec, shape, events)
 
-    def change_now(self, node: str, spec: Spec | None, shape: Shape | None, event: Event | None) -> None:
+    def change_now(
+        self, node: str, spec: Spec | None, shape: Shape | None = None, events: Sequence[Event] = ()
+    ) -> None:
+        """`shape` is that of the link which everything comes through that is not block traffic of a second card."""
         if shape is not None:
             self.ports[node].shape(shape)
-            if node in self._storage_shapes:  # a pulled cable is both cards' cable: the machine's
-                own = msgspec.structs.replace(self._storage_shapes[node], cut=shape.cut)
-                self.ports[f"{node}/storage"].shape(own)
         if isinstance(spec, TargetSpec):
             self.targets[node].change(spec)
         elif isinstance(spec, InitiatorSpec):
             self.initiators[node].change(spec)
-        if event is not None:
-            self.events.append(event)
+        self.events.extend(events)
 
     def emit(self, node: str, detail: Detail) -> None:
         """Records an event of this moment."""

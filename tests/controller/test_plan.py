@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Iterable
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from controller.evidence import Evidence
 from controller.plan import Plan, aimed, plan, swarms
-from controller.scenario import load, parse
+from controller.scenario import ScenarioErrors, load, parse
 from nodes.config import OPEN_LINK, InitiatorSpec, Shape, Spec, TargetSpec
 from nodes.errors import UsageError
 from nodes.eventkinds import FaultSet
@@ -139,7 +141,7 @@ def test_a_cut_ends_by_itself() -> None:
         (11, True),
         (21, False),
     ]
-    assert [(change.node, change.begins, change.concerns) for change in work.changes] == [
+    assert [(change.node, told.begins, told.concerns) for change in work.changes for told in change.told] == [
         ("initiator-1", True, ("initiator-1",)),
         ("initiator-2", True, ("initiator-2",)),
         ("initiator-1", False, ("initiator-1",)),
@@ -181,18 +183,17 @@ def test_policies_switch_one_after_another() -> None:
 def test_a_stalled_target_keeps_its_own_initiators_from_working() -> None:
     fault = "{at: 2 s, kind: target, stalled: true, duration: 3 s, node: target-2}"
     work = planned(fault, initiators=3, targets=2)
-    begin, end = work.changes
-    assert (begin.node, begin.concerns, end.concerns) == ("target-2", ("initiator-2",), ("initiator-2",))
-    event = begin.event(5, "r")
-    assert (event.kind, event.node, event.t_ns) == ("fault", "target-2", 5)
-    assert event.detail == FaultSet(fault="stalled", action="begin", concerns=("initiator-2",))
-    assert end.event(6, "r").detail == FaultSet(fault="stalled", action="end", concerns=("initiator-2",))
+    assert {change.node for change in work.changes} == {"target-2"}
+    begin, end = (event for change in work.changes for event in change.events(5, 6, "r"))
+    assert (begin.kind, begin.node, begin.t_ns, end.t_ns) == ("fault", "target-2", 5, 6)
+    assert begin.detail == FaultSet(fault="stalled", action="begin", concerns=("initiator-2",))
+    assert end.detail == FaultSet(fault="stalled", action="end", concerns=("initiator-2",))
 
 
 def test_a_slow_target_keeps_nobody_from_working() -> None:
     work = planned("{at: 2 s, kind: target, latency: 20 ms}")
-    assert work.changes[0].concerns == ()
-    assert work.changes[0].event(5, "r").detail.brief == "target begins"
+    assert [told.concerns for told in work.changes[0].told] == [()]
+    assert work.changes[0].told[0].fault == "target"
 
 
 def test_a_fault_that_changes_nothing_is_not_planned() -> None:
@@ -215,29 +216,96 @@ def test_a_second_card_has_a_link_of_its_own_and_outlives_a_pulled_cable() -> No
     cut = "{at: 1 s, kind: cut, duration: 2 s}"
     one = planned(cut)
     assert [node.storage_shape for node in one.nodes] == [None, None]
-    assert one.changes[0].concerns == ("initiator-1",)
+    assert [told.concerns for change in one.changes for told in change.told] == [("initiator-1",)] * 2
     text = TEXT.format(initiators=1, targets=1, faults=cut).replace("count: 1, memory", "storage_nic: e1000, memory")
     bare, shaped = (plan(parse(text.replace("links:", f"links:{more}"))) for more in ("", "\n  storage: {delay: 1 ms}"))
-    assert {node.storage_shape for node in bare.nodes} == {OPEN_LINK}
-    assert [node.storage_shape.delay_ns for node in shaped.nodes if node.storage_shape] == [MS_NS, MS_NS]
-    assert [change.concerns for change in shaped.changes] == [(), ()]
+    assert [bare.nodes[0].storage_shape, bare.nodes[1].shape] == [OPEN_LINK, OPEN_LINK]
+    assert shaped.nodes[0].shape == shaped.scenario.links.data
+    assert [shape and shape.delay_ns for shape in (shaped.nodes[0].storage_shape, shaped.nodes[1].shape)] == [MS_NS] * 2
+    assert [told.concerns for change in shaped.changes for told in change.told] == [(), ()]
     assert "e1000e and e1000 for storage" in " ".join(shaped.describe())
 
 
 def test_a_target_that_goes_down_keeps_its_initiators_from_working() -> None:
     work = planned("{at: 1 s, kind: target, duration: 2 s, down: true}", initiators=2)
-    begins, ends = (change.event(0, "r") for change in work.changes)
+    begins, ends = (event for change in work.changes for event in change.events(0, 0, "r"))
     assert begins.detail == FaultSet(fault="down", action="begin", concerns=("initiator-1", "initiator-2"))
     assert ends.detail.brief == "down ends"
 
 
-def test_queueing_reaches_every_node() -> None:
-    text = TEXT.format(initiators=2, targets=1, faults="").replace(
-        "links:", "links:\n  queueing: {queue: 7, loss_burst: 3}"
-    )
-    work = plan(parse(text))
-    assert {(node.queueing.queue_packets, node.queueing.loss_burst_packets) for node in work.nodes} == {(7, 3)}
-    assert "queues: 7 packets, losses in bursts of 3" in work.describe()
+def test_the_cable_of_a_target_is_that_of_the_storage_network() -> None:
+    cut = "{at: 1 s, kind: cut, node: target, duration: 2 s}"
+    text = TEXT.format(initiators=1, targets=1, faults=cut).replace("count: 1, memory", "storage_nic: e1000, memory")
+    assert [told.concerns for change in plan(parse(text)).changes for told in change.told] == [("initiator-1",)] * 2
+
+
+# ---- several faults
+
+
+CUTS = ("cut, node: initiator", "cut, node: target")
+STOPPING = (*CUTS, "target, stalled: true", "target, stalled: false", "target, down: true", "target, down: false")
+OTHERS = (
+    "shape, rate: 8 Mbit",
+    "shape, loss: 1 %",
+    "target, error: 5 %",
+    "min_free, min_free: 2 MiB",
+    "policy, policy: iface",
+)
+TIMES = st.sampled_from([0, 1, 2, 3, 5, 8])
+
+
+@st.composite
+def faults(draw: st.DrawFn) -> str:
+    kind, duration_s = draw(st.sampled_from(STOPPING + OTHERS)), draw(TIMES)
+    duration_s = duration_s or int(kind in CUTS)  # a cut always ends
+    lasting = f", duration: {duration_s} s" if duration_s else ""
+    return f"{{kind: {kind}, at: {draw(TIMES)} s{lasting}}}"
+
+
+def hindered_spans(work: Plan, name: str) -> list[tuple[int, int]]:
+    """From the settings alone: when nothing passes between `name` and its target."""
+    names = ("initiator-1", "target-1")
+    in_force = {node.name: (node.spec, node.shape) for node in work.nodes}
+    spans, since = [], None
+    for time_ns, changes in groupby(work.changes, key=lambda change: change.at_ns):
+        for change in changes:
+            in_force[change.node] = change.apply(*in_force[change.node])
+        target = in_force["target-1"][0]
+        assert isinstance(target, TargetSpec)
+        stopped = any(in_force[node][1].cut for node in names) or target.stalled or target.down
+        if stopped and since is None:
+            since = time_ns
+        elif not stopped and since is not None:
+            spans.append((since, time_ns))
+            since = None
+    return spans if since is None else [*spans, (since, work.total_ns)]
+
+
+def joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for start_ns, end_ns in sorted(spans):
+        if found and start_ns <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end_ns))
+        else:
+            found.append((start_ns, end_ns))
+    return found
+
+
+@settings(max_examples=300)
+@given(st.lists(faults(), min_size=1, max_size=3))
+def test_windows_open_and_close_as_the_settings_say(written: list[str]) -> None:
+    """Any faults, in any order, at once or apart."""
+    try:
+        work = planned(*written)
+    except ScenarioErrors:  # two of one kind overlap
+        assume(False)
+    events = [event for change in work.changes for event in change.events(change.at_ns, change.at_ns, "r")]
+    windows = Evidence("initiator-1", work.phases, [], events).windows
+    assert joined(windows) == joined(hindered_spans(work, "initiator-1"))
+    told = [event.detail for event in events if event.node == "target-1" and isinstance(event.detail, FaultSet)]
+    for word in {detail.fault for detail in told}:
+        actions = [detail.action for detail in told if detail.fault == word]
+        assert all(one != "end" or before == "begin" for before, one in pairwise(["end", *actions])), actions
 
 
 @pytest.mark.parametrize(("transport", "more_bytes"), [("nbd", 0), ("nvme", storage_container_bytes(96 * MIB))])

@@ -148,9 +148,57 @@ def test_a_local_disk_needs_no_packet() -> None:
     assert of(outcome, "target-1")[3000].requests_served == 0
 
 
+TWO_CARDS = {"nodes.initiator.storage_nic": "e1000e", **QUIET}
+
+
 def test_a_storage_network_of_its_own_gets_on_while_the_junk_cable_is_pulled() -> None:
-    scenario = small({"nodes.initiator.storage_nic": "e1000e", **QUIET})
-    assert judged(simulate(scenario)).verdict == "healthy"
+    outcome = simulate(small(TWO_CARDS, "[{kind: cut, node: initiator, at: 500 ms, duration: 800 ms}]"))
+    assert moved(outcome, 600, 1200) > 500
+    assert judged(outcome).verdict == "healthy"
+
+
+def test_a_storage_cable_that_is_pulled_at_the_target_stops_the_block_traffic() -> None:
+    outcome = simulate(small(TWO_CARDS, "[{kind: cut, node: target, at: 500 ms, duration: 800 ms}]"))
+    assert moved(outcome, 600, 1300) == 0
+    assert moved(outcome, 2000, 3000) > 500
+
+
+@pytest.mark.parametrize(("data", "storage", "most"), [("5 Mbit", "1 Gbit", 10_000), ("1 Gbit", "20 Mbit", 3000)])
+def test_block_traffic_goes_over_the_storage_network_at_both_ends(data: str, storage: str, most: int) -> None:
+    """20 Mbit carry 600 pages a second at most, in each direction; 5 Mbit could not carry a quarter of what is asked."""
+    rates = {"links.data.rate": data, "links.storage": {"rate": storage, "delay": "200 us"}}
+    written = of(simulate(small({**TWO_CARDS, **rates})))[2000].swap_out_pages
+    assert 1200 < written < most
+
+
+# ---- two faults
+
+
+@pytest.mark.parametrize("apart_ms", [0, 100])
+def test_faults_that_come_together_are_told_as_those_that_come_apart(apart_ms: int) -> None:
+    """A cable that is pulled excuses the standstill, whatever else begins in the same instant."""
+    faults = f"""[{{kind: shape, node: initiator, delay: 300 us, at: 500 ms}},
+                  {{kind: cut, node: initiator, at: {500 + apart_ms} ms, duration: 3 s}}]"""
+    outcome = simulate(small(QUIET, faults, heal="10 s"))
+    assert [brief for _, _, brief in told(outcome, "fault")] == ["shape begins", "cut begins", "cut ends"]
+    assert judged(outcome).verdict == "healthy"
+
+
+def test_a_target_that_is_told_to_go_on_hinders_nobody_any_more() -> None:
+    """Its window ends with the second fault, so that what hangs after it is seen to hang."""
+    faults = "[{kind: target, stalled: true, at: 500 ms}, {kind: target, stalled: false, at: 1 s}]"
+    outcome = simulate(small(faults=faults))
+    assert [(ms, brief) for ms, _, brief in told(outcome, "fault")] == [(500, "stalled begins"), (1000, "stalled ends")]
+    assert judged(outcome).verdict == "deadlocked"
+
+
+@pytest.mark.parametrize("gap_ms", [-100, 0, 100])
+def test_a_standstill_through_one_fault_into_the_next_is_excused(gap_ms: int) -> None:
+    faults = f"""[{{kind: cut, node: initiator, at: 200 ms, duration: 3 s}},
+                  {{kind: target, stalled: true, at: {3200 + gap_ms} ms, duration: 12 s}}]"""
+    outcome = simulate(small(QUIET, faults, heal="30 s"))
+    assert judged(outcome).verdict == "healthy"
+    assert judged(outcome).nodes[0].stalled_since_ns is None
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,17 @@ from controller.scenario import Scenario
 from controller.simulate import Simulation, judged, simulate
 from nodes.sim.cluster import Cluster
 from nodes.sim.proof import Proof, prove, quiet
-from nodes.units import SECOND_NS
+from nodes.units import MS_NS, SECOND_NS
 
 STALL = "[{kind: target, stalled: true, at: 1 s, duration: 59 s}]"
 
 
 def flooded(scenario: Scenario) -> Cluster:
-    """The world at the end of the flood phase."""
+    """The world when the last packet of the flood has arrived."""
     run = Simulation(scenario)
     run.warm_up()
     run.flood()
+    run.cluster.loop.run_until(run.cluster.loop.now_ns + MS_NS)
     return run.cluster
 
 
@@ -69,7 +70,7 @@ def test_a_machine_that_only_waits_for_its_target_is_not_proved_to_hang() -> Non
 def test_a_hang_that_a_pending_change_may_end_is_not_proved(hung: bytes) -> None:
     """The cable of the target is pulled and put back: whether that helps or not, it is still to come."""
     cluster: Cluster = pickle.loads(hung)
-    cluster.change_at(cluster.loop.now_ns + SECOND_NS, "target-1", None, None, None)
+    cluster.change_at(cluster.loop.now_ns + SECOND_NS, "target-1", None, None)
     assert prove(cluster, "initiator-1") is None
     cluster.loop.run_until(cluster.loop.now_ns + SECOND_NS)
     assert prove(cluster, "initiator-1") is not None
