@@ -18,7 +18,7 @@ _SPEAKS_OF_BLOCKED = re.compile(
 _SPEAKS_OF_FAILURE = re.compile(r"page allocation (?:failure|stalls)|-order allocation failed")
 _SURELY = re.compile(
     r"[Ss]ys[Rr]q ?: |nfs: server \S+ not responding|Linux version \d+\.\d+\.\d|(?:block nbd|nvme nvme)\d+: |SL[AU]B: Unable"
-    r"|lowmem_reserve\[|Mem-[Ii]nfo:|(?:Node \d+ )?\w+ free: ?\d+kB|Kernel panic - not syncing: \S"
+    r"|lowmem_reserve\[\]: \d|Mem-[Ii]nfo:|(?:Node \d+ )?\w+ free: ?\d+kB|Kernel panic - not syncing: \S"
 )
 """Messages that nobody but the kernel writes at the beginning of a line."""
 _SPEAKS_OF_OOM = re.compile(r"[Oo]ut of [Mm]emory[: ]|invoked oom-killer|oom-kill:|VM: killing process")

@@ -77,7 +77,9 @@ def look(log: Sequence[Message], figures: Figures | None = None, before: Figures
     held = _together(tasks.blocked(seen, below))
     at_us = max((task.stack.at_us for task in held if task.stack.at_us is not None), default=newest_us(log))
     failures = tuple(stack for stack in seen if stack.kind == "failure")
-    facts = Facts(memory(log), failures, lacking_caches(log), cache_lines(log), at_us, figures, before)
+    facts = Facts(
+        memory(log), failures, lacking_caches(log), cache_lines(log), at_us, figures, before, tasks.reclaiming(held)
+    )
     edges = _edges([*tasks.edges(held), *tasks.served(held, below), *tasks.receiver(held, seen)], facts)
     closed = _cycle(edges)
     ending, ends = _ending(log, at_us if held else None)
@@ -110,7 +112,7 @@ def _edges(shown: list[Wait], facts: Facts) -> tuple[Wait, ...]:
     if any(edge.who_frees == REPLY for edge in shown) and not any(edge.waiter == REPLY for edge in shown):
         shown = [*shown, *reception.edges(facts)]
     short = shortage(facts, atomic=False)
-    reclaimer = _reclaimer(shown)
+    reclaimer = _reclaimer(shown, facts.reclaiming)
     known = [edge for edge in shown if not (edge.waiter == reclaimer and edge.resource == "free pages")]
     if facts.memory.zones and short is None:  # then memory is not what they wait for, whatever their stacks look like
         known = [edge for edge in known if edge.resource != "free pages" or edge.have]
@@ -118,10 +120,10 @@ def _edges(shown: list[Wait], facts: Facts) -> tuple[Wait, ...]:
     return tuple(edge for edge in filled if edge.have < edge.need)
 
 
-def _reclaimer(edges: Sequence[Wait]) -> str:
+def _reclaimer(edges: Sequence[Wait], reclaiming: frozenset[str]) -> str:
     """Who alone can free pages: kswapd, or, where it is not blocked, whoever reclaims and waits for storage."""
     stuck = [edge.waiter for edge in edges if edge.who_frees in (REPLY, TRANSMIT)]
-    return KSWAPD if KSWAPD in stuck else next((who for who in stuck if who not in (REPLY, TRANSMIT)), KSWAPD)
+    return KSWAPD if KSWAPD in stuck else next((who for who in stuck if who in reclaiming), KSWAPD)
 
 
 def _filled(edge: Wait, short: Short | None, reclaimer: str) -> Wait:

@@ -58,6 +58,8 @@ class Facts(Struct, frozen=True):
     now: Figures | None = None
     before: Figures | None = None
     """An older line: when progress stopped. Without it counters are taken since boot."""
+    reclaiming: frozenset[str] = frozenset()
+    """The waiters among whose tasks some reclaim."""
 
     def grown(self, name: str) -> int:
         """By how much a counter of the telemetry grew, as far as it is counted."""

@@ -43,7 +43,7 @@ def _assumed(seen: Seen, who: Sequence[str]) -> Iterator[str]:
     serving = [task for task in seen.case.tasks if task.who in who and task.server]
     waiting = [task for task in seen.case.tasks if task.who in who and task.provider in (REPLY, LOCAL)]
     for task in serving:
-        if task.server and task.server.in_user_space:
+        if task.server and task.server.same_host:
             yield f"that {task.stack.name} serves this machine's own storage"
     for task in waiting[:1]:
         if REPLY in who and task.below.kind == "unknown":
@@ -233,8 +233,8 @@ def _nobody(seen: Seen) -> Answer:
 
 
 RULES: tuple[Callable[[Seen], Answer | None], ...] = (
-    _deadlock, _ended, _lock_cycle, _peer, _disk, _spin, _storage, _free_pages, _cgroup, _failed, _caches, _journal, _locks,
-    _work, _unknown, _bug, _nobody,
+    _deadlock, _ended, _lock_cycle, _peer, _disk, _spin, _storage, _free_pages, _cgroup, _journal, _locks, _work, _failed,
+    _caches, _unknown, _bug, _nobody,
 )  # fmt: skip
 
 

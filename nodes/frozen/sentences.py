@@ -21,6 +21,7 @@ _RESOURCES = {
     "pages read back": "pages to be read back from swap{}",
     "answers of the server": "its calls to be answered{}",
     "answers of the daemon": "a process of user space that serves its file system",
+    "other work done": "other work to be done{}",
     "acknowledgements": "what it sent to be acknowledged{}",
 }
 """How a shape's resource reads after `waits for`; `{}` is ` by` whom."""

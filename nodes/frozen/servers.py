@@ -29,7 +29,8 @@ class Server(Struct, frozen=True):
     """... or what a kernel worker works on (likewise, anywhere) ..."""
     frame: str = ""
     """... or what one of its frames is called (likewise, from the beginning)."""
-    in_user_space: bool = False
+    same_host: bool = False
+    """It serves other machines as well, or only them: that this one is among them is an assumption."""
 
 
 SERVERS = (
@@ -68,7 +69,7 @@ SERVERS = (
         r"\brpciod|\bxprtiod|\bnfsiod",
         r"rpc_async_schedule|xs_tcp_send_request",
     ),
-    Server("NFS server of this machine (nfsd)", ("nfs",), r"nfsd\b", "", r"nfsd_dispatch|nfsd\b"),
+    Server("NFS server of this machine (nfsd)", ("nfs",), r"nfsd\b", "", r"nfsd_dispatch|nfsd\b", same_host=True),
     Server("Ceph messenger", ("ceph",), r"ceph-msgr|libceph", r"\bceph-msgr|ceph_con_workfn", r"ceph_con_workfn"),
     Server("RBD worker", ("ceph",), r"rbd\d+", r"\brbd\b|rbd_\w+_work", r"rbd_queue_workfn|rbd_img_handle_request"),
     Server("NVMe/TCP worker", ("nvme",), "", r"\bnvme_tcp_wq|nvme_tcp_io_work", r"nvme_tcp_io_work"),
@@ -94,37 +95,37 @@ SERVERS = (
         r"\bcifsiod|\bsmb",
         r"cifs_demultiplex_thread|smb2_reconnect_server",
     ),
-    Server("NBD server process", ("nbd",), r"nbd-server|nbdkit|qemu-nbd|qemu-storage|xnbd", in_user_space=True),
-    Server("NBD client process", ("nbd",), r"nbd-client|rbd-nbd|nbdublk", in_user_space=True),
+    Server("NBD server process", ("nbd",), r"nbd-server|nbdkit|qemu-nbd|qemu-storage|xnbd", same_host=True),
+    Server("NBD client process", ("nbd",), r"nbd-client|rbd-nbd|nbdublk", same_host=True),
     Server(
         "Ceph's OSD process",
         ("ceph", "nbd"),
         r"ceph-osd|tp_osd_tp|bstore_|msgr-worker|osd_srv|rocksdb",
-        in_user_space=True,
+        same_host=True,
     ),
     Server(
         "iSCSI target process",
         ("iscsi", "disk"),
         r"tcmu-runner|tgtd|iscsi_trx|iscsi_ttx|istgt|targetcli",
-        in_user_space=True,
+        same_host=True,
     ),
-    Server("iSCSI daemon", ("iscsi",), r"iscsid", in_user_space=True),
-    Server("multipath daemon", ("dm", "iscsi", "nvme"), r"multipathd", in_user_space=True),
-    Server("Gluster process", ("fuse", "nfs"), r"glfs|gluster", in_user_space=True),
+    Server("iSCSI daemon", ("iscsi",), r"iscsid", same_host=True),
+    Server("multipath daemon", ("dm", "iscsi", "nvme"), r"multipathd", same_host=True),
+    Server("Gluster process", ("fuse", "nfs"), r"glfs|gluster", same_host=True),
     Server(
         "NVMe target process",
         ("nvme",),
         r"spdk|io-engine|mayastor|reactor_\d|nvmf_tgt",
         r"\bnvmet",
         r"nvmet_",
-        in_user_space=True,
+        same_host=True,
     ),
-    Server("ublk server process", ("ublk",), r"ublk", in_user_space=True),
+    Server("ublk server process", ("ublk",), r"ublk", same_host=True),
     Server(
         "file system's daemon",
         ("fuse",),
         r"sshfs|mount\.|fuse|ntfs-3g|mount\.ntfs|s3fs|rclone|lxcfs|juicefs",
-        in_user_space=True,
+        same_host=True,
     ),
 )
 
@@ -159,6 +160,6 @@ def serves(one: Server, below: Storage, network: Sequence[Storage]) -> bool:
     storage of the `network` that they speak of may be meant; and a file system may lie on a block device of it, which
     matters where a process of this machine serves that."""
     may_be = {other.tag for other in network}
-    if below.tag == FILES and one.in_user_space:
+    if below.tag == FILES and one.same_host:
         return bool(may_be.intersection(one.tags, BLOCKS))
     return below.tag in one.tags or (not below.sure and bool(may_be.intersection(one.tags)))

@@ -86,14 +86,16 @@ _NETWORK: tuple[tuple[str, str, str], ...] = (
     (r"\biscsi_tcp|\blibiscsi|\bconnection\d+:\d+: |iSCSI Initiator", "iscsi", "the iSCSI target"),
     (r"\blibceph\b|\brbd\d+\b|\[rbd\]|\[ceph\]", "ceph", "the Ceph cluster"),
     (r"\bdrbd\b", "drbd", "the DRBD peer or disk"),
-    (r"\bnfs: server |\[nfsv?[34]?\]|\[sunrpc\]|Root-NFS|VFS: Mounted root \(nfs", "nfs", "the NFS server"),
+    (r"\bnfs: server |\[nfsv?[34]?\]|\b(?:xs|xprt)_\w+|\brpc_async_schedule\b|Root-NFS|VFS: Mounted root \(nfs",
+     "nfs", "the NFS server"),
     (r"\bCIFS: |\[cifs\]", "cifs", "the SMB server"),
 )  # fmt: skip
 _COMPILED_FRAMES = [(re.compile(form), kind, tag, words) for form, kind, tag, words in _FRAMES]
 _COMPILED_NETWORK = [(re.compile(form), tag, words) for form, tag, words in _NETWORK]
 _MAYBE_REMOTE = {"sd": ("iscsi",), "nvme": ("nvme",)}
 """Names that disks of the network have, too."""
-_SERVED_HERE = re.compile(r"nfsd|_nfsd|rpc_exit|rpc_free")
+_SERVED_HERE = re.compile(r"nfsd|svc_|iscsi_target|iscsit|nvmet|rpc_free")
+"""How functions begin that serve others, and fetch nothing."""
 
 
 class Below:

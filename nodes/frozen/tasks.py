@@ -87,12 +87,18 @@ def served(tasks: Sequence[Blocked], below: Below) -> Iterator[Wait]:
         for task in tasks:
             if task.provider not in _STORAGE or (task.who, one.who) in told:
                 continue
-            if serves(one.server, task.below, below.network):
+            whole = task.below.sure or has(task.stack, *RECLAIM)  # a stack that broke off may hide what it waits for
+            if whole and serves(one.server, task.below, below.network):
                 told.add((task.who, one.who))
                 why = f"what {named([task])} waits for goes through {named([one])}, which is blocked itself"
                 yield Wait(
                     task.who, "its storage served", 1, 0, one.who, why, f"{top(one.stack, 3)}; {task.below.name}"
                 )
+
+
+def reclaiming(tasks: Sequence[Blocked]) -> frozenset[str]:
+    """Who of them reclaims."""
+    return frozenset(task.who for task in tasks if has(task.stack, *RECLAIM))
 
 
 def receiver(tasks: Sequence[Blocked], stacks: Sequence[Stack]) -> Iterator[Wait]:
@@ -125,7 +131,7 @@ def shown_unknown(tasks: Sequence[Blocked]) -> tuple[str, ...]:
 def _blocked(stack: Stack, shape: Shape | None, below: Below, relayed: bool) -> Blocked:
     who, storage = _part(stack, shape, relayed), below.of(stack)
     one = server(stack) if shape is not None and who not in (WORKER, KSWAPD, TRANSMIT, RELAY) else None
-    swaps = one is not None and one.in_user_space and has(stack, *SWAP)
+    swaps = one is not None and one.same_host and has(stack, *SWAP)
     if one is not None and shape is not None and (shape.who_frees == KSWAPD or has(stack, *RECLAIM) or swaps):
         return Blocked(one.name, stack, shape, storage, one)
     return Blocked(who, stack, shape, storage)
