@@ -114,6 +114,10 @@ class Verbs(TyperGroup):
         super().__init__(**given)
         self.commands = Lazy()
 
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names alone: Typer's own would load every verb, at each completion too."""
+        return list(self.commands)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Writes whole sentences, and loads no verb."""
         for chapter in dict.fromkeys(verb.chapter for verb in VERBS.values()):

@@ -65,9 +65,14 @@ def test_a_command_loads_only_what_it_needs(words: list[str]) -> None:
 
 
 def test_a_shell_completes_verbs() -> None:
-    script = "from controller.cli.main import main; main()"
+    script = (
+        "import atexit, sys; from controller.cli.main import main\n"
+        "loaded = ('controller.cli.validate', 'controller.cli.run', 'controller.cli.up')\n"
+        "atexit.register(lambda: print(*(name for name in loaded if name in sys.modules)))\n"
+        "main()"
+    )
     asked = {"_NETRESERVE_COMPLETE": "complete_bash", "COMP_WORDS": "netreserve va", "COMP_CWORD": "1"}
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, env=environment(**asked), capture_output=True, text=True
     )
-    assert done.stdout.split() == ["validate"], done
+    assert done.stdout.split() == ["validate", "controller.cli.validate"], done
