@@ -11,7 +11,7 @@ import pytest
 import tinykernels
 from msgspec.structs import replace
 
-from controller.verdict import voids_of
+from controller.finding import voids_of
 from nodes.config import OPEN_LINK, GuestSpec, InitiatorSpec, MachineConfig, PolicySpec
 from nodes.eventkinds import ConsoleLines, Harness, Stalled
 from nodes.kernel import boot, control, watch
@@ -169,7 +169,7 @@ def test_a_flag_that_changes_in_the_run_voids_it(kernels: Path, monkeypatch: pyt
     monkeypatch.setattr(watch, "STRAYED_AFTER_NS", 1)
 
     def voids(node: Node) -> list[str]:
-        return [told.void for _, told in voids_of(node.events)]
+        return [void.told.void for void in voids_of(node.events)]
 
     async def story(node: Node) -> list[str]:
         await node.apply()
