@@ -10,6 +10,9 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
+from controller.cli.console import complain
+from controller.interrupts import INTERRUPTED
+
 
 class Verb(NamedTuple):
     """Where a verb is, and what the help says of it."""
@@ -113,6 +116,14 @@ class Verbs(TyperGroup):
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.commands = Lazy()
+
+    def invoke(self, ctx: Any) -> Any:
+        """Ctrl-C that a verb left to us is told; Typer itself would end without a word."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            complain("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Their names alone: Typer's own would load every verb, at each completion too."""

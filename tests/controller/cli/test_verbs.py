@@ -10,6 +10,7 @@ from clirunner import ROOT, environment, netreserve
 from typer.main import get_command
 
 from controller.cli.app import app
+from controller.cli.main import carry_out
 from controller.cli.verbs import VERBS, Lazy, load
 
 
@@ -76,3 +77,14 @@ def test_a_shell_completes_verbs() -> None:
         [sys.executable, "-c", script], cwd=ROOT, env=environment(**asked), capture_output=True, text=True
     )
     assert done.stdout.split() == ["validate", "controller.cli.validate"], done
+
+
+def test_a_verb_that_is_interrupted_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("controller.cli.validate.found", interrupted)
+    assert carry_out(["validate", "classic"]) == 130
+    assert capsys.readouterr().err == "netreserve: interrupted\n"
