@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice, pairwise
+from itertools import pairwise
 
 from nodes.frozen.lines import Message
 
@@ -41,5 +41,7 @@ def _restarted(log: Sequence[Message], index: int, newest_us: int) -> bool:
 
 
 def _next_us(log: Sequence[Message], index: int, default_us: int) -> int:
-    ahead = islice(log, index + 1, index + 1 + _LOOK_AHEAD_LINES)
-    return next((message.at_us for message in ahead if message.at_us is not None), default_us)
+    for ahead in range(index + 1, min(len(log), index + 1 + _LOOK_AHEAD_LINES)):
+        if (at_us := log[ahead].at_us) is not None:
+            return at_us
+    return default_us

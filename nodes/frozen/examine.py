@@ -75,8 +75,9 @@ def look(log: Sequence[Message], figures: Figures | None = None, before: Figures
     last = max((stack.dump for stack in shown), default=asked)
     seen = [stack for stack in every if stack.kind == "failure" or (stack.kind == "task" and stack.dump == last)]
     held = _together(tasks.blocked(seen, below))
-    at_us = max((task.stack.at_us for task in held if task.stack.at_us is not None), default=newest_us(log))
     failures = tuple(stack for stack in seen if stack.kind == "failure")
+    shown_us = [stack.at_us for stack in ([task.stack for task in held] or failures) if stack.at_us is not None]
+    at_us = max(shown_us, default=newest_us(log))
     facts = Facts(
         memory(log), failures, lacking_caches(log), cache_lines(log), at_us, figures, before, tasks.reclaiming(held)
     )

@@ -25,7 +25,7 @@ _TASK = re.compile(
 _OLD_TASK = re.compile(
     r"(?P<name>\S.{0,24}?)\s+(?P<state>[RSDTtXZPIW])(?P<address>\s+(?:[0-9a-fA-F]{8,16}|running task|current))?"
     r"\s*(?P<free>\d{1,9})\s+(?P<pid>\d{1,9})\s+\d{1,9}(?:\s+\d{1,9})?"
-    r"(?P<end>\s+0x[0-9a-f]{6,16}\b.*|.*\((?:L-TLB|NOTLB)\)|)\s*$"
+    r"(?P<end>\s+0x[0-9a-f]{6,16}\b.*|.*\((?:L-TLB|NOTLB)\).*|)\s*$"
 )
 _HUNG = re.compile(
     r"(?:rcu: )?INFO: task (?P<name>.{1,40}?):(?P<pid>\d{1,9}) blocked (?:in I/O wait )?for more than"

@@ -16,7 +16,7 @@ from nodes.frozen.counts import Counts, count, is_kernel_log
 from nodes.frozen.events import said
 from nodes.frozen.examine import Case, look
 from nodes.frozen.figures import Figures
-from nodes.frozen.lines import Message, messages, newest_us
+from nodes.frozen.lines import Message, messages
 from nodes.frozen.seen import Answer, Sure
 from nodes.frozen.sentences import ago
 
@@ -99,7 +99,8 @@ def _headline(answer: Answer, case: Case, part: Sequence[Message], chosen: int, 
         return f"in an earlier boot ({chosen + 1} of {count_boots} in this log; nothing since): {answer.sentence}"
     if case.past:
         return f"nobody waits now, the last answer to sysrq w is empty; before that it was: {answer.sentence}"
-    end_us = newest_us(part)
-    if case.tasks and end_us is not None and case.at_us is not None and end_us - case.at_us > OVER_US:
-        return f"{ago(case.at_us, end_us)} before the log ends (it may be over): {answer.sentence}"
+    shown_us = [message.at_us for message in part if message.line in answer.lines and message.at_us is not None]
+    end_us = next((message.at_us for message in reversed(part) if message.at_us is not None), None)
+    if shown_us and end_us is not None and end_us - max(shown_us) > OVER_US:
+        return f"{ago(max(shown_us), end_us)} before the log ends (it may be over): {answer.sentence}"
     return answer.sentence

@@ -15,8 +15,8 @@ from nodes.frozen.journal import from_json, is_json
 from nodes.frozen.unpack import as_utf8, blocks, unpacked
 
 WHOLE_BYTES = 4 << 20
-KEPT_BYTES_MAX = 32 << 20
-"""Of text; the oldest goes first (own: some 300,000 lines)."""
+KEPT_BYTES_MAX = 16 << 20
+"""Of text; the oldest goes first (own: some 200,000 lines)."""
 BLOCK_BYTES = 128 << 10
 _FRAME = b"+0x"
 _WORDS = (b"location fail", b"ut of memory", b"not responding", b" swap on ", b"Linux version")

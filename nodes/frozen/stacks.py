@@ -71,7 +71,7 @@ class Stack(Struct, frozen=True):
     @property
     def key(self) -> tuple[str, ...]:
         """The frames as `same` makes them, to be compared."""
-        return tuple(same(frame) for frame in self.frames)
+        return _keys(self.frames)
 
 
 class _Open:
@@ -104,6 +104,11 @@ def same(frame: str) -> str:
     """A function's name without what compilers and kernel versions add to it, and without repeated characters: what makes
     two names the same."""
     return _REPEATED.sub(r"\1", _SUFFIX.sub("", frame.partition(" ")[0]))
+
+
+@lru_cache(maxsize=4096)
+def _keys(shown: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(same, shown))
 
 
 def stacks(log: Iterable[Message]) -> list[Stack]:

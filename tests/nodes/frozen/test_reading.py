@@ -96,6 +96,15 @@ def written(hang: Hang, era: str, prefix: str) -> list[str]:
     return [PREFIXES[prefix](number, line) for number, line in enumerate(text)]
 
 
+@pytest.mark.parametrize("name", ["header-5.9-pid-aligned", "oom-3.x", "reception-failure-alone", "nfs-server-gone"])
+def test_what_the_log_goes_on_after_for_hours_is_told_in_the_past(name: str) -> None:
+    later = [f"[{20_000 + second:5}.000000] usb 1-1: new device" for second in range(20)]
+    assert (
+        read([*lines_of(name), *later]).headline
+        == f"5 hours before the log ends (it may be over): {report(name).headline}"
+    )
+
+
 CUTS = 20
 """Per log, in even steps."""
 
