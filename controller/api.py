@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from controller.record import Result
-from controller.rescue import REMEDIES, WAIT_NS, Remedy
+from controller.experiment.record import Result
+from controller.experiment.rescue import REMEDIES, WAIT_NS, Remedy
 from nodes.config import PolicySpec, Shape
 from nodes.messages import Reported, Status
 from traffic.profiles import Flood

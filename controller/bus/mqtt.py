@@ -36,7 +36,7 @@ GOODBYE_S = 1.0
 PUBLISH_DEADLINE_S = 15.0
 """A broker that is away for longer is lost, not restarting; shorter than an operator waits for an answer (own)."""
 MESSAGE_BYTES_MAX = 4 << 20
-"""The largest that anybody has reason to send is a scenario of 1 MiB, escaped (controller/scenario)."""
+"""The largest that anybody has reason to send is a scenario of 1 MiB, escaped (controller/experiment/scenario)."""
 REFUSED_TOLD_MAX = 20
 """So many messages that could not be taken are told one by one, then each hundredth: a flood of them fills no log (own)."""
 QUEUED_OUTGOING_MAX = 10_000

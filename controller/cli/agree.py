@@ -13,22 +13,35 @@ from msgspec import structs
 from rich.markup import escape
 from rich.table import Table
 
-from controller import child, explanations, marked, tiers
-from controller.agree import KERNEL, Pair, Row, cells, explained, kernels_line, markdown, matched_lines, pairs, row_of
 from controller.cli.console import Json, console, print_json, say
 from controller.cli.options import listed
 from controller.cli.runs import Runs
 from controller.cli.scenarios import found as scenario_file
 from controller.cli.session import runs_folder
 from controller.cli.studies import resumable
-from controller.endings import worst_node
-from controller.folders import AGREEMENT
-from controller.guestlog import telemetry
-from controller.matched import changes_of, twin, unmatched
-from controller.recorded import read_run
-from controller.scenario import Scenario, dump, load, override_policy
+from controller.experiment import tiers
+from controller.experiment.endings import worst_node
+from controller.experiment.folders import AGREEMENT
+from controller.experiment.scenario import Scenario, dump, load, override_policy
+from controller.here.testbed import find_root
+from controller.store.recorded import read_run
+from controller.studies import child
+from controller.studies.agree import (
+    KERNEL,
+    Pair,
+    Row,
+    cells,
+    explained,
+    kernels_line,
+    markdown,
+    matched_lines,
+    pairs,
+    row_of,
+)
+from controller.studies.guestlog import telemetry
+from controller.studies.matched_model import changes_of, twin, unmatched
+from controller.studies.pages import explanations, marked
 from controller.studies.rows import Form, Rows
-from controller.testbed import find_root
 from nodes.errors import InconclusiveError, LackingError, NetreserveError
 
 FILE_NAME = "agreement.jsonl"

@@ -10,11 +10,11 @@ import msgspec
 import typer
 from rich.table import Table
 
-from controller.allocators.comparison import HEADINGS, Comparison, cells, compare
-from controller.allocators.tracefile import FOLDER, SUFFIX, read_trace
 from controller.cli.console import Json, console, print_json, say
 from controller.cli.options import given
 from controller.cli.runs import Runs, load_result
+from controller.store.tracefile import FOLDER, SUFFIX, read_trace
+from controller.studies.allocators.comparison import HEADINGS, Comparison, cells, compare
 from nodes.errors import UsageError
 from nodes.machine.allocators import ALLOCATORS
 from nodes.units import PAGE_BYTES, parse_size_bytes

@@ -96,7 +96,7 @@ def _details(error: NetreserveError) -> None:
     if not debugging():
         return
     _print_traceback(error)
-    if tail := getattr(error, "tail", ()):  # of what Compose said (controller.testbed)
+    if tail := getattr(error, "tail", ()):  # of what Compose said (controller.here.testbed)
         say("\n".join(tail))
 
 

@@ -16,11 +16,11 @@ from controller.cli.runs import Runs, load_result
 from controller.cli.scenarios import found
 from controller.cli.session import runs_folder
 from controller.cli.studies import Fresh, Jobs, Out, resumable, studies_folder
-from controller.comparison.subjects import FORM, Comparison, difference_rows, of_policies, of_runs, table
-from controller.folders import COMPARISONS
-from controller.scenario import Scenario, dump, load
-from controller.scenario.model import SEEDS_MAX
+from controller.experiment.folders import COMPARISONS
+from controller.experiment.scenario import Scenario, dump, load
+from controller.experiment.scenario.model import SEEDS_MAX
 from controller.store.whole import write_whole
+from controller.studies.comparison.subjects import FORM, Comparison, difference_rows, of_policies, of_runs, table
 from controller.studies.rows import Rows, place
 from controller.studies.workers import Workers
 from nodes.errors import HarnessError

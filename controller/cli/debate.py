@@ -10,14 +10,14 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from controller import debate as table_of
 from controller.cli.console import Json, console, print_json
 from controller.cli.scenarios import found
 from controller.cli.studies import Jobs
 from controller.cli.summary import style_of
-from controller.debate import Cell
-from controller.scenario import load
-from controller.testbed import find_root
+from controller.experiment.scenario import load
+from controller.here.testbed import find_root
+from controller.studies import debate as table_of
+from controller.studies.debate import Cell
 
 
 def debate(

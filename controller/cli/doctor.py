@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from controller.cli.console import Json, console, print_json
-from controller.doctor import Diagnosis, Row, examine
+from controller.here.doctor import Diagnosis, Row, examine
 
 STYLES = {"yes": "green", "no": "red", "unknown": "yellow"}
 

@@ -8,7 +8,7 @@ import typer
 
 from controller.cli.console import Json, print_json
 from controller.cli.up import heard
-from controller.testbed import Testbed, find_root
+from controller.here.testbed import Testbed, find_root
 
 
 def down(

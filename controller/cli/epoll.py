@@ -9,9 +9,9 @@ import typer
 from rich.table import Table
 
 from controller.cli.console import Json, console, print_json
-from controller.epoll2006.costs import parsed
-from controller.epoll2006.result import Finding, Result, examine
-from controller.epoll2006.server import Load
+from controller.studies.epoll2006.costs import parsed
+from controller.studies.epoll2006.result import Finding, Result, examine
+from controller.studies.epoll2006.server import Load
 from nodes.errors import UsageError
 
 
@@ -32,7 +32,7 @@ def epoll2006(
     """
     prices = parsed(cost or [])
     if picture is not None:
-        from controller.epoll2006 import picture as tornado  # here: Altair takes a second
+        from controller.report import epoll_picture as tornado  # here: Altair takes a second
 
         tornado.check_path(picture)
     try:

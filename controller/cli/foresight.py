@@ -7,12 +7,12 @@ import contextlib
 import time
 
 from controller.cli.console import say
+from controller.experiment.record import Result
+from controller.experiment.scenario import Scenario
 from controller.experiment.verdicts import SURVIVED, VERDICTS
 from controller.here.capacity import asked_pps, measure
-from controller.record import Result
-from controller.scenario import Scenario
 from controller.studies.advice import advice
-from controller.trials import try_out
+from controller.studies.trials import try_out
 from nodes.kernel import kvm
 from nodes.units import format_pps
 

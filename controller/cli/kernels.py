@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from controller import marked, tiers
 from controller.cli.console import Json
 from controller.cli.kernelviews import MatrixView, told, view_for
 from controller.cli.options import RunUnlessNamed, listed
@@ -18,15 +17,17 @@ from controller.cli.runs import Runs
 from controller.cli.scenarios import found
 from controller.cli.session import runs_folder
 from controller.cli.studies import resumable
-from controller.folders import KERNELS
+from controller.experiment import tiers
+from controller.experiment.folders import KERNELS
+from controller.studies.pages import marked
 from nodes.errors import InconclusiveError, LackingError, UsageError
 from nodes.machine.nic import NICS
 from nodes.registry import did_you_mean
 
 if TYPE_CHECKING:  # what these import takes a second, and only this verb needs it
-    from controller.kernels.folder import TrialFolder
-    from controller.kernels.model import Asked, Key
-    from controller.scenario import Scenario
+    from controller.experiment.scenario import Scenario
+    from controller.studies.kernels.folder import TrialFolder
+    from controller.studies.kernels.model import Asked, Key
 
 NICS_ASKED = "e1000e,rtl8139,virtio-net,e1000,vmxnet3"
 """What QEMU models and Debian's generic kernel drives."""
@@ -69,9 +70,9 @@ def run(
 
     Example: netreserve kernels run scenarios/kernel-tcp.yaml --nic e1000e,rtl8139 --policy none,memalloc --repeat 3
     """
-    from controller.kernels.folder import TrialFolder
-    from controller.kernels.model import Asked, Subject, unknown_kernels
-    from controller.scenario import load
+    from controller.experiment.scenario import load
+    from controller.studies.kernels.folder import TrialFolder
+    from controller.studies.kernels.model import Asked, Subject, unknown_kernels
 
     tiers.require(tier)
     nics = listed("--nic", nic)
@@ -116,8 +117,8 @@ def show(
 
     Example: netreserve kernels show
     """
-    from controller.kernels.folder import TrialFolder
-    from controller.kernels.model import asked_of
+    from controller.studies.kernels.folder import TrialFolder
+    from controller.studies.kernels.model import asked_of
 
     found = TrialFolder.read(folder or runs_folder(runs) / KERNELS)
     _conclude(found, asked_of([*found.trials.values()]), page, json=json)
@@ -144,9 +145,9 @@ def _try(
     folder: TrialFolder, key: Key, scenario: Scenario, runs: Path | None, view: MatrixView, hindered: dict[Key, str]
 ) -> None:
     """One trial, unless its place turned out to be one that cannot be tried."""
-    from controller.kernels import work
-    from controller.kernels.model import Trial
-    from controller.scenario import dump
+    from controller.experiment.scenario import dump
+    from controller.studies.kernels import work
+    from controller.studies.kernels.model import Trial
 
     if key.cell in folder.barred() and key not in folder.trials:
         return view.passed(key)

@@ -17,7 +17,7 @@ from controller.cli.summary import style_of
 from nodes.units import SECOND_NS
 
 if TYPE_CHECKING:
-    from controller.kernels.model import Asked, Cell, Key, Trial
+    from controller.studies.kernels.model import Asked, Cell, Key, Trial
 
 Matrix = tuple["Asked", Sequence["Cell"]]
 
@@ -170,7 +170,7 @@ def told(folder: Path, matrices: Sequence[Matrix], written: Sequence[Path], *, j
 
 def _table(asked: Asked, cells: Sequence[Cell]) -> Table:
     """A row for each scenario, kernel and card; a column for each policy."""
-    from controller.kernels.model import kernel_text
+    from controller.studies.kernels.model import kernel_text
 
     table = Table("scenario", "kernel", "card", *asked.policies, box=None, pad_edge=False, title=f"{asked.tier} tier")
     rows: dict[tuple[str, str, str], list[str]] = {}

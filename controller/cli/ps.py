@@ -11,7 +11,7 @@ from controller.api import NodeState, Show, State
 from controller.cli.console import Json, console, print_json
 from controller.cli.session import ask
 from controller.cli.views import age
-from controller.testbed import Container
+from controller.here.testbed import Container
 from nodes.config import InitiatorSpec
 
 

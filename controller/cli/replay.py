@@ -7,9 +7,9 @@ from rich.markup import escape
 
 from controller.cli.console import Json, console, print_json, say
 from controller.cli.runs import Run, Runs, load_result
-from controller.recorded import read_run
-from controller.replay import describe
-from controller.replay import replay as replay_run
+from controller.store.recorded import read_run
+from controller.studies.replay import describe
+from controller.studies.replay import replay as replay_run
 
 
 def replay(run: Run = "latest", runs: Runs = None, json: Json = False) -> None:

@@ -12,7 +12,7 @@ from controller.cli.console import Json, print_json
 from controller.cli.runs import Run, Runs, find_run, load_result
 from controller.cli.summary import print_summary
 from controller.cli.unfinished import still_due, wait_for
-from controller.folders import LATEST
+from controller.experiment.folders import LATEST
 from nodes.errors import HarnessError, InconclusiveError, LackingError
 
 

@@ -17,9 +17,9 @@ from controller.cli.options import given, parsed
 from controller.cli.runs import Runs
 from controller.cli.session import client, converse, runs_folder
 from controller.cli.views import view_for
-from controller.record import Result
-from controller.rescue import REMEDIES, EndFlood, Remedy, SetMin, SwitchTo
-from controller.scenario.policies import read_policy
+from controller.experiment.record import Result
+from controller.experiment.rescue import REMEDIES, EndFlood, Remedy, SetMin, SwitchTo
+from controller.experiment.scenario.policies import read_policy
 from nodes.errors import UsageError
 from nodes.eventkinds import Rescue
 from nodes.units import format_ns, pages_of, parse_duration_ns, parse_size_bytes

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from controller import tiers
 from controller.cli.console import Json
 from controller.cli.runs import Runs
 from controller.cli.scenarios import found
-from controller.scenario import load
-from controller.scenario.model import SEED_END
-from controller.scenario.vary import assignments
+from controller.experiment import tiers
+from controller.experiment.scenario import load
+from controller.experiment.scenario.model import SEED_END
+from controller.experiment.scenario.vary import assignments
 from nodes.errors import UsageError
 
 
@@ -47,12 +47,12 @@ def run(
     scenario = found(scenario)
     experiment = load(scenario, tier, _changes(settings or [], policy, seed))
     if experiment.tier == "sim":
-        from controller.cli import here  # one of the two is needed, and takes its time to load
+        from controller.cli import simulating as here  # one of the two is needed, and takes its time to load
 
         raise typer.Exit(here.carry_out(experiment, runs, json=json, traced=trace))
     if trace:
         raise UsageError(f"--trace: tier {experiment.tier} records no allocations, tier sim does")
-    from controller.cli import there
+    from controller.cli import conducting as there
 
     raise typer.Exit(there.carry_out(experiment, str(scenario), runs, keep=keep, json=json))
 

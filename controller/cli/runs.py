@@ -11,7 +11,7 @@ import typer
 
 from controller.cli.console import Json, console, print_json
 from controller.cli.session import database_url, runs_folder
-from controller.record import Result
+from controller.experiment.record import Result
 from nodes.errors import HarnessError, InconclusiveError
 from nodes.units import SECOND_NS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from controller.testbed import find_root
+from controller.here.testbed import find_root
 from nodes.errors import LackingError, ScenarioError
 from nodes.registry import did_you_mean
 

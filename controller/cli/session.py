@@ -7,8 +7,8 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from controller import testbed
 from controller.cli.console import debugging
+from controller.here import testbed
 from nodes.errors import HarnessError, InconclusiveError, LackingError, NetreserveError, UsageError
 
 if TYPE_CHECKING:  # whoever talks to a controller loads what that takes, nobody else

@@ -13,14 +13,14 @@ from controller.cli.console import Json, console, print_json, say
 from controller.cli.runs import Runs, load_result
 from controller.cli.scenarios import found
 from controller.cli.studies import Fresh, resumable, studies_folder
-from controller.recorded import read_run
-from controller.scenario import Scenario, dump, load, override_policy, to_yaml
-from controller.shrink.keys import brief
-from controller.shrink.search import RUNS_MOST, Shrinker, Shrunk
+from controller.experiment.scenario import Scenario, dump, load, override_policy, to_yaml
+from controller.store.recorded import read_run
 from controller.studies.rows import Rows, place
+from controller.studies.shrink.keys import brief
+from controller.studies.shrink.search import RUNS_MOST, Shrinker, Shrunk
+from controller.studies.trials import cycle_text, try_out
 from controller.studies.tried import FORM, Tried
 from controller.studies.workers import Workers
-from controller.trials import cycle_text, try_out
 from nodes.errors import HarnessError, LackingError, ScenarioError, UsageError
 
 

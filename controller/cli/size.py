@@ -14,15 +14,15 @@ from rich.table import Table
 from controller.cli.console import Json, console, print_json, say
 from controller.cli.scenarios import found
 from controller.cli.studies import Fresh, Jobs, Out, resumable, studies_folder
-from controller.scenario import dump, load
-from controller.scenario.policies import policy_text, read_policy
-from controller.size.search import Level, Progress
-from controller.size.sequential import SequentialTest
-from controller.size.study import Sized, agreement, sentence, study
+from controller.experiment.scenario import dump, load
+from controller.experiment.scenario.policies import policy_text, read_policy
 from controller.studies.rows import Rows, place
+from controller.studies.size.search import Level, Progress
+from controller.studies.size.sequential import SequentialTest
+from controller.studies.size.study import Sized, agreement, sentence, study
+from controller.studies.trials import try_out
 from controller.studies.tried import FORM, Kept, Tried
 from controller.studies.workers import Workers
-from controller.trials import try_out
 from nodes.units import PAGE_BYTES, format_bytes
 
 EVERY = "all"

@@ -12,9 +12,9 @@ from typing import Annotated
 
 import typer
 
-from controller import testbed
 from controller.cli.console import say
-from controller.interrupts import INTERRUPTED
+from controller.here import testbed
+from controller.simulated.interrupts import INTERRUPTED
 from nodes.errors import LackingError
 
 Jobs = Annotated[int, typer.Option(help="Processes at a time; 0: one for each core.", min=0)]

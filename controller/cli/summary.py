@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from controller.cli.console import console
+from controller.experiment.record import NodeVerdict, Result
 from controller.experiment.verdicts import VERDICTS, Tone
-from controller.record import NodeVerdict, Result
 from nodes.eventkinds import Wait
 from nodes.units import format_ns
 

@@ -22,8 +22,8 @@ from nodes.compiled import COMMAND, in_use
 from nodes.errors import HarnessError, UsageError
 
 if TYPE_CHECKING:  # what these import takes a second, and only this verb needs it
-    from controller.sweep.folder import SweepFolder
-    from controller.sweep.model import Broken, Row
+    from controller.studies.sweep.folder import SweepFolder
+    from controller.studies.sweep.model import Broken, Row
 
 WORTH_COMPILING = 64
 """Points: some 30 s of plain Python, which is half of what compiling takes (own)."""
@@ -62,11 +62,11 @@ def run(
 
     Example: netreserve sweep run scenarios/classic.yaml --vary policy=none,memalloc --vary floods.0.rate=1k..200k:log8
     """
-    from controller.scenario import load
-    from controller.scenario.axes import axis
-    from controller.sweep.difference import named
-    from controller.sweep.folder import SweepFolder
-    from controller.sweep.model import Plan
+    from controller.experiment.scenario import load
+    from controller.experiment.scenario.axes import axis
+    from controller.studies.sweep.difference import named
+    from controller.studies.sweep.folder import SweepFolder
+    from controller.studies.sweep.model import Plan
 
     axes = tuple(axis(text) for text in vary)
     plan = Plan(load(found(scenario)), axes, seeds)
@@ -99,7 +99,7 @@ def show(
 
     Example: netreserve sweep show classic --diff none,memalloc
     """
-    from controller.sweep.folder import SweepFolder, newest
+    from controller.studies.sweep.folder import SweepFolder, newest
 
     _conclude(SweepFolder.read(newest(studies_folder(out), sweep)), diff or [], json=json)
 
@@ -125,10 +125,10 @@ def _compute(folder: SweepFolder, jobs: int, dask: str, *, json: bool) -> list[B
 
 def _computed(folder: SweepFolder, jobs: int, dask: str) -> Generator[tuple[list[Row], list[Broken]], None, None]:
     """What is missing, chunk by chunk, kept already."""
+    from controller.studies.sweep.chunks import chunks
+    from controller.studies.sweep.model import Broken, Row
+    from controller.studies.sweep.work import carry_out
     from controller.studies.workers import Workers
-    from controller.sweep.chunks import chunks
-    from controller.sweep.model import Broken, Row
-    from controller.sweep.work import carry_out
 
     missing = folder.missing()
     if len(missing) >= WORTH_COMPILING and not dask and in_use() is None:
@@ -151,8 +151,8 @@ def _kept(folder: SweepFolder) -> str:
 def _conclude(folder: SweepFolder, diffs: list[str], *, json: bool) -> None:
     """Writes the table and the pictures, and tells of them."""
     from controller.report import phasepage
-    from controller.sweep import table
-    from controller.sweep.grid import grid
+    from controller.studies.sweep import table
+    from controller.studies.sweep.grid import grid
 
     written = [*table.write(folder.path, folder.plan, folder.rows), *phasepage.draw(folder, diffs)]
     lines = phasepage.summary(grid(folder.plan, folder.rows))

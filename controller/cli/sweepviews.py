@@ -13,7 +13,7 @@ from typing import Protocol, Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from controller.cli.console import console, print_json, say
-from controller.sweep.model import Row
+from controller.studies.sweep.model import Row
 from nodes.units import SECOND_NS, format_ns
 
 EVERY_S = 5.0

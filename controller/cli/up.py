@@ -12,7 +12,7 @@ from rich.console import Console
 
 from controller.cli.console import Json, debugging, print_json
 from controller.cli.ps import container_rows, print_containers
-from controller.testbed import GUESTS, Heard, Testbed, find_root
+from controller.here.testbed import GUESTS, Heard, Testbed, find_root
 from nodes.errors import UsageError
 from nodes.registry import did_you_mean
 

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from controller import tiers
 from controller.cli.console import Json, complain, print_json, tell
 from controller.cli.scenarios import found
-from controller.plan import plan
-from controller.scenario import Scenario, ScenarioErrors, load
-from controller.scenario.limits import beyond
+from controller.experiment import tiers
+from controller.experiment.plan import plan
+from controller.experiment.scenario import Scenario, ScenarioErrors, load
+from controller.experiment.scenario.limits import beyond
 from nodes.errors import ScenarioError
 
 

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
 from controller.cli.console import complain
-from controller.interrupts import INTERRUPTED
+from controller.simulated.interrupts import INTERRUPTED
 
 
 class Verb(NamedTuple):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from controller.experiment.record import Result
 from controller.experiment.verdicts import VERDICTS
-from controller.record import Result
 from controller.report import charts, timeline
 from controller.report.figures import by_need
 from controller.report.junit import junit

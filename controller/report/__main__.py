@@ -1,5 +1,5 @@
-"""Draws one run: `python -m controller.report`, with a `controller.drawing.Task` as MessagePack on stdin. What takes long
-and is the same for every run is done before the task has come."""
+"""Draws one run: `python -m controller.report`, with a `controller.store.drawing.Task` as MessagePack on stdin. What takes
+long and is the same for every run is done before the task has come."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from controller import report
-from controller.drawing import Task
 from controller.report import charts
+from controller.store.drawing import Task
 from controller.store.whole import write_whole
 from nodes.errors import UsageError
 

@@ -15,7 +15,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from controller.report.kept import kept
+from controller.report.text_cache import kept
 from controller.report.timeline import Timeline
 
 WIDTH = 740

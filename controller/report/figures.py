@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from controller.experiment.record import NodeVerdict, Result
 from controller.experiment.verdicts import rank
-from controller.record import NodeVerdict, Result
 from nodes.messages import Sample
 from nodes.units import format_ns
 

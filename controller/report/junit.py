@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from controller.experiment.record import Check, NodeVerdict, Result
 from controller.experiment.verdicts import SURVIVED
-from controller.record import Check, NodeVerdict, Result
 from nodes.units import SECOND_NS
 
 _FORBIDDEN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 65534, 65535], "�")

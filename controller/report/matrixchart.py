@@ -12,9 +12,9 @@ from typing import Any
 import altair as alt
 
 from controller.experiment.verdicts import VERDICTS, Verdict
-from controller.kernels.model import Asked, Cell, kernel_text
 from controller.report.charts import DRESS, INK, Spec, View
 from controller.report.phasechart import SIGN_FONT
+from controller.studies.kernels.model import Asked, Cell, kernel_text
 
 CELL_WIDTH, CELL_HEIGHT = 92, 34
 """Pixels: `✕ 10/10` fits (own)."""

@@ -12,10 +12,10 @@ from html import escape
 from pathlib import Path
 
 from controller.experiment.verdicts import VERDICTS, Verdict
-from controller.kernels.model import Asked, Cell, Hang, kernel_text, releases
 from controller.report import charts, matrixchart
 from controller.report.page import environment
 from controller.store.whole import write_whole
+from controller.studies.kernels.model import Asked, Cell, Hang, kernel_text, releases
 
 Matrix = tuple[Asked, Sequence[Cell]]
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from controller.allocators.comparison import HEADINGS, Comparison, cells
-from controller.allocators.replay import Replayed
 from controller.report import charts
 from controller.report.page import environment
+from controller.studies.allocators.comparison import HEADINGS, Comparison, cells
+from controller.studies.allocators.replay import Replayed
 from nodes.errors import HarnessError, UsageError
 from nodes.units import PAGE_BYTES, SECOND_NS
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import altair as alt
 
-from controller.comparison.subjects import Comparison, Subject, difference_rows, table
+from controller.experiment.trace import phase
 from controller.report import charts, timeline
 from controller.report.charts import DRESS, INK, Spec, View
 from controller.report.figures import by_need
 from controller.report.page import environment
-from controller.trace import phase
+from controller.studies.comparison.subjects import Comparison, Subject, difference_rows, table
 from nodes.units import SECOND_NS
 
 COLOURS = ("#2f7fe0", "#e2574c", "#3f9f6b", "#d09015", "#a35bd6", "#22a5b8", "#c9468f", "#8a93a6")

@@ -16,8 +16,8 @@ from typing import Any, get_args
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from controller.experiment.record import NodeVerdict, Result
 from controller.experiment.verdicts import VERDICTS, Look, VerdictName
-from controller.record import NodeVerdict, Result
 from controller.report import autopsies, charts, cycle, figures, timeline
 from controller.report.words import GLOSSARY, look_of
 from controller.store.whole import write_whole

@@ -14,8 +14,8 @@ import altair as alt
 from controller.experiment.verdicts import VERDICTS
 from controller.report.charts import DRESS, INK, Spec, View
 from controller.report.swatches import GAINS
-from controller.sweep.difference import Difference
-from controller.sweep.grid import Cell, Grid, Scale, Segment
+from controller.studies.sweep.difference import Difference
+from controller.studies.sweep.grid import Cell, Grid, Scale, Segment
 from nodes.units import SECOND_NS, format_ns
 
 PANEL_WIDTH, CELL_MOST, CELL_LEAST = 260, 46, 9

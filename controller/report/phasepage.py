@@ -18,10 +18,10 @@ from controller.experiment.verdicts import VERDICTS, VOID
 from controller.report import charts, phasechart
 from controller.report.page import environment
 from controller.store.whole import write_whole
-from controller.sweep.difference import Change, Difference, difference
-from controller.sweep.folder import SweepFolder
-from controller.sweep.grid import Cell, Grid, grid
-from controller.sweep.model import Plan, SweptVerdict
+from controller.studies.sweep.difference import Change, Difference, difference
+from controller.studies.sweep.folder import SweepFolder
+from controller.studies.sweep.grid import Cell, Grid, grid
+from controller.studies.sweep.model import Plan, SweptVerdict
 
 REASONS_MAX = 30
 NUMBER = re.compile(r"\d[\d.,]*")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from controller.record import Phase, Result
+from controller.experiment.record import Phase, Result
 from nodes.eventkinds import Detail, FaultSet, Recovered, Stalled
 from nodes.messages import Event, Sample
 from nodes.units import SECOND_NS, format_ns

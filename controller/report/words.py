@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from controller import rescue
-from controller.expect import EXIT_MET, EXIT_NOT_MET
+from controller.experiment import rescue
+from controller.experiment.expect import EXIT_MET, EXIT_NOT_MET
+from controller.experiment.record import Result
 from controller.experiment.verdicts import VERDICTS, Look
-from controller.record import Result
 
 REVIVED = Look(
     word=rescue.REVIVED, sign="✓", tone="good", meaning="Every machine that stood still went on after what was tried."

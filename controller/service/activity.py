@@ -11,21 +11,21 @@ from importlib.metadata import version
 
 import msgspec
 
-from controller import nextstep
 from controller.api import Progress, ProgressRow, Unfinished
 from controller.bus.ending import end
-from controller.conclude import INTERRUPTED, conclude
-from controller.drawing import write_report
-from controller.expect import Expectation
-from controller.record import Result
+from controller.experiment import nextstep
+from controller.experiment.conclude import INTERRUPTED, conclude
+from controller.experiment.expect import Expectation
+from controller.experiment.record import Result
+from controller.experiment.trace import since_progress
+from controller.experiment.verdict import heal_needed_ns
+from controller.service.connections import Parts
 from controller.service.floodwatch import FloodWatch
 from controller.service.guestlines import autopsies
 from controller.service.nodes import Node
-from controller.service.parts import Parts
 from controller.service.recorder import CONTROLLER, Recording
 from controller.service.settings import settings
-from controller.trace import since_progress
-from controller.verdict import heal_needed_ns
+from controller.store.drawing import write_report
 from nodes.errors import NetreserveError
 from nodes.eventkinds import Detail, Harness, Judged, NodeChanged, OutOfMemory
 from nodes.messages import Event, Sample, Status

@@ -6,16 +6,16 @@ from __future__ import annotations
 import asyncio
 import time
 
-from controller import nextstep
-from controller.folders import ADHOC
-from controller.record import Result
+from controller.experiment import nextstep
+from controller.experiment.folders import ADHOC
+from controller.experiment.record import Result
+from controller.experiment.verdict import void
 from controller.service.activity import SAMPLES_LAG_NS, Activity
+from controller.service.connections import Parts
 from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Node
-from controller.service.parts import Parts
 from controller.service.recorder import LEAD_NS, Recording
 from controller.service.sinks import refresh_sinks, unfit
-from controller.verdict import void
 from nodes.eventkinds import PhaseBegun
 
 TICK_S = 0.1

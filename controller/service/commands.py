@@ -28,11 +28,11 @@ from controller.api import (
     StopRun,
 )
 from controller.bus.mqtt import Bus
-from controller.rescue import SwitchTo
+from controller.experiment.rescue import SwitchTo
 from controller.service.conductor import Conductor
+from controller.service.connections import Parts
 from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Change, Node, replaced
-from controller.service.parts import Parts
 from controller.service.standing import Standing
 from nodes.config import InitiatorSpec, Shape, Sink, Spec
 from nodes.errors import InconclusiveError, LackingError, NetreserveError, UsageError

@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from controller.api import PROGRESS, Progress, RunStarted, StartRun
 from controller.bus.ending import end
 from controller.bus.mqtt import Bus
-from controller.record import Result
-from controller.rescue import RESCUE, Remedy
-from controller.scenario import parse
+from controller.experiment.record import Result
+from controller.experiment.rescue import RESCUE, Remedy
+from controller.experiment.scenario import parse
 from controller.service.activity import Activity
 from controller.service.adhoc import TICK_S, AdHoc, open_adhoc
+from controller.service.connections import Parts
 from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Node
-from controller.service.parts import Parts
 from controller.service.recovery import end_run
 from controller.service.rescuerun import open_rescue, patients_of
 from controller.service.runner import open_run

@@ -19,13 +19,13 @@ from controller.api import CONTROLLER_STATUS, ControllerStatus
 from controller.bus.access import Broker, Credentials, broker_of, health_address, load_credentials
 from controller.bus.ending import end
 from controller.bus.mqtt import Bus
-from controller.flood import Locust
 from controller.runtime.docker import Engine
 from controller.service.commands import Commands
 from controller.service.conductor import Conductor
+from controller.service.connections import Parts, Timing
 from controller.service.floodwatch import FloodWatch
+from controller.service.locust import Locust
 from controller.service.nodes import Node, Nodes
-from controller.service.parts import Parts, Timing
 from controller.service.recorder import Recorder
 from controller.service.recovery import recover
 from controller.service.standing import Standing, load_classic

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from controller.flood import GOING, FloodState
-from controller.service.onset import onset_ns
-from controller.service.parts import Parts
+from controller.service.connections import Parts
+from controller.service.flood_onset import onset_ns
+from controller.service.locust import GOING, FloodState
 from nodes.errors import HarnessError, NetreserveError
 from nodes.eventkinds import FloodStart, FloodStop
 from traffic.profiles import Aimed

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from controller.record import Phase, Result
+from controller.experiment.record import Phase, Result
 from controller.service.guestlines import LINE_KINDS, log_name, log_text
 from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder, new_run_id

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import msgspec
 
-from controller import nextstep
-from controller.conclude import conclude
-from controller.drawing import write_report
-from controller.expect import EXIT_HARNESS
-from controller.record import Phase, Result
+from controller.experiment import nextstep
+from controller.experiment.conclude import conclude
+from controller.experiment.expect import EXIT_HARNESS
+from controller.experiment.record import Phase, Result
+from controller.experiment.verdict import void
 from controller.service.recorder import CONTROLLER
 from controller.store.database import Database, RunRow
+from controller.store.drawing import write_report
 from controller.store.folder import RunFolder
 from controller.store.reconcile import reconcile
-from controller.verdict import void
 from nodes.eventkinds import PhaseBegun
 from nodes.messages import Event, Sample
 

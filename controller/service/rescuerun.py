@@ -6,18 +6,18 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from controller import nextstep
 from controller.bus.ending import end
-from controller.record import Result
-from controller.rescue import RESCUE, SHOWN_NS, Remedy
+from controller.experiment import nextstep
+from controller.experiment.record import Result
+from controller.experiment.rescue import RESCUE, SHOWN_NS, Remedy
+from controller.experiment.verdict import void
 from controller.service.activity import Activity
+from controller.service.connections import Parts
 from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Node
-from controller.service.parts import Parts
 from controller.service.recorder import LEAD_NS, Recording
 from controller.service.rescuing import rescue, standing
 from controller.service.sinks import refresh_sinks
-from controller.verdict import void
 from nodes.errors import LackingError, NetreserveError
 from nodes.eventkinds import PhaseBegun
 

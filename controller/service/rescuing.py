@@ -6,10 +6,10 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 
-from controller.rescue import IN_FORCE, SHOWN_NS, Change, EndFlood, Remedy, stands_still
+from controller.experiment.rescue import IN_FORCE, SHOWN_NS, Change, EndFlood, Remedy, stands_still
+from controller.experiment.trace import has_moved
 from controller.service.activity import Activity
 from controller.service.nodes import Node
-from controller.trace import has_moved
 from nodes.config import InitiatorSpec, Shape, Spec
 from nodes.errors import InconclusiveError
 from nodes.eventkinds import Rescue

@@ -8,23 +8,24 @@ import time
 
 import msgspec
 
-from controller import inforce, nextstep
 from controller.bus.ending import end
-from controller.conclude import by_node
-from controller.plan import Plan, PlannedNode, Swarm, aimed, plan, swarms
-from controller.record import Result
-from controller.rescue import RESCUE
+from controller.experiment import inforce, nextstep
+from controller.experiment.conclude import by_node
+from controller.experiment.plan import Plan, PlannedNode, plan
+from controller.experiment.record import Result
+from controller.experiment.rescue import RESCUE
+from controller.experiment.scenario import Scenario, dump, policy_text
+from controller.experiment.swarms import Swarm, aimed, swarms
+from controller.experiment.verdict import void
+from controller.experiment.warmup import lacking, longest_ns
 from controller.runtime.docker import Container
-from controller.scenario import Scenario, dump, policy_text
 from controller.service.activity import SAMPLES_LAG_NS, Activity
 from controller.service.compare import limit_note
+from controller.service.connections import Parts
 from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Node, Wanted
-from controller.service.parts import Parts
 from controller.service.recorder import Recording
 from controller.service.rescuing import rescue, standing
-from controller.verdict import void
-from controller.warmup import lacking, longest_ns
 from nodes.config import BLOCK_PORT, OPEN_LINK
 from nodes.errors import InconclusiveError, LackingError, NetreserveError, RefusedError, UsageError
 from nodes.eventkinds import Harness, PhaseBegun, Refusal

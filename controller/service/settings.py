@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from controller.record import Setting
+from controller.experiment.record import Setting
 from controller.service.compare import flat
 from controller.service.nodes import Node
 from nodes.units import format_bps, format_bytes, format_ns

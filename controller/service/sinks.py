@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from controller import nextstep
-from controller.rescue import stands_still
+from controller.experiment import nextstep
+from controller.experiment.rescue import stands_still
+from controller.service.connections import Parts
 from controller.service.nodes import Node
-from controller.service.parts import Parts
 from nodes.config import InitiatorSpec, Shape, Spec
 from nodes.errors import InconclusiveError
 from nodes.messages import Sample

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from controller.scenario import Scenario, load
+from controller.experiment.scenario import Scenario, load
+from controller.service.connections import Parts
 from controller.service.nodes import Node, Wanted
-from controller.service.parts import Parts
 from controller.store.folder import new_run_id
 from nodes.config import BLOCK_PORT, InitiatorSpec, PolicySpec
 from nodes.errors import HarnessError, NetreserveError, ScenarioError

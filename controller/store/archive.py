@@ -8,8 +8,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from controller.folders import LATEST
-from controller.record import Result
+from controller.experiment.folders import LATEST
+from controller.experiment.record import Result
 from controller.store.database import Database, RunRow
 from controller.store.folder import INDEX
 from nodes.errors import LackingError, UsageError

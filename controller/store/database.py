@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Engine, Row, create_engine, event, insert, in
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateColumn
 
-from controller.record import Result
-from controller.record import RunRow as RunRow  # a row of the index: part of this module's interface
+from controller.experiment.record import Result
+from controller.experiment.record import RunRow as RunRow  # a row of the index: part of this module's interface
 from controller.store import tables
 from controller.store.folder import INDEX, SAMPLE_FIELDS
 from nodes.errors import HarnessError, LackingError

@@ -13,8 +13,8 @@ from typing import Any, TextIO
 
 import msgspec
 
-from controller.folders import LATEST
-from controller.record import Result
+from controller.experiment.folders import LATEST
+from controller.experiment.record import Result
 from controller.store.whole import write_whole
 from nodes.errors import HarnessError
 from nodes.messages import Event, Sample

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from controller.scenario import Scenario
-from controller.scenario.policies import policy_text
-from controller.scenario.vary import vary
+from controller.experiment.scenario import Scenario
+from controller.experiment.scenario.policies import policy_text
+from controller.experiment.scenario.vary import vary
 from nodes.errors import UsageError
 from nodes.machine.policies import POLICIES
 from nodes.machine.policies.base import Policy

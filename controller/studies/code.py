@@ -9,7 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-DECIDE = ("controller.sweep.work", "controller.trials", "controller.conclude", "controller.comparison.figures")
+DECIDE = (
+    "controller.studies.sweep.work",
+    "controller.studies.trials",
+    "controller.experiment.conclude",
+    "controller.studies.comparison.figures",
+)
 """The modules that decide what a simulated run comes to; what they import does so too, and nothing else."""
 
 IMPORT = re.compile(

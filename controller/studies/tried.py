@@ -7,10 +7,10 @@ from operator import attrgetter
 
 from msgspec import Struct
 
-from controller.scenario import Scenario, dump
+from controller.experiment.scenario import Scenario, dump
 from controller.studies.rows import Form, Rows, ident
+from controller.studies.trials import Trial, try_out
 from controller.studies.workers import Workers
-from controller.trials import Trial, try_out
 
 Simulator = Callable[[Scenario], Trial]
 

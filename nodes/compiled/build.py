@@ -1,6 +1,6 @@
 """Compiles the typed machine with mypyc, in a copy of its sources.
 
-The copy differs in three things. Worlds are pickled, copied and gone on with (controller/simulate.py), so classes are marked
+The copy differs in three things. Worlds are pickled, copied and gone on with (controller/simulated), so classes are marked
 so that mypyc lets them be made without arguments, and records are not frozen, only hashable as before. And constants are
 declared Final, so that they need not be looked up. In the sources themselves all that would say nothing to a reader.
 """

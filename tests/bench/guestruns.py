@@ -9,11 +9,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from controller.endings import drops_of
-from controller.evidence import legitimate_wait_ns
-from controller.record import NodeVerdict, Phase, Result
-from controller.recorded import read_run
-from controller.trace import phase
+from controller.experiment.endings import drops_of
+from controller.experiment.evidence import legitimate_wait_ns
+from controller.experiment.record import NodeVerdict, Phase, Result
+from controller.experiment.trace import phase
+from controller.store.recorded import read_run
 from nodes.errors import UsageError
 from nodes.units import SECOND_NS
 

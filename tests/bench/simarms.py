@@ -21,9 +21,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from controller.scenario import load  # noqa: E402
-from controller.scenario.vary import vary  # noqa: E402
-from controller.simulate import judged, simulate  # noqa: E402
+from controller.experiment.scenario import load  # noqa: E402
+from controller.experiment.scenario.vary import vary  # noqa: E402
+from controller.simulated.simulate import judged, simulate  # noqa: E402
 from nodes.compiled import place  # noqa: E402
 from nodes.config import InitiatorSpec, MachineConfig, Reader, Shape, Sink, TargetSpec  # noqa: E402
 from nodes.machine.allocators.slab import SlabAllocator  # noqa: E402

@@ -18,8 +18,8 @@ from figures import Figure
 from controller.api import Failed, SetPolicy, Show, State
 from controller.bus.client import Client
 from controller.cli.session import client
-from controller.record import NodeVerdict, Result
-from controller.scenario import load
+from controller.experiment.record import NodeVerdict, Result
+from controller.experiment.scenario import load
 from nodes.config import PolicySpec
 from nodes.units import PAGE_BYTES
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from composed import ROOT, compose
 
-from controller.fingerprint import fingerprint
-from controller.scenario import load
-from controller.simulate import simulate
+from controller.experiment.scenario import load
+from controller.simulated.simulate import simulate
+from controller.studies.fingerprint import fingerprint
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900), pytest.mark.usefixtures("testbed")]
 
@@ -15,5 +15,5 @@ FILE = "scenarios/classic.yaml"
 
 
 def test_the_testbed_s_python_simulates_the_same_run() -> None:
-    there = compose("exec", "-T", "controller", "python3", "-m", "controller.fingerprint", FILE, seconds=120)
+    there = compose("exec", "-T", "controller", "python3", "-m", "controller.studies.fingerprint", FILE, seconds=120)
     assert there.split()[0] == fingerprint(simulate(load(ROOT / FILE)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from composed import ROOT, judged
 
-from controller.scenario import load
+from controller.experiment.scenario import load
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900), pytest.mark.usefixtures("testbed")]
 

@@ -8,7 +8,7 @@ import pytest
 from composed import ROOT, compose, judged
 from requirements import require
 
-from controller.scenario import load
+from controller.experiment.scenario import load
 from nodes.config import BLOCK_PORT
 from nodes.kernel.protocol import parse_telemetry
 

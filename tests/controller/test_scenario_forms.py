@@ -13,9 +13,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from controller import expect
-from controller.experiment.verdicts import SURVIVED
-from controller.scenario import (
+from controller.experiment import expect
+from controller.experiment.scenario import (
     Arm,
     Initiators,
     Links,
@@ -31,9 +30,10 @@ from controller.scenario import (
     policy_text,
     schema,
 )
-from controller.scenario.checks import findings
-from controller.scenario.faults import Cut, Fault, Reshape, SetMinFree, Storage, SwitchPolicy
-from controller.scenario.policies import known_policies, read_policy
+from controller.experiment.scenario.checks import findings
+from controller.experiment.scenario.faults import Cut, Fault, Reshape, SetMinFree, Storage, SwitchPolicy
+from controller.experiment.scenario.policies import known_policies, read_policy
+from controller.experiment.verdicts import SURVIVED
 from nodes.config import OPEN_LINK, PAGE_BYTES, Queueing
 from nodes.machine.nic import NICS
 from nodes.machine.policies import POLICIES
@@ -155,7 +155,7 @@ scenarios = st.builds(
     expect=st.lists(expectations, min_size=1, max_size=4).map(tuple),
     arms=st.dictionaries(st.sampled_from(["bad", "good"]), st.builds(Arm, policy=policy_texts, verdict=verdicts)),
     seed=st.integers(0, 2**32 - 1),
-    tier=st.sampled_from(["sim", "kernel"]),  # no limits: controller/scenario/limits.py
+    tier=st.sampled_from(["sim", "kernel"]),  # no limits: controller/experiment/scenario/limits.py
 )
 
 
@@ -172,7 +172,7 @@ def test_a_scenario_written_out_reads_back_equal(scenario: Scenario) -> None:
 
 def test_the_schema_in_the_docs_is_the_present_one() -> None:
     assert json.loads(SCHEMA.read_text()) == schema(), (
-        "write it anew: python -m controller.scenario > docs/reference/..."
+        "write it anew: python -m controller.experiment.scenario > docs/reference/..."
     )
     jsonschema.Draft202012Validator.check_schema(schema())
 

@@ -23,7 +23,7 @@ from typer.main import get_command
 
 from controller.cli.app import app
 from controller.cli.main import carry_out
-from controller.scenario import parse
+from controller.experiment.scenario import parse
 from controller.store.database import Database, RunRow
 from nodes.errors import LackingError
 from nodes.kernel import image

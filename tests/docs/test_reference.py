@@ -11,8 +11,8 @@ import pytest
 from docpages import DOCS, ROOT, prose_of, section, slugs, table, words
 from msgspec import Struct
 
-from controller import api, evidence, expect, finding, record, trace
-from controller.experiment import verdicts
+from controller import api
+from controller.experiment import evidence, expect, finding, record, trace, verdicts
 from controller.store.folder import SAMPLE_FIELDS
 from nodes import eventkinds, messages
 from nodes.machine.allocators import ALLOCATORS

@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 from docpages import DOCS, section, table, words
 
-from controller.scenario import form, schema
-from controller.scenario.fields import Kind, Table
-from controller.scenario.model import Initiators, Phases, Scenario, Targets
+from controller.experiment.scenario import form, schema
+from controller.experiment.scenario.fields import Kind, Table
+from controller.experiment.scenario.model import Initiators, Phases, Scenario, Targets
 from nodes import units
 from nodes.config import OPEN_LINK, GuestSpec, PolicySpec, Queueing
 from traffic.profiles import Flood

@@ -13,10 +13,10 @@ PLACES = {
     "altair": {*(f"controller/report/{name}.py" for name in ("charts", "matrixchart", "overlay", "phasechart"))},
     "distributed": {"controller/studies/workers.py"},
     "docker": {"controller/runtime/docker.py"},
-    "duckdb": {"controller/sweep/table.py"},
+    "duckdb": {"controller/studies/sweep/table.py"},
     "flask": {"traffic/locustfile.py"},
     "gevent": {"traffic/locustfile.py", "traffic/users.py"},
-    "httpx": {"controller/flood.py"},
+    "httpx": {"controller/service/locust.py"},
     "jinja2": {"controller/report/page.py"},
     "markupsafe": {"controller/report/page.py"},
     "nbd": {"nodes/container/nbddisk.py"},
@@ -25,7 +25,7 @@ PLACES = {
     "requests": {"controller/runtime/docker.py"},
     "sqlalchemy": {"controller/store/database.py", "controller/store/tables.py"},
     "vl_convert": {"controller/report/charts.py"},
-    "yaml": {"controller/scenario/__init__.py", "controller/scenario/located.py"},
+    "yaml": {"controller/experiment/scenario/__init__.py", "controller/experiment/scenario/located.py"},
     "zstandard": {"nodes/frozen/unpack.py"},
 }
 """Library -> who may import it."""

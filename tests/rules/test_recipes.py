@@ -44,8 +44,8 @@ def planted(script: str) -> str:
 
 def test_a_planted_policy_and_card_are_simulated() -> None:
     said = planted("""
-from controller.scenario import parse
-from controller.simulate import judged, simulate
+from controller.experiment.scenario import parse
+from controller.simulated.simulate import judged, simulate
 scenario = parse(SCENARIO, "planted.yaml")
 print(scenario.policy.name, scenario.nodes.initiator.nic, judged(simulate(scenario, brief=True)).verdict)
 """)
@@ -54,7 +54,7 @@ print(scenario.policy.name, scenario.nodes.initiator.nic, judged(simulate(scenar
 
 def test_the_debate_has_the_planted_policy() -> None:
     assert planted("""
-from controller.debate import VARIANTS
+from controller.studies.debate import VARIANTS
 print(VARIANTS["planted"])
 """) == "{'policy': 'planted'}\n"  # fmt: skip
 
@@ -62,7 +62,7 @@ print(VARIANTS["planted"])
 def test_editors_are_offered_both() -> None:
     assert planted("""
 import json
-from controller.scenario import schema
+from controller.experiment.scenario import schema
 text = json.dumps(schema())
 print(text.count('"planted"') > 0, text.count('"planted-card"') > 0)
 """) == "True True\n"  # fmt: skip
@@ -70,7 +70,7 @@ print(text.count('"planted"') > 0, text.count('"planted-card"') > 0)
 
 def test_real_kernels_refuse_both_by_name() -> None:
     said = planted("""
-from controller.scenario import parse
+from controller.experiment.scenario import parse
 from nodes.config import PolicySpec
 from nodes.errors import NetreserveError
 from nodes.kernel.commandline import device_of

@@ -11,7 +11,7 @@ TESTED_BY = {
     # records and protocols: nothing happens in them that their users' tests do not see
     "nodes/arm.py": "nodes/agent/test_loop.py",
     "nodes/compiled/__main__.py": "nodes/compiled/test_build.py",
-    "nodes/config.py": "controller/test_scenario.py",
+    "nodes/config.py": "controller/experiment/test_scenario.py",
     "nodes/errors.py": "controller/cli/test_reference.py",
     "nodes/messages.py": "nodes/agent/test_loop.py",
     "nodes/container/disk.py": "nodes/container/test_driver.py",
@@ -19,8 +19,8 @@ TESTED_BY = {
     "nodes/machine/events.py": "nodes/machine/test_machine.py",
     "nodes/machine/sockets.py": "nodes/machine/test_receive.py",
     "controller/api.py": "controller/cli/test_live.py",
-    "controller/record.py": "controller/store/test_store.py",
-    "controller/service/parts.py": "controller/service/test_runner.py",
+    "controller/experiment/record.py": "controller/store/test_store.py",
+    "controller/service/connections.py": "controller/service/test_runner.py",
     # seen whole, through the only thing that uses them
     "nodes/kernel/life.py": "nodes/kernel/test_arm.py",
     "nodes/kernel/watch.py": "nodes/kernel/test_arm.py",
@@ -30,17 +30,17 @@ TESTED_BY = {
     "controller/bus/access.py": "controller/bus/test_client.py",
     "controller/bus/ending.py": "controller/bus/test_client.py",
     "controller/bus/mqtt.py": "controller/bus/test_client.py",
-    "controller/conclude.py": "controller/test_local.py",
-    "controller/evidence.py": "controller/test_verdict.py",
-    "controller/epoll2006/costs.py": "controller/epoll2006/test_claim.py",
-    "controller/epoll2006/memory.py": "controller/epoll2006/test_kmalloc.py",
-    "controller/epoll2006/result.py": "controller/epoll2006/test_claim.py",
-    "controller/epoll2006/sensitivity.py": "controller/epoll2006/test_claim.py",
-    "controller/room.py": "controller/test_plan.py",
-    "controller/scenario/files.py": "controller/test_scenario.py",
-    "controller/kernelfacts.py": "controller/test_doctor.py",
-    "controller/tiers.py": "controller/cli/test_main.py",
-    "controller/trace.py": "controller/test_verdict.py",
+    "controller/experiment/conclude.py": "controller/simulated/test_local.py",
+    "controller/experiment/evidence.py": "controller/experiment/test_verdict.py",
+    "controller/studies/epoll2006/costs.py": "controller/studies/epoll2006/test_claim.py",
+    "controller/studies/epoll2006/memory.py": "controller/studies/epoll2006/test_kmalloc.py",
+    "controller/studies/epoll2006/result.py": "controller/studies/epoll2006/test_claim.py",
+    "controller/studies/epoll2006/sensitivity.py": "controller/studies/epoll2006/test_claim.py",
+    "controller/experiment/container_memory.py": "controller/experiment/test_plan.py",
+    "controller/experiment/scenario/files.py": "controller/experiment/test_scenario.py",
+    "controller/here/kernelfacts.py": "controller/here/test_doctor.py",
+    "controller/experiment/tiers.py": "controller/cli/test_main.py",
+    "controller/experiment/trace.py": "controller/experiment/test_verdict.py",
     "controller/report/charts.py": "controller/report/test_page.py",
     "controller/report/figures.py": "controller/report/test_page.py",
     "controller/report/matrixchart.py": "controller/report/test_matrixpage.py",
@@ -49,8 +49,8 @@ TESTED_BY = {
     **dict.fromkeys(
         (f"controller/cli/{name}.py" for name in ("compare", "replay", "shrink", "size")), "controller/cli/test_lab.py"
     ),
-    "controller/recorded.py": "controller/test_replay.py",
-    "controller/gallery.py": "controller/test_debate.py",
+    "controller/store/recorded.py": "controller/studies/test_replay.py",
+    "controller/studies/pages/gallery.py": "controller/studies/test_debate.py",
     "controller/cli/sweepviews.py": "controller/cli/test_sweep.py",
     "controller/cli/kernelviews.py": "controller/cli/test_kernels.py",
     "controller/report/words.py": "controller/report/test_page.py",
@@ -62,11 +62,11 @@ TESTED_BY = {
     "traffic/users.py": "traffic/test_locustfile.py",
     "nodes/sim/connection.py": "simulation/test_faults.py",
     "nodes/sim/initiator.py": "simulation/test_faults.py",
-    "controller/fingerprint.py": "simulation/test_pythons.py",
+    "controller/studies/fingerprint.py": "simulation/test_pythons.py",
     # entry points
     "controller/__main__.py": "compose/test_testbed.py",
-    "controller/report/__main__.py": "controller/test_drawing.py",
-    "controller/scenario/__main__.py": "docs/test_scenario_reference.py",
+    "controller/report/__main__.py": "controller/store/test_drawing.py",
+    "controller/experiment/scenario/__main__.py": "docs/test_scenario_reference.py",
     "controller/service/daemon.py": "controller/service/test_runner.py",
 } | {
     # parts of one thing, which its test drives as one
@@ -79,7 +79,10 @@ TESTED_BY = {
         "nodes/machine/test_machine.py",
     ),
     **dict.fromkeys(
-        (f"controller/scenario/{name}.py" for name in ("checks", "faults", "fields", "form", "kinds", "located", "model")),
+        (
+            f"controller/experiment/scenario/{name}.py"
+            for name in ("checks", "faults", "fields", "form", "kinds", "located", "model")
+        ),
         "controller/test_scenario_forms.py",
     ),
     **dict.fromkeys(
@@ -121,7 +124,7 @@ TESTED_BY = {
         "controller/cli/test_reference.py",
     ),
     "controller/cli/app.py": "controller/cli/test_main.py",
-    "controller/cli/there.py": "controller/cli/test_run.py",
+    "controller/cli/conducting.py": "controller/cli/test_run.py",
 }  # fmt: skip
 """Module -> the test that covers it where the module has none of its own; one that gets its own may go from here."""
 
@@ -153,7 +156,7 @@ def test_no_exception_is_out_of_date() -> None:
 
 
 def test_every_test_tests_something_that_is_there() -> None:
-    """Packages too: controller/scenario is tested by controller/test_scenario.py, compose by tests/compose."""
+    """Packages too: controller/experiment/scenario is tested by controller/test_scenario.py, compose by tests/compose."""
     own = {*modules().values(), *TESTED_BY.values()}
     packages = {
         (path.parent.relative_to(ROOT).parent / f"test_{path.parent.name}.py").as_posix()

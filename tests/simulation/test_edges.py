@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from smallworlds import small
 
-from controller.simulate import simulate
+from controller.simulated.simulate import simulate
 
 
 @pytest.mark.parametrize(

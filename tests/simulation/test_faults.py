@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from smallworlds import SMALL, recorded, small
 
-from controller.scenario import Scenario, parse
-from controller.simulate import Outcome, judged, simulate
+from controller.experiment.scenario import Scenario, parse
+from controller.simulated.simulate import Outcome, judged, simulate
 from nodes.messages import Sample
 from nodes.units import MS_NS, SECOND_NS
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from docpages import table
 
-from controller.scenario import parse
-from controller.scenario.vary import vary
-from controller.simulate import judged, simulate
+from controller.experiment.scenario import parse
+from controller.experiment.scenario.vary import vary
+from controller.simulated.simulate import judged, simulate
 from nodes.eventkinds import Stalled
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "kernels.txt"

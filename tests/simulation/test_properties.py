@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 from smallworlds import small
 
-from controller.scenario import Scenario
-from controller.simulate import Simulation, judged, simulate
-from controller.sweep.work import in_virtual_time
+from controller.experiment.scenario import Scenario
+from controller.simulated.simulate import Simulation, judged, simulate
+from controller.studies.sweep.work import in_virtual_time
 from nodes.machine.checks import check, guard_floors
 from nodes.machine.machine import Machine
 from nodes.machine.nic import NICS

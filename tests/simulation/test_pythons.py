@@ -38,7 +38,7 @@ def printed(*line: str, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def here(files: list[str]) -> str:
-    return printed(sys.executable, "-m", "controller.fingerprint", *files, PYTHONHASHSEED="1")
+    return printed(sys.executable, "-m", "controller.studies.fingerprint", *files, PYTHONHASHSEED="1")
 
 
 @cache
@@ -61,7 +61,7 @@ def test_a_run_is_told_by_one_line(here: str, files: list[str]) -> None:
 
 
 def test_another_process_with_other_hashes_gives_the_same(here: str, files: list[str]) -> None:
-    assert printed(sys.executable, "-m", "controller.fingerprint", *files, PYTHONHASHSEED="2") == here
+    assert printed(sys.executable, "-m", "controller.studies.fingerprint", *files, PYTHONHASHSEED="2") == here
 
 
 def test_every_other_python_gives_the_same(here: str, files: list[str]) -> None:
@@ -77,7 +77,7 @@ def test_every_other_python_gives_the_same(here: str, files: list[str]) -> None:
     for name, path in others().items():
         line = (uv, "run", "-q", "--no-project", "--isolated", "--python", path, *needed)
         if printed(*line, "python", "-c", "import msgspec, yaml; print(1)"):
-            answers[name] = printed(*line, "python", "-m", "controller.fingerprint", *files)
+            answers[name] = printed(*line, "python", "-m", "controller.studies.fingerprint", *files)
     if not answers:
         pytest.skip(f"msgspec and PyYAML cannot be had for {', '.join(others())}")
     assert answers == dict.fromkeys(answers, here)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from controller.allocators.tracefile import Header, Trace, write_trace
-from controller.allocators.watch import AllocationWatch
-from controller.scenario import parse
-from controller.simulate import Simulation
+from controller.experiment.scenario import parse
+from controller.simulated.allocations import AllocationWatch
+from controller.simulated.simulate import Simulation
+from controller.store.tracefile import Header, Trace, write_trace
 from nodes.machine.allocators.base import AllocatorStats
 from nodes.machine.allocators.recording import DataTaken, HeadTaken, Operation, Released
 

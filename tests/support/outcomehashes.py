@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from controller.scenario import Scenario, load
-from controller.scenario.vary import vary
-from controller.simulate import simulate
+from controller.experiment.scenario import Scenario, load
+from controller.experiment.scenario.vary import vary
+from controller.simulated.simulate import simulate
 from nodes.compiled import in_use
 from nodes.machine.policies import POLICIES
 

@@ -12,7 +12,7 @@ COMMAND = (sys.executable, __file__)
 
 
 def main() -> None:
-    """Reads a `controller.drawing.Task` from stdin; nothing there is nothing to draw."""
+    """Reads a `controller.store.drawing.Task` from stdin; nothing there is nothing to draw."""
     if content := sys.stdin.buffer.read():
         task = msgspec.msgpack.decode(content)
         for name in ("report.html", "picture.png", "junit.xml"):

@@ -1,6 +1,6 @@
 """A `netreserve run` that needs no testbed: it answers by a script, leaves a run folder, and keeps a list of its calls.
 
-As a module it makes the starter for `controller.child`; as a program it is that child.
+As a module it makes the starter for `controller.studies.child`; as a program it is that child.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WAIT = "wait"
 
 
 def starter(folder: Path, script: dict[str, Any]) -> tuple[str, ...]:
-    """What `controller.child.STARTER` is to be. `script`: `<nic>/<policy>` -> a verdict, a list of them (one a repetition),
+    """What `child.STARTER` is to be. `script`: `<nic>/<policy>` -> a verdict, a list of them (one a repetition),
     `wait`, `exit 3: words on stderr`, `inconclusive: reason`, `inconclusive 5: reason` for one that ends with 5, or
     `refused 3: reason` for one whose node can never be what was asked; `*` for all others."""
     folder.mkdir(exist_ok=True)

@@ -38,7 +38,7 @@ from controller.api import (
     StopFlood,
     StopRun,
 )
-from controller.record import Check, NodeVerdict, Result
+from controller.experiment.record import Check, NodeVerdict, Result
 from nodes.config import OPEN_LINK, InitiatorSpec, MachineConfig, PolicySpec, Shape, TargetSpec
 from nodes.eventkinds import Wait
 from nodes.messages import ROOT, Reported, Status, decode, encode

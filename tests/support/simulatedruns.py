@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from controller.record import Phase
-from controller.simulate import Outcome
+from controller.experiment.record import Phase
+from controller.simulated.simulate import Outcome
 from nodes.eventkinds import PhaseBegun
 from nodes.messages import Event, Sample
 

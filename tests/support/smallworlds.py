@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from controller.scenario import Scenario, parse
-from controller.scenario.vary import vary
-from controller.simulate import Outcome
+from controller.experiment.scenario import Scenario, parse
+from controller.experiment.scenario.vary import vary
+from controller.simulated.simulate import Outcome
 
 SMALL = """
 name: small

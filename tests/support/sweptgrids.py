@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from controller.record import NodeVerdict
-from controller.scenario import Scenario, load, parse
-from controller.scenario.axes import axis
-from controller.sweep.folder import SweepFolder
-from controller.sweep.model import Plan, Row, SweptVerdict
-from controller.sweep.work import Simulated
-from controller.verdict import Judgement
+from controller.experiment.record import NodeVerdict
+from controller.experiment.scenario import Scenario, load, parse
+from controller.experiment.scenario.axes import axis
+from controller.experiment.verdict import Judgement
+from controller.studies.sweep.folder import SweepFolder
+from controller.studies.sweep.model import Plan, Row, SweptVerdict
+from controller.studies.sweep.work import Simulated
 from nodes.messages import Sample
 
 ROOT = Path(__file__).resolve().parents[2]

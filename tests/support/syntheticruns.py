@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from controller.experiment.record import Check, NodeVerdict, Phase, Result, Setting
 from controller.experiment.verdicts import VerdictName
-from controller.record import Check, NodeVerdict, Phase, Result, Setting
 from nodes.eventkinds import Wait, detail_of
 from nodes.messages import SAMPLE_INTERVAL_NS, Event, Sample
 

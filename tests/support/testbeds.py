@@ -19,9 +19,9 @@ from controller.bus.access import Broker as Address
 from controller.bus.access import load_credentials
 from controller.bus.client import Answer, Client
 from controller.bus.ending import end
-from controller.record import Result
+from controller.experiment.record import Result
+from controller.service.connections import Timing
 from controller.service.daemon import Config, serve
-from controller.service.parts import Timing
 from controller.store.archive import Archive, RunRecord
 from nodes.errors import HarnessError
 

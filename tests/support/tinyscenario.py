@@ -6,11 +6,11 @@ from pathlib import Path
 
 from clirunner import ROOT
 
-from controller.local import judged_result
-from controller.record import RunRow
-from controller.scenario import Scenario, dump, load, policy_text
-from controller.scenario.vary import vary
-from controller.simulate import CONTROLLER, Outcome
+from controller.experiment.record import RunRow
+from controller.experiment.scenario import Scenario, dump, load, policy_text
+from controller.experiment.scenario.vary import vary
+from controller.simulated.local import judged_result
+from controller.simulated.simulate import CONTROLLER, Outcome
 from controller.store.folder import RunFolder
 from nodes.eventkinds import Judged
 from nodes.messages import Event

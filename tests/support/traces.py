@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from controller.record import Phase
+from controller.experiment.record import Phase
 from nodes.eventkinds import detail_of
 from nodes.messages import SAMPLE_INTERVAL_NS, Event, Sample
 from nodes.units import SECOND_NS

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from msgspec import structs
 from traces import CYCLE, NODE, WARMUP, at, event, phases, stretch, trace
 
-from controller.evidence import fault_event
-from controller.record import Phase
-from controller.verdict import Judgement, judge, void
+from controller.experiment.evidence import fault_event
+from controller.experiment.record import Phase
+from controller.experiment.verdict import Judgement, judge, void
 from nodes.messages import Event, Sample
 
 FINE = stretch(15, 1000, verified_pages=100)

@@ -9,8 +9,8 @@ import pytest
 from scriptedchild import calls, starter
 from smallscenario import SMALL
 
-from controller import child
 from controller.cli.main import carry_out
+from controller.studies import child
 
 Capture = pytest.CaptureFixture[str]
 

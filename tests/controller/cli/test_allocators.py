@@ -10,10 +10,10 @@ from alloctraces import JUNK_MIX, packets
 from clirunner import ROOT
 from scriptedcontroller import RUN, deadlocked
 
-from controller.allocators.tracefile import write_trace
 from controller.cli.main import carry_out
 from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder
+from controller.store.tracefile import write_trace
 
 Capture = pytest.CaptureFixture[str]
 SHIPPED = str(ROOT / "scenarios" / "traces" / "junk-mix.jsonl.gz")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller.cli.main import carry_out
-from controller.epoll2006.costs import COSTS
+from controller.studies.epoll2006.costs import COSTS
 
 PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "epoll-2006.md"
 QUICK = ["epoll2006", "--requests", "1"]
@@ -51,7 +51,7 @@ def test_what_cannot_be_is_refused_before_anything_is_counted(
 
 def test_the_page_says_what_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """All but the bars of the sensitivity, which take ten seconds; every price of its table is there too."""
-    monkeypatch.setattr("controller.epoll2006.result.sensitivity", lambda *_: [])
+    monkeypatch.setattr("controller.studies.epoll2006.result.sensitivity", lambda *_: [])
     assert carry_out(["epoll2006"]) == 0
     page = PAGE.read_text()
     block = page.partition("```text\n")[2].partition("```")[0].splitlines()

@@ -7,10 +7,10 @@ from msgspec import structs
 
 from controller.cli import foresight
 from controller.cli.foresight import say_beforehand, say_what_saves
+from controller.experiment.record import Result
+from controller.experiment.scenario import Scenario, load
 from controller.experiment.verdicts import VerdictName
 from controller.here.capacity import Capacity
-from controller.record import Result
-from controller.scenario import Scenario, load
 
 CLASSIC = load(Path(__file__).resolve().parents[3] / "scenarios" / "classic.yaml")
 

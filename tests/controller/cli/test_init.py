@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.cli.main import carry_out
-from controller.scenario import load
+from controller.experiment.scenario import load
 
 
 def test_what_it_writes_runs_and_is_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

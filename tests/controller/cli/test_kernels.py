@@ -15,8 +15,8 @@ import pytest
 from scriptedchild import WAIT, calls, starter
 from smallscenario import SMALL
 
-from controller import child
 from controller.cli.main import carry_out
+from controller.studies import child
 
 Capture = pytest.CaptureFixture[str]
 Script = Callable[[dict[str, Any]], None]

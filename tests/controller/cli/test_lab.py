@@ -12,14 +12,14 @@ from clirunner import ROOT
 from tinyscenario import QUARTER, record, tiny
 
 from controller.cli.main import carry_out
-from controller.record import Result, RunRow
-from controller.recorded import read_run
-from controller.scenario import Scenario, load
-from controller.scenario.vary import vary
-from controller.simulate import Outcome, simulate
+from controller.experiment.record import Result, RunRow
+from controller.experiment.scenario import Scenario, load
+from controller.experiment.scenario.vary import vary
+from controller.simulated.simulate import Outcome, simulate
 from controller.store.database import Database
+from controller.store.recorded import read_run
+from controller.studies.trials import Trial
 from controller.studies.workers import Workers
-from controller.trials import Trial
 
 PAGE = (ROOT / "docs" / "reference" / "cli.md").read_text()
 EXAMPLES = re.findall(r"^netreserve (?:size|compare|shrink|replay) .*$", PAGE, re.MULTILINE)
@@ -64,7 +64,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for verb in ("size", "compare"):
         monkeypatch.setattr(f"controller.cli.{verb}.Workers", lambda jobs: Workers(1))
     little = lambda scenario: simulate(vary(scenario, QUARTER | {"phases.flood": "1 s"}))  # noqa: E731
-    monkeypatch.setattr("controller.comparison.subjects.simulate", little)
+    monkeypatch.setattr("controller.studies.comparison.subjects.simulate", little)
     return tmp_path
 
 
@@ -128,7 +128,7 @@ def test_what_is_asked_wrongly_is_told_in_a_line(
         (["shrink", "scenarios/classic.yaml", "--policy", "none"], "controller.cli.shrink.try_out"),
         (
             ["compare", "none", "memalloc", "--scenario", "scenarios/classic.yaml"],
-            "controller.comparison.subjects.simulate",
+            "controller.studies.comparison.subjects.simulate",
         ),
     ],
 )

@@ -13,15 +13,15 @@ from clirunner import ROOT
 from scriptedcontroller import RUN, ScriptedController, deadlocked
 from sweptgrids import begin
 
-from controller import drawing
 from controller.api import Progress
 from controller.cli.app import app
 from controller.cli.main import carry_out
-from controller.folders import KERNELS
-from controller.kernels.folder import TrialFolder
-from controller.kernels.model import Key, Place, Trial
+from controller.experiment.folders import KERNELS
+from controller.store import drawing
 from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder
+from controller.studies.kernels.folder import TrialFolder
+from controller.studies.kernels.model import Key, Place, Trial
 from nodes import errors
 
 REFERENCE = (ROOT / "docs" / "reference" / "cli.md").read_text()
@@ -104,7 +104,7 @@ def test_every_example_of_the_containers_reaches_compose(
     program.write_text(f'#!/bin/sh\necho "$*" >> "{tmp_path}/asked"\ncase "$*" in *ps*) ;; *) echo 26.1;; esac\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr("controller.testbed.port_taken", lambda port: False)
+    monkeypatch.setattr("controller.here.testbed.port_taken", lambda port: False)
     monkeypatch.chdir(tmp_path)
     words = shlex.split(line)[1:]
     assert carry_out(words) == 0, capsys.readouterr().err

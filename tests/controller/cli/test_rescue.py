@@ -10,8 +10,8 @@ from scriptedcontroller import RUN, ScriptedController
 
 from controller.api import Failed, Progress, StartRescue
 from controller.cli.main import carry_out
-from controller.record import NodeVerdict, Result
-from controller.rescue import REMEDIES, EndFlood, SetMin, SwitchTo
+from controller.experiment.record import NodeVerdict, Result
+from controller.experiment.rescue import REMEDIES, EndFlood, SetMin, SwitchTo
 from nodes.config import PolicySpec
 from nodes.eventkinds import Rescue
 from nodes.units import SECOND_NS

@@ -14,8 +14,8 @@ from clirunner import COMMAND, ROOT, SCENARIO, environment, netreserve, operator
 from scriptedcontroller import RUN, ScriptedController, broker_process, deadlocked, wait_until
 
 from controller.api import Failed, Progress, ProgressRow, StartRun, StopRun
-from controller.record import Result
-from controller.scenario import dump, override_policy, parse
+from controller.experiment.record import Result
+from controller.experiment.scenario import dump, override_policy, parse
 
 GOLDEN = ROOT / "tests" / "golden" / "run_plain.txt"
 SECOND = 1_000_000_000

@@ -11,7 +11,7 @@ from scriptedcontroller import RUN, deadlocked
 
 from controller.api import Command, Show, State, Unfinished
 from controller.cli.main import carry_out
-from controller.record import Result
+from controller.experiment.record import Result
 from controller.store.database import INDEX, Database, RunRow
 from controller.store.folder import RunFolder
 

@@ -13,7 +13,7 @@ from clirunner import COMMAND, ROOT, environment
 from sweptgrids import TINY
 
 from controller.cli.studies import studies_folder
-from controller.interrupts import INTERRUPTED
+from controller.simulated.interrupts import INTERRUPTED
 
 VERBS = {
     "size": ["size", "tiny.yaml", "--policy", "memalloc", "--survive", "0.99"],

@@ -18,8 +18,8 @@ from sweptgrids import TINY, by_reserve
 from controller.cli import sweep, sweepviews
 from controller.cli.main import carry_out
 from controller.cli.sweepviews import BarView, LineView
-from controller.sweep import work
-from controller.sweep.model import Row
+from controller.studies.sweep import work
+from controller.studies.sweep.model import Row
 
 CLASSIC = str(ROOT / "scenarios" / "classic.yaml")
 AXES = (
@@ -142,7 +142,7 @@ def test_a_failure_of_netreserve_costs_its_point_alone(
         raise ZeroDivisionError("division by zero")
         yield
 
-    monkeypatch.setattr("controller.sweep.work.simulate_many", failing)
+    monkeypatch.setattr("controller.studies.sweep.work.simulate_many", failing)
     assert carry_out(["sweep", CLASSIC, "--vary", "policy=none,memalloc", "--jobs", "1"]) == 6
     said = capsys.readouterr().err
     assert "failed at policy=none, seed=7 and at 1 more: unexpected ZeroDivisionError" in said

@@ -8,8 +8,8 @@ from typing import get_args
 import pytest
 
 from controller.experiment.verdicts import SURVIVED, VERDICTS, VOID, WORST_FIRST, VerdictName, rank, worst
-from controller.kernels.model import TrialVerdict
-from controller.sweep.model import SweptVerdict
+from controller.studies.kernels.model import TrialVerdict
+from controller.studies.sweep.model import SweptVerdict
 
 RUNS: tuple[VerdictName, ...] = get_args(VerdictName)
 BAD = [name for name in RUNS if name not in SURVIVED | VOID]

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import syntheticruns
 
-from controller.record import Check, NodeVerdict, Result
+from controller.experiment.record import Check, NodeVerdict, Result
 from controller.report import junit
 
 

@@ -8,9 +8,9 @@ import pytest
 from headlessbrowser import look
 from requirements import require_programs
 
-from controller.endings import DROPS
-from controller.kernels.model import Asked, Cell, Key, Subject, Trial
+from controller.experiment.endings import DROPS
 from controller.report import charts, matrixchart, matrixpage
+from controller.studies.kernels.model import Asked, Cell, Key, Subject, Trial
 from nodes.eventkinds import Wait
 
 ASKED = Asked(

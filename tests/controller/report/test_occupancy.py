@@ -10,10 +10,10 @@ from alloctraces import packets
 from headlessbrowser import look
 from requirements import require_programs
 
-from controller.allocators.comparison import compare
-from controller.allocators.replay import POINTS
-from controller.allocators.tracefile import Trace
 from controller.report import occupancy
+from controller.store.tracefile import Trace
+from controller.studies.allocators.comparison import compare
+from controller.studies.allocators.replay import POINTS
 from nodes.errors import HarnessError, UsageError
 
 COMPARISON = compare(packets(33))

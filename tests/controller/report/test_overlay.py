@@ -6,11 +6,11 @@ import pytest
 import syntheticruns
 from msgspec import structs
 
-from controller.comparison.figures import figures
-from controller.comparison.subjects import Comparison, Measured, Subject
-from controller.record import Record
+from controller.experiment.record import Record
 from controller.report import charts
 from controller.report.overlay import page, png, rows, spec
+from controller.studies.comparison.figures import figures
+from controller.studies.comparison.subjects import Comparison, Measured, Subject
 
 
 def subject(label: str, run: syntheticruns.Run) -> Subject:

@@ -15,7 +15,7 @@ from msgspec import structs
 from requirements import require_programs
 from syntheticruns import CYCLE, Run
 
-from controller.record import Result
+from controller.experiment.record import Result
 from controller.report import charts, picture, timeline, write
 from controller.report.page import locust_rows
 from controller.report.words import look_of

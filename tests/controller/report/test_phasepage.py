@@ -17,10 +17,10 @@ from sweptgrids import more_reserve_helps, plan, rows
 from controller.experiment.verdicts import VERDICTS
 from controller.report import phasechart, phasepage
 from controller.report.swatches import GAINS
-from controller.sweep.difference import difference
-from controller.sweep.folder import SweepFolder
-from controller.sweep.grid import grid
-from controller.sweep.model import SweptVerdict
+from controller.studies.sweep.difference import difference
+from controller.studies.sweep.folder import SweepFolder
+from controller.studies.sweep.grid import grid
+from controller.studies.sweep.model import SweptVerdict
 from nodes.errors import UsageError
 
 ASKED = plan("policy=none,memalloc", "nodes.initiator.min_free=1M..8M:log4", "floods.0.rate=1k..64k:log6", seeds=3)

@@ -8,7 +8,7 @@ import quickdrawer
 from brokers import Broker
 from testbeds import Testbed, whole_bed
 
-from controller import drawing
+from controller.store import drawing
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 from brokers import until
 from traces import NODE, WARMUP, phases, stretch, trace
 
+from controller.experiment.verdict import judge
 from controller.runtime.docker import Container
 from controller.service.activity import LOOK_S, Activity
 from controller.service.recorder import Recording
-from controller.verdict import judge
 from nodes.messages import Status
 from nodes.units import SECOND_NS
 

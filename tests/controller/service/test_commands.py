@@ -12,7 +12,7 @@ from scriptednode import ScriptedNode
 from testbeds import Testbed, failed
 
 from controller.api import Command, SetPolicy, SetShape, StartFlood, State, StopFlood, StopRun
-from controller.scenario import Scenario, parse
+from controller.experiment.scenario import Scenario, parse
 from nodes.config import OPEN_LINK, InitiatorSpec, PolicySpec, Shape
 from nodes.messages import Desired, Reported, Status, encode, topic
 from traffic.profiles import Flood

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from testbeds import SCENARIO
 
-from controller.plan import plan
-from controller.scenario import parse
+from controller.experiment.plan import plan
+from controller.experiment.scenario import parse
 from controller.service.compare import limit_note
 from controller.service.nodes import Wanted
 from controller.service.runner import ScenarioRun

@@ -17,13 +17,13 @@ import pytest
 import virtualtime
 
 from controller.bus.ending import end
-from controller.flood import FloodState
-from controller.record import Result
+from controller.experiment.record import Result
 from controller.service import activity, recorder
 from controller.service.conductor import Conductor
+from controller.service.connections import Parts, Timing
 from controller.service.floodwatch import FloodWatch
+from controller.service.locust import FloodState
 from controller.service.nodes import Node
-from controller.service.parts import Parts, Timing
 from controller.service.recorder import Recorder
 from controller.store.database import Database
 from nodes.config import InitiatorSpec, MachineConfig, PolicySpec

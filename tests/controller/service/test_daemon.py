@@ -65,7 +65,7 @@ async def test_one_that_is_stopped_before_it_has_a_broker_ends_by_itself(broker:
 async def test_a_drawing_that_hangs_keeps_no_daemon(
     broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.drawing.DRAWER", (sys.executable, "-c", "import time; time.sleep(600)"))
+    monkeypatch.setattr("controller.store.drawing.DRAWER", (sys.executable, "-c", "import time; time.sleep(600)"))
     monkeypatch.setattr("controller.service.daemon.STOP_GRACE_S", 0.5)
     async with whole_bed(broker, tmp_path / "runs", daemon=False) as bed, serving(bed.config) as task:
         await bed.settled()

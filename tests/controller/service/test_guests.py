@@ -13,8 +13,8 @@ from scriptednode import ScriptedNode
 from testbeds import SCENARIO, Testbed, failed
 
 from controller.api import RunStarted, StartRescue, StopRun
-from controller.rescue import SwitchTo
-from controller.service.parts import Timing
+from controller.experiment.rescue import SwitchTo
+from controller.service.connections import Timing
 from nodes.config import InitiatorSpec, PolicySpec
 from nodes.kernel import accelerator, boot, life
 from nodes.messages import Reported

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from controller.record import Result
-from controller.recorded import _events, _samples
+from controller.experiment.record import Result
 from controller.service.recorder import Recorder, Recording
 from controller.store.archive import Archive
 from controller.store.database import Database
+from controller.store.recorded import _events, _samples
 from nodes.eventkinds import LinkSet, detail_of
 from nodes.messages import Event, Sample
 

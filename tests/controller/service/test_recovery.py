@@ -14,14 +14,14 @@ from brokers import Broker, until
 from testbeds import SCENARIO, process, serving, whole_bed
 from traces import CYCLE, NODE, WARMUP, at, stretch, trace
 
-from controller.record import Result
-from controller.recorded import _events
+from controller.experiment.record import Result
 from controller.service import recovery
 from controller.service.recorder import CONTROLLER
 from controller.service.recovery import RESTARTED, recover
 from controller.store import tables
 from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder
+from controller.store.recorded import _events
 from nodes.eventkinds import detail_of
 from nodes.messages import Event, Sample
 

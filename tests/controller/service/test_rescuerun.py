@@ -7,8 +7,8 @@ from brokers import until
 from testbeds import SCENARIO, Testbed, failed
 
 from controller.api import RunStarted, StartRescue, StopRun
-from controller.record import Result
-from controller.rescue import EndFlood, SetMin, SwitchTo
+from controller.experiment.record import Result
+from controller.experiment.rescue import EndFlood, SetMin, SwitchTo
 from nodes.config import InitiatorSpec, PolicySpec
 from nodes.messages import Reported
 from nodes.units import SECOND_NS

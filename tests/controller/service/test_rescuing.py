@@ -13,7 +13,7 @@ import pytest
 from testbeds import SCENARIO, Testbed
 from traces import CYCLE
 
-from controller.rescue import SetMin
+from controller.experiment.rescue import SetMin
 from controller.service import rescuing
 from controller.service.nodes import Node
 from nodes.config import InitiatorSpec, MachineConfig, PolicySpec

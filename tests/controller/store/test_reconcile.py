@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from controller.recorded import _events, _samples
 from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder
 from controller.store.reconcile import reconcile
+from controller.store.recorded import _events, _samples
 from nodes.eventkinds import Stalled
 from nodes.messages import Event, Sample
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
-from controller.record import Result
+from controller.experiment.record import Result
 from controller.store import tables
 from controller.store.archive import Archive
 from controller.store.database import Database, RunRow

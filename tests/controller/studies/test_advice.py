@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from controller.scenario import Scenario, load, parse
+from controller.experiment.scenario import Scenario, load, parse
 from controller.studies.advice import advice, candidates, saving_policy, saving_reserve
-from controller.trials import try_out
+from controller.studies.trials import try_out
 from nodes.units import PAGE_BYTES
 
 ROOT = Path(__file__).resolve().parents[3]

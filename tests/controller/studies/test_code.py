@@ -28,7 +28,15 @@ def test_it_covers_all_that_is_loaded_to_decide() -> None:
 
 def test_how_it_is_told_and_measured_elsewhere_does_not_count() -> None:
     names = {path.relative_to(ROOT).as_posix() for path in deciding()}
-    assert {"controller/verdict.py", "controller/simulate.py", "nodes/machine/allocators/slab.py"} <= names
-    assert {"controller/sweep/work.py", "controller/scenario/vary.py", "nodes/sim/cluster.py"} <= names
-    assert not {"controller/doctor.py", "controller/cli/sweep.py", "controller/report/page.py"} & names
+    assert {
+        "controller/experiment/verdict.py",
+        "controller/simulated/simulate.py",
+        "nodes/machine/allocators/slab.py",
+    } <= names
+    assert {
+        "controller/studies/sweep/work.py",
+        "controller/experiment/scenario/vary.py",
+        "nodes/sim/cluster.py",
+    } <= names
+    assert not {"controller/here/doctor.py", "controller/cli/sweep.py", "controller/report/page.py"} & names
     assert fingerprint() == fingerprint() and len(fingerprint()) == 16

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from tinyscenario import tiny
 
-from controller.scenario import Scenario
+from controller.experiment.scenario import Scenario
 from controller.studies.rows import Rows
+from controller.studies.trials import Trial
 from controller.studies.tried import FORM, Tried
 from controller.studies.workers import Workers
-from controller.trials import Trial
 
 SEEDS = [tiny(seed=seed) for seed in range(5)]
 

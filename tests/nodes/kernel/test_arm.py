@@ -11,7 +11,7 @@ import pytest
 import tinykernels
 from msgspec.structs import replace
 
-from controller.finding import voids_of
+from controller.experiment.finding import voids_of
 from nodes.config import OPEN_LINK, GuestSpec, InitiatorSpec, MachineConfig, PolicySpec
 from nodes.eventkinds import ConsoleLines, Harness, Stalled
 from nodes.kernel import boot, control, watch

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from smallworlds import small
 
-from controller.plan import plan
-from controller.scenario import Scenario
+from controller.experiment.plan import plan
+from controller.experiment.scenario import Scenario
 from nodes.config import InitiatorSpec, Shape, TargetSpec
 from nodes.errors import UsageError
 from nodes.machine.merge import Transfer

@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 from smallworlds import small
 
-from controller.scenario import Scenario
-from controller.simulate import Simulation
+from controller.experiment.scenario import Scenario
+from controller.simulated.simulate import Simulation
 from nodes.sim.cluster import Cluster
 from nodes.units import MS_NS, SECOND_NS
 

@@ -7,8 +7,8 @@ import pickle
 import pytest
 from smallworlds import small
 
-from controller.scenario import Scenario
-from controller.simulate import Simulation, judged, simulate
+from controller.experiment.scenario import Scenario
+from controller.simulated.simulate import Simulation, judged, simulate
 from nodes.sim.cluster import Cluster
 from nodes.sim.proof import Proof, prove, quiet
 from nodes.units import MS_NS, SECOND_NS

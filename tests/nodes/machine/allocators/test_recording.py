@@ -7,8 +7,8 @@ import pickle
 import pytest
 from alloctraces import JUNK_MIX
 
-from controller.scenario import parse
-from controller.simulate import Simulation
+from controller.experiment.scenario import parse
+from controller.simulated.simulate import Simulation
 from nodes.config import MachineConfig, PolicySpec
 from nodes.machine.allocators.recording import DataTaken, HeadTaken, Recorder, Released, record
 from nodes.machine.allocators.slab import SlabAllocator

@@ -1,0 +1,326 @@
+"""The form of a scenario file: which key fills which field, of which kind. Reading, writing and the schema follow it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, get_args
+
+from msgspec import structs
+
+from controller.experiment import expect, rescue
+from controller.experiment.folders import RESERVED
+from controller.experiment.scenario import faults
+from controller.experiment.scenario.fields import BAD, Form, Key, Kind, Many, Named, OneOf, Table
+from controller.experiment.scenario.kinds import flag, number, quantity, share, text, whole, word, words
+from controller.experiment.scenario.located import Located, Problems
+from controller.experiment.scenario.model import (
+    SEED_END,
+    Arm,
+    Initiators,
+    Links,
+    Nodes,
+    Phases,
+    Scenario,
+    Targets,
+    Tier,
+)
+from controller.experiment.scenario.policies import known_policies, read_policy, wrong_with
+from nodes.config import OPEN_LINK, SOCKETS_MAX, Caps, GuestSpec, PolicySpec, Queueing, Reader, Spread, Transport, Work
+from nodes.errors import UsageError
+from nodes.machine.allocators import ALLOCATORS
+from nodes.machine.nic import NICS
+from nodes.machine.policies import POLICIES
+from nodes.units import (
+    BIT_UNITS,
+    PACKET_UNITS,
+    PAGE_BYTES,
+    PAGE_UNITS,
+    RATIO_UNITS,
+    SIZE_UNITS,
+    TIME_UNITS,
+    pages_of,
+    parse_duration_ns,
+    parse_pages_per_s,
+    parse_rate_bps,
+    parse_rate_pps,
+    parse_ratio,
+    parse_size_bytes,
+)
+from traffic.profiles import Flood, FloodKind
+
+COUNT_MAX = 512
+"""Nodes of one role: as many as the simulator's cost was measured for (own)."""
+QUEUE_PACKETS_MAX, BURST_PACKETS_MAX = 1_000_000, 10_000
+DURATION_NS_MAX = 3600 * TIME_UNITS["s"]
+"""A phase lasts an hour at most, as a flood does (traffic.profiles)."""
+NAME_LETTERS_MAX = 64
+
+
+def _duration(value: object) -> int:
+    time_ns = parse_duration_ns(value)
+    if time_ns > DURATION_NS_MAX:
+        raise UsageError(f"'{value}' is too long: at most 60 min are possible")
+    return time_ns
+
+
+def _lasting(value: object) -> int:
+    if time_ns := _duration(value):
+        return time_ns
+    raise UsageError(f"'{value}' is no time at all: more than 0 s is needed")
+
+
+def _word(value: object) -> str:
+    plain = isinstance(value, str) and value.isascii() and value.replace("-", "").isalnum() and value == value.lower()
+    if not isinstance(value, str) or not plain or value.startswith("-") or len(value) > NAME_LETTERS_MAX:
+        raise UsageError(f"'{value}' is not a name: {NAME_LETTERS_MAX} small letters, digits and '-' at most")
+    return value
+
+
+def _name(value: object) -> str:
+    name = _word(value)
+    if name in RESERVED:
+        raise UsageError(f"'{name}' cannot name a scenario: that place in the runs folder is for {RESERVED[name]}")
+    return name
+
+
+def _page_count(value: object) -> int:
+    if pages := pages_of(parse_size_bytes(value)):
+        return pages
+    raise UsageError(f"'{value}' is no memory at all: at least 4 KiB is needed")
+
+
+SIZE = quantity(parse_size_bytes, SIZE_UNITS)
+PAGES = quantity(_page_count, SIZE_UNITS, scale=PAGE_BYTES)
+TIME = quantity(_duration, TIME_UNITS)
+LASTING = quantity(_lasting, TIME_UNITS)
+LINK_RATE = quantity(parse_rate_bps, BIT_UNITS)
+PACKET_RATE = quantity(parse_rate_pps, PACKET_UNITS)
+PAGE_RATE = quantity(parse_pages_per_s, PAGE_UNITS)
+SHARE = share(parse_ratio, RATIO_UNITS)
+COUNT = whole(1, COUNT_MAX)
+_NAMES = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$", "maxLength": NAME_LETTERS_MAX}
+NAME = Kind(_name, lambda: {**_NAMES, "not": {"enum": list(RESERVED)}})
+ARM_NAME = Kind(_word, lambda: _NAMES)
+POLICY = word("policy", lambda: POLICIES)
+POLICY_TEXT = word("policy", known_policies)
+ALLOCATOR = word("allocator", lambda: ALLOCATORS)
+VERDICT = words("verdict", lambda: expect.VERDICTS)
+CONDITION = Kind(expect.parse_condition, lambda: {"type": "string"}, str)
+NODE = text("node name")
+
+
+def _policy(name: str, allocator: str = "", socket_floor_bytes: int = 0, head_reserve: bool = False) -> PolicySpec:
+    """One that cannot be is told by `wrong_with`, at its key."""
+    default = POLICIES[name].allocators[0]
+    return PolicySpec(
+        name=name, allocator=allocator or default, socket_floor_bytes=socket_floor_bytes, head_reserve=head_reserve
+    )
+
+
+class PolicyForm:
+    """A policy: its name (`memalloc`, `memalloc+srog`, `mainline+head_reserve`), or a mapping. Written back in full."""
+
+    table = Table(
+        _policy,
+        (
+            Key("name", "name", POLICY, "a reserve policy", required=True),
+            Key("allocator", "allocator", ALLOCATOR, "where packet memory comes from"),
+            Key("socket_floor", "socket_floor_bytes", SIZE, "netmem: what every socket may hold above the cap"),
+            Key("head_reserve", "head_reserve", flag(), "sk_buff heads may come from the reserve, too (own extension)"),
+        ),
+    )
+
+    def read(self, at: Located, problems: Problems) -> Any:
+        if not isinstance(at.value, dict):
+            text = POLICY_TEXT.read(at, problems)
+            return BAD if text is BAD else read_policy(text)
+        spec = self.table.read(at, problems)
+        if spec is BAD:
+            return BAD
+        wrong = list(wrong_with(spec))
+        for key, problem in wrong:
+            problems.at(at.value.get(key, at), problem)
+        return BAD if wrong else spec
+
+    def write(self, value: PolicySpec) -> Any:
+        return self.table.write(value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [POLICY_TEXT.schema(), self.table.schema()]}
+
+
+GUEST = Table(
+    GuestSpec,
+    (
+        Key("kernel", "kernel", text("kernel's name"), "one of the image's, e.g. trixie-amd64"),
+        Key("transport", "transport", word("transport", lambda: get_args(Transport)), "how swap reaches the target"),
+        Key("work", "work", word("kind of work", lambda: get_args(Work)), "what the application does with its pages"),
+        Key("caps", "caps", word("kind of caps", lambda: get_args(Caps)), "the kernel's limits of network memory"),
+    ),
+)
+INITIATOR = Table(
+    Initiators,
+    (
+        Key("count", "count", COUNT, "how many, all alike"),
+        Key("memory", "memory_pages", PAGES, "memory of the modelled machine, e.g. 64 MiB"),
+        Key("min_free", "min_free_pages", PAGES, "vm.min_free_kbytes: the min watermark, e.g. 1 MiB"),
+        Key("nic", "nic", word("nic", lambda: NICS), "model of its network card"),
+        Key("working_set", "working_set_pages", PAGES, "what the application dirties in a loop; more than memory"),
+        Key("touch_rate", "touch_pages_per_s", PAGE_RATE, "how fast, e.g. 2000 pages/s; 0 pages/s: as fast as it can"),
+        Key("tasks", "tasks", whole(1, 1024), "threads of the application; they share one loop over the working set"),
+        Key("queue_depth", "queue_depth", whole(1, 1024), "block requests in flight at most"),
+        Key("cpus", "cpus", whole(1, 256), "processors: packets come in on the first, readers run on all"),
+        Key(
+            "storage_nic", "storage_nic", word("nic", lambda: NICS), "a second card, which carries block traffic alone"
+        ),
+        Key("guest", "guest", GUEST, "what only a real kernel can be told (tier kernel)"),
+    ),
+)
+TARGET = Table(
+    Targets,
+    (
+        Key("count", "count", COUNT, "how many; initiator i uses target i modulo count"),
+        Key("size", "size_bytes", SIZE, "of the disk; it holds the working sets of all initiators that share it"),
+        Key("latency", "latency_ns", TIME, "added to each request"),
+        Key("latency_spread", "latency_spread", word("spread", lambda: get_args(Spread)), "of latency over requests"),
+        Key("rate", "rate_bps", LINK_RATE, "of the disk; 0 bit: unlimited"),
+        Key("error", "error_ratio", SHARE, "share of requests answered EIO"),
+    ),
+)
+SHAPE_KEYS = (
+    Key("rate", "rate_bps", LINK_RATE, "on what a node sends; 0 bit: unlimited"),
+    Key("delay", "delay_ns", TIME, "one way, at each end"),
+    Key("jitter", "jitter_ns", TIME, "the delay varies by as much"),
+    Key("loss", "loss_ratio", SHARE, "share of packets lost"),
+    Key("reorder", "reorder_ratio", SHARE, "share of packets that overtake others"),
+    Key("duplicate", "duplicate_ratio", SHARE, "share of packets that arrive twice"),
+)
+LINK = Table(partial(structs.replace, OPEN_LINK), SHAPE_KEYS)
+QUEUEING = Table(
+    Queueing,
+    (
+        Key("queue", "queue_packets", whole(1, QUEUE_PACKETS_MAX), "packets that wait for a link at most"),
+        Key("loss_burst", "loss_burst_packets", whole(1, BURST_PACKETS_MAX), "mean length of a burst of losses"),
+    ),
+)
+FLOOD = Table(
+    Flood,
+    (
+        Key("kind", "kind", word("flood kind", lambda: get_args(FloodKind)), "", required=True),
+        Key("rate", "rate_pps", PACKET_RATE, "all senders and initiators together, e.g. 20 kpps"),
+        Key("size", "size_bytes", SIZE, "payload of a datagram or an http body"),
+        Key("sockets", "sockets", whole(1, SOCKETS_MAX), "at each initiator"),
+        Key("reader", "reader", word("reader", lambda: get_args(Reader)), "who empties the sockets"),
+        Key("rcvbuf", "rcvbuf_bytes", SIZE, "receive buffer of each socket"),
+        Key("start", "start_ns", TIME, "after the flood phase begins"),
+        Key("duration", "duration_ns", TIME, "0 s: until the flood phase ends"),
+        Key("burst", "burst_ns", LASTING, "simulator: the packets of so much time come at once, e.g. 20 ms"),
+    ),
+)
+PHASES = Table(
+    Phases,
+    (
+        Key("warmup", "warmup_ns", LASTING, "pressure builds, the rate of progress is measured"),
+        Key("flood", "flood_ns", LASTING, "junk and faults"),
+        Key("heal", "heal_ns", LASTING, "junk stopped: does it come back? (extended while the verdict is open)"),
+        Key("rescue", "rescue_ns", LASTING, "each remedy is waited for as long, if anybody still stands still"),
+    ),
+)
+_AT = Key("at", "at_ns", TIME, "after the flood phase begins", required=True)
+_DURATION = Key("duration", "duration_ns", TIME, "then as before; 0 s: it stays")
+_NODE = Key("node", "node", NODE, "'initiator', 'target', or one of them such as 'initiator-2'")
+_CUT_FOR = Key("duration", "duration_ns", LASTING, "then the cable is back", required=True)
+
+
+def _fault(kind: str, *keys: Key) -> tuple[type[Any], Table]:
+    return faults.KINDS[kind], Table(faults.KINDS[kind], keys, constants={"kind": kind})
+
+
+POLICY_FORM: Form = PolicyForm()
+FAULT = OneOf(
+    {
+        "cut": _fault("cut", _AT, _CUT_FOR, _NODE),
+        "shape": _fault("shape", _AT, _DURATION, _NODE, *SHAPE_KEYS),
+        "target": _fault(
+            "target",
+            _AT,
+            _DURATION,
+            _NODE,
+            *(key for key in TARGET.keys if key.name in ("latency", "rate", "error")),
+            Key("stalled", "stalled", flag(), "requests are accepted and not answered"),
+            Key("down", "down", flag(), "the server is gone; its clients reconnect when it is back"),
+        ),
+        "policy": _fault("policy", _AT, _DURATION, _NODE, Key("policy", "policy", POLICY_FORM, "", required=True)),
+        "min_free": _fault(
+            "min_free", _AT, _DURATION, _NODE, Key("min_free", "min_free_pages", PAGES, "", required=True)
+        ),
+    },
+    by="kind",
+)
+REMEDY = OneOf(
+    {
+        "policy": (rescue.SwitchTo, Table(rescue.SwitchTo, (Key("policy", "policy", POLICY_FORM, "switched to"),))),
+        "min_free": (rescue.SetMin, Table(rescue.SetMin, (Key("min_free", "min_free_pages", PAGES, "written"),))),
+    }
+)
+_OF = Key("node", "node", NODE, "of one role or node only")
+EXPECT = OneOf(
+    {
+        "verdict": (expect.VerdictIs, Table(expect.VerdictIs, (Key("verdict", "verdict", VERDICT, ""), _OF))),
+        "metric": (
+            expect.MetricBound,
+            Table(
+                expect.MetricBound,
+                (
+                    Key("metric", "metric", word("metric", lambda: expect.METRICS), "a figure of each initiator"),
+                    Key("below", "below", number(), "it must be lower"),
+                    Key("above", "above", number(), "it must be higher"),
+                    _OF,
+                ),
+            ),
+        ),
+        "sometimes": (
+            expect.Sometimes,
+            Table(expect.Sometimes, (Key("sometimes", "condition", CONDITION, "true of at least one sample"), _OF)),
+        ),
+        "always": (
+            expect.Always,
+            Table(expect.Always, (Key("always", "condition", CONDITION, "true of every sample"), _OF)),
+        ),
+        "data": (expect.DataIs, Table(expect.DataIs, (Key("data", "data", word("data", lambda: ["intact"]), ""),))),
+    }
+)
+ARM = Table(
+    Arm,
+    (
+        Key("policy", "policy", POLICY_TEXT, "a policy whose outcome is known", required=True),
+        Key("verdict", "verdict", VERDICT, "what it must give", required=True),
+    ),
+)
+NODES = Table(Nodes, (Key("initiator", "initiator", INITIATOR, ""), Key("target", "target", TARGET, "")))
+LINKS = Table(
+    Links,
+    (
+        Key("data", "data", LINK, "the network of storage and junk"),
+        Key("storage", "storage", LINK, "the network of block traffic alone, with a storage_nic"),
+        Key("queueing", "queueing", QUEUEING, "of every link"),
+    ),
+)
+SCENARIO = Table(
+    Scenario,
+    (
+        Key("name", "name", NAME, "names the run folder", required=True),
+        Key("about", "about", text(), "one sentence for a reader"),
+        Key("nodes", "nodes", NODES, ""),
+        Key("links", "links", LINKS, ""),
+        Key("policy", "policy", POLICY_FORM, "the reserve policy at the start", required=True),
+        Key("floods", "floods", Many(FLOOD), "junk during the flood phase"),
+        Key("faults", "faults", Many(FAULT), "what else happens, from the start of the flood phase"),
+        Key("phases", "phases", PHASES, ""),
+        Key("rescue", "rescue", Many(REMEDY), "remedies for who still stands still after heal, in this order"),
+        Key("expect", "expect", Many(EXPECT, least=1), "what must come true for exit code 0", required=True),
+        Key("arms", "arms", Named(ARM_NAME, ARM), "policies with known outcomes, e.g. bad and good"),
+        Key("seed", "seed", whole(0, SEED_END - 1), "of everything that is random"),
+        Key("tier", "tier", word("tier", lambda: get_args(Tier)), "what carries it out unless the command says"),
+    ),
+)

@@ -1,0 +1,1 @@
+"""A run in virtual time: simulated, judged and kept here and now."""

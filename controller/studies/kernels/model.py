@@ -1,0 +1,278 @@
+"""What a matrix is made of: places (scenario, kernel, card, policy), trials of each, and what those come to. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import Literal
+
+from msgspec import Struct
+
+from controller.experiment.endings import DROPS, Ending
+from controller.experiment.record import KERNEL
+from controller.experiment.verdicts import HUNG, SURVIVED, VOID, WORST_FIRST, VerdictName, rank
+from controller.studies.trials import shape_of
+from nodes.eventkinds import Wait
+
+SURE = 2
+"""Runs that could not be set up before their place counts as one that cannot be tried: a guest that did not start once may
+start the next time (own)."""
+
+TrialVerdict = Literal[VerdictName, "cannot"]
+"""A verdict, or `cannot`: it could not be set up, e.g. the kernel has no driver."""
+
+
+class Place(Struct, frozen=True, order=True):
+    """One cell of the matrix."""
+
+    scenario: str
+    kernel: str
+    nic: str
+    policy: str
+
+    @property
+    def told(self) -> str:
+        return f"{self.scenario}: {kernel_text(self.kernel)}, {self.nic}, {self.policy}"
+
+
+class Key(Struct, frozen=True, order=True):
+    """One trial. `digest`: of the scenario's text; another text is another trial."""
+
+    place: Place
+    repeat: int
+    """Counted from 0."""
+    digest: str
+    tier: str
+
+    @property
+    def cell(self) -> tuple[Place, str, str]:
+        """What it has in common with its repetitions."""
+        return self.place, self.digest, self.tier
+
+
+class Trial(Ending, frozen=True, kw_only=True):
+    """One trial, carried out."""
+
+    key: Key
+    verdict: TrialVerdict
+    sentence: str = ""
+    """Why, in one sentence; of one that cannot be tried what it lacks."""
+    setting: str = ""
+    """Of one that cannot be tried: the setting at fault, where its node knew it."""
+    data: str = ""
+    run: str = ""
+    folder: str = ""
+    """Of the run."""
+    kernel: str = ""
+    """The release that ran, as its guest told."""
+    ended_ns: int = 0
+    found: tuple[str, ...] = ()
+    """The autopsy's sentences."""
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """A scenario that is tried."""
+
+    name: str
+    digest: str
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """A matrix: every combination, `repeat` times."""
+
+    subjects: tuple[Subject, ...]
+    kernels: tuple[str, ...]
+    nics: tuple[str, ...]
+    policies: tuple[str, ...]
+    repeat: int = 1
+    tier: str = "kernel"
+
+    def order(self) -> Iterator[Key]:
+        """Every trial: first each place once, then each a second time, so that a matrix that is stopped is even."""
+        for repeat in range(self.repeat):
+            for subject, place in self._places():
+                yield Key(place, repeat, subject.digest, self.tier)
+
+    def _places(self) -> Iterator[tuple[Subject, Place]]:
+        for subject, kernel, nic, policy in product(self.subjects, self.kernels, self.nics, self.policies):
+            yield subject, Place(subject.name, kernel, nic, policy)
+
+    def cells(self, trials: Mapping[Key, Trial]) -> list[Cell]:
+        """Every place with the trials that it has, in order."""
+        found = []
+        for subject, place in self._places():
+            keys = [Key(place, repeat, subject.digest, self.tier) for repeat in range(self.repeat)]
+            found.append(Cell(place=place, asked=self.repeat, trials=tuple(trials[k] for k in keys if k in trials)))
+        return found
+
+
+class Cell(Struct, frozen=True, kw_only=True):
+    """A place and its trials."""
+
+    place: Place
+    asked: int
+    trials: tuple[Trial, ...]
+
+    @property
+    def cannot(self) -> str:
+        """Why this place cannot be tried; empty when one of its trials was."""
+        tried = any(trial.verdict != "cannot" for trial in self.trials)
+        return next((trial.sentence for trial in self.trials if not tried), "")
+
+    @property
+    def complete(self) -> bool:
+        """Nothing is left to try."""
+        return len(self.trials) >= self.asked or barred(self.trials)
+
+    @property
+    def decided(self) -> bool:
+        """Complete, and each trial says something; or none could be tried."""
+        open_ones = [trial for trial in self.trials if trial.verdict in VOID]
+        return self.complete and (not open_ones or bool(self.cannot))
+
+    @property
+    def counts(self) -> Counter[str]:
+        return Counter(trial.verdict for trial in self.trials)
+
+    @property
+    def verdict(self) -> str:
+        """The most frequent; among equals the worst; one that proves nothing only where there is no other; empty: none."""
+        counts = self.counts
+        decided = [name for name in WORST_FIRST if counts[name] and name not in VOID]
+        others = [name for name in WORST_FIRST if name in VOID and counts[name]]
+        return max(decided or others, key=lambda name: counts[name], default="")
+
+    @property
+    def share(self) -> float:
+        """Of the trials that came to `verdict`."""
+        return self.counts[self.verdict] / len(self.trials) if self.trials else 0.0
+
+    def told(self) -> str:
+        """`deadlocked 3/3`, or `deadlocked 2/3, healthy 1/3`."""
+        if self.cannot:
+            return f"cannot: {self.cannot}"
+        counts = sorted(self.counts.items(), key=lambda item: (-item[1], -rank(item[0])))
+        return ", ".join(f"{name} {count}/{len(self.trials)}" for name, count in counts) or "not tried yet"
+
+    def figures(self) -> list[str]:
+        """Hang, recovery and losses over the trials, each as a range; and the releases that ran, where they were several."""
+        told = [f"stands since {text} s" for text in _range(self.trials, "hang_s")]
+        told += [f"back after {text} s" for text in _range(self.trials, "recovery_s")]
+        told += [f"{word} {text}" for word, text in self.drops()]
+        ran = dict.fromkeys(trial.kernel for trial in self.trials if trial.kernel and trial.verdict not in VOID)
+        return [*told, f"releases {', '.join(ran)}"] if len(ran) > 1 else told
+
+    def drops(self) -> Iterator[tuple[str, str]]:
+        """What was lost, in the report's words, and how much: a range over the trials."""
+        for name, word in DROPS.items():
+            counts = [trial.drops.get(name, 0) for trial in self.trials if trial.verdict not in VOID]
+            if any(counts):
+                low, high = min(counts), max(counts)
+                yield word, f"{low:,}" if low == high else f"{low:,}–{high:,}"
+
+    def reasons(self) -> list[str]:
+        """Why trials prove nothing, each reason once."""
+        return list(dict.fromkeys(trial.sentence for trial in self.trials if trial.verdict == "inconclusive"))
+
+    def hangs(self) -> list[Hang]:
+        """The hangs of its trials, those of one shape as one, the most frequent first."""
+        return hangs(self.trials)
+
+
+class Hang(Struct, frozen=True, kw_only=True):
+    """What hung trials have in common: who waits for what."""
+
+    count: int
+    edges: tuple[Wait, ...]
+    """Of the first of them; empty where no cycle was named."""
+    found: tuple[str, ...]
+    folders: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Who waits for whom, in plain words."""
+        if not self.edges:
+            return " ".join(self.found) or "no cycle was named"
+        waits = (f"{edge.waiter} waits for {edge.resource}, which {edge.who_frees} must give" for edge in self.edges)
+        return f"{'; '.join(waits)}; and so round again"
+
+
+def hangs(trials: Iterable[Trial]) -> list[Hang]:
+    """Trials that did not go on, by the shape of their cycle."""
+    groups: dict[object, list[Trial]] = {}
+    for trial in trials:
+        if trial.verdict not in VOID | SURVIVED:
+            groups.setdefault((trial.verdict in HUNG, shape_of(trial.edges)), []).append(trial)
+    ordered = sorted(groups.values(), key=len, reverse=True)
+    return [
+        Hang(
+            count=len(group),
+            edges=group[0].edges,
+            found=next((trial.found for trial in group if trial.found), ()),
+            folders=tuple(trial.folder for trial in group),
+        )
+        for group in ordered
+    ]
+
+
+def barred(trials: Sequence[Trial]) -> bool:
+    """Whether these, all of one place, show that it cannot be tried: it was refused without a run, or SURE runs could not be
+    set up and no other could."""
+    failed = [trial for trial in trials if trial.verdict == "cannot"]
+    return len(failed) == len(trials) and (len(failed) >= SURE or any(not trial.run for trial in failed))
+
+
+def unknown_kernels(cells: Iterable[Cell]) -> dict[str, str]:
+    """Names that no kernel has, as all runs for that name say, and the words for it, which name those that there are."""
+    told: dict[str, list[Trial]] = {}
+    for cell in cells:
+        # what is refused without a run says nothing about the kernel
+        told.setdefault(cell.place.kernel, []).extend(trial for trial in cell.trials if trial.run)
+    return {
+        name: trials[0].sentence
+        for name, trials in told.items()
+        if name and trials and all(trial.setting == KERNEL for trial in trials)
+    }
+
+
+def asked_of(trials: Sequence[Trial]) -> list[Asked]:
+    """The matrices that hold all `trials`, one for each tier: for a look at a folder. Of a scenario whose text was changed
+    the newest text counts."""
+    found = []
+    for tier in dict.fromkeys(trial.key.tier for trial in trials):
+        own = [trial for trial in trials if trial.key.tier == tier]
+        digests = {trial.key.place.scenario: trial.key.digest for trial in own}
+        shown = [trial.key for trial in own if digests[trial.key.place.scenario] == trial.key.digest]
+        found.append(
+            Asked(
+                subjects=tuple(Subject(name=name, digest=digest) for name, digest in digests.items()),
+                kernels=tuple(dict.fromkeys(key.place.kernel for key in shown)),
+                nics=tuple(dict.fromkeys(key.place.nic for key in shown)),
+                policies=tuple(dict.fromkeys(key.place.policy for key in shown)),
+                repeat=1 + max(key.repeat for key in shown),
+                tier=tier,
+            )
+        )
+    return found
+
+
+def releases(cells: Iterable[Cell]) -> list[str]:
+    """`trixie-amd64: 6.12.57+deb13-amd64` for every kernel and release that ran."""
+    ran = [(kernel_text(cell.place.kernel), trial.kernel) for cell in cells for trial in cell.trials if trial.kernel]
+    return [f"{name}: {release}" for name, release in dict.fromkeys(ran)]
+
+
+def kernel_text(name: str) -> str:
+    """A kernel's name for a reader."""
+    return name or "default kernel"
+
+
+def _range(trials: Sequence[Trial], field: str) -> list[str]:
+    """`0.4–0.9` of a figure in seconds, where any trial that proves something has one."""
+    proved = (trial for trial in trials if trial.verdict not in VOID)
+    values = [value for trial in proved if (value := getattr(trial, field)) is not None]
+    if not values:
+        return []
+    low, high = f"{min(values):.1f}", f"{max(values):.1f}"
+    return [low if low == high else f"{low}–{high}"]

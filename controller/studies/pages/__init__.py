@@ -1,0 +1,1 @@
+"""Pages of which a part is made by a command."""

@@ -1,0 +1,73 @@
+"""Many short runs in virtual time: what each came down to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from controller.experiment.record import NodeVerdict
+from controller.experiment.scenario import Scenario
+from controller.experiment.verdict import Judgement
+from controller.experiment.verdicts import SURVIVED, VerdictName
+from controller.simulated.simulate import Outcome, judged, simulate
+from nodes.eventkinds import Wait
+
+Cycle = tuple[tuple[str, str], ...]
+"""Waiter and resource of each edge of a wait-for cycle, beginning with the first waiter in the alphabet."""
+
+
+class Trial(Struct, frozen=True, kw_only=True):
+    """One simulated run and what it came down to."""
+
+    seed: int
+    verdict: VerdictName
+    cycle: Cycle = ()
+    """Of the first initiator with that verdict."""
+    sentence: str = ""
+    peaks: dict[str, int] = {}
+    """The most of each gauge in any sample of an initiator, by the field's name in `nodes.messages.Sample`."""
+
+    @property
+    def survived(self) -> bool:
+        return self.verdict in SURVIVED
+
+
+GAUGES = ("reserve_used_pages", "in_flight", "writeback_pages", "ring_free_slots", "junk_held_bytes")
+
+
+def try_out(scenario: Scenario) -> Trial:
+    """Simulates `scenario` with its own seed, until the verdict is decided."""
+    outcome = simulate(scenario, brief=True)
+    judgement = judged(outcome)
+    return Trial(
+        seed=scenario.seed,
+        verdict=judgement.verdict,
+        cycle=cycle_of(judgement),
+        sentence=judgement.sentence,
+        peaks=peaks(outcome),
+    )
+
+
+def cycle_of(judgement: Judgement) -> Cycle:
+    """The cycle of the first initiator with the verdict that speaks for all; empty when it has none."""
+    node: NodeVerdict | None = next((node for node in judgement.nodes if node.verdict == judgement.verdict), None)
+    return shape_of(node.cycle) if node else ()
+
+
+def shape_of(edges: Sequence[Wait]) -> Cycle:
+    """What makes two cycles the same: who waits for what. Counts may differ, and where the telling begins."""
+    pairs = [(edge.waiter, edge.resource) for edge in edges]
+    start = pairs.index(min(pairs)) if pairs else 0
+    return tuple(pairs[start:] + pairs[:start])
+
+
+def cycle_text(cycle: Cycle) -> str:
+    """A cycle on one line."""
+    return " -> ".join(f"{waiter} (waits for {resource})" for waiter, resource in cycle) + f" -> {cycle[0][0]}"
+
+
+def peaks(outcome: Outcome) -> dict[str, int]:
+    """The most of each gauge."""
+    own = [sample for sample in outcome.samples if sample.node in outcome.initiators]
+    return {name: max((int(getattr(sample, name)) for sample in own), default=0) for name in GAUGES}

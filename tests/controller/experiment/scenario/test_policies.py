@@ -1,0 +1,67 @@
+"""Goal: a policy is named with or without its allocator, and a combination that cannot be is refused with what can."""
+
+from __future__ import annotations
+
+import pytest
+
+from controller.experiment.scenario.policies import known_policies, policy_text, read_policy, wrong_with
+from nodes.config import PolicySpec
+from nodes.errors import UsageError
+from nodes.machine.policies import POLICIES
+
+
+@pytest.mark.parametrize("text", sorted(known_policies()))
+def test_every_known_text_is_read_and_soundly(text: str) -> None:
+    spec = read_policy(text)
+    assert not list(wrong_with(spec))
+    assert read_policy(policy_text(spec)) == spec
+
+
+@pytest.mark.parametrize("name", sorted(POLICIES))
+def test_a_name_alone_means_the_policys_first_allocator(name: str) -> None:
+    first = POLICIES[name].allocators[0]
+    assert read_policy(name).allocator == first
+    assert policy_text(PolicySpec(name=name, allocator=first)) == name
+
+
+def test_the_allocator_before_is_kept_where_it_can_be() -> None:
+    assert read_policy("none", PolicySpec(name="memalloc", allocator="slab")).allocator == "slab"
+    assert read_policy("none", PolicySpec(name="memalloc", allocator="of another")).allocator == "slab"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nonee", "unknown policy 'nonee' (did you mean 'none'?)"),
+        ("none+slap", "policy 'none' cannot take its packets from 'slap' (possible: "),
+        ("+slab", "unknown policy ''"),
+        ("none+head_reserve", "policy 'none' cannot have head_reserve: "),
+        ("memalloc+head_reserve+srog", "policy 'memalloc' cannot take its packets from 'head_reserve+srog'"),
+    ],
+)
+def test_what_is_no_policy(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_policy(text)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_floor_belongs_to_netmem_alone() -> None:
+    floor = PolicySpec(name="none", socket_floor_bytes=4096)
+    assert list(wrong_with(floor)) == [("socket_floor", "policy none has no floor per socket: only netmem has")]
+    assert read_policy("none", floor).socket_floor_bytes == 0
+
+
+def test_the_reserve_for_heads_is_named_at_the_end_and_each_time() -> None:
+    spec = read_policy("memalloc+srog+head_reserve")
+    assert spec == PolicySpec(name="memalloc", allocator="srog", head_reserve=True)
+    assert read_policy("memalloc", spec) == PolicySpec(name="memalloc", allocator="srog")
+    assert {text.partition("+")[0] for text in known_policies() if text.endswith("+head_reserve")} == {
+        "iface", "memalloc", "mainline",
+    }  # fmt: skip
+
+
+def test_what_is_wrong_is_told_at_its_key() -> None:
+    assert [key for key, _ in wrong_with(PolicySpec(name="netmem", head_reserve=True))] == ["head_reserve"]
+    assert [key for key, _ in wrong_with(PolicySpec(name="netmem", allocator="srog", head_reserve=True))] == [
+        "allocator"
+    ]
