@@ -83,8 +83,7 @@ OTHER_LOCKS: Step = (
     "rwsem_down_read_failed_killable", "rwsem_down_write_failed_killable", "xfs_buf_lock", "__xfs_buf_lock",
     "xfs_buf_find_lock", "gfs2_glock_wait", "__ocfs2_cluster_lock", "ocfs2_wait_for_mask", "dlm_lock_sync",
     "btrfs_tree_lock", "btrfs_tree_read_lock", "__btrfs_tree_lock", "__btrfs_tree_read_lock", "rrw_enter_read_impl",
-    "rrw_enter_write", "xfs_ilock", "xfs_iunpin_wait", "__xfs_iunpin_wait", "xfs_iflock", "__xfs_iflock",
-    "wait_extent_bit", "lock_extent_bits", "lock_extent",
+    "rrw_enter_write", "xfs_ilock", "wait_extent_bit", "lock_extent_bits", "lock_extent",
 )  # fmt: skip
 NFS: Step = (
     "nfs_wait_on_request", "nfs_wait_bit_killable", "nfs_wait_bit_uninterruptible", "rpc_wait_bit_killable",
@@ -114,19 +113,20 @@ DRBD: Step = (
     "drbd_bm_write", "drbd_suspend_io", "drbd_req_state", "_drbd_request_state",
 )  # fmt: skip
 JOURNAL: Step = (
-    "jbd2_log_wait_commit", "log_wait_commit", "wait_transaction_locked", "add_transaction_credits",
-    "start_this_handle", "do_get_write_access", "jbd2_journal_start", "jbd2__journal_start", "__log_wait_for_space",
-    "__jbd2_log_wait_for_space", "jbd2_journal_commit_transaction", "jbd2_journal_lock_updates", "journal_start",
-    "journal_commit_transaction", "xlog_grant_head_wait", "xlog_grant_head_check", "xfs_log_force",
-    "xfs_log_force_seq", "xlog_wait_on_iclog", "_xfs_log_force", "_xfs_log_force_lsn", "xfs_log_reserve",
-    "xlog_state_get_iclog_space", "xlog_cil_push_now", "xlog_cil_force_seq", "xlog_cil_force_lsn",
-    "xlog_cil_push_work", "xfs_ail_push_all_sync", "xlog_cil_order_write", "wait_current_trans", "wait_for_commit",
-    "btrfs_wait_for_commit", "btrfs_commit_transaction", "start_transaction", "btrfs_start_ordered_extent",
-    "btrfs_start_ordered_extent_nowriteback", "btrfs_wait_ordered_range", "wait_log_commit", "btrfs_sync_log",
-    "txg_wait_synced", "txg_wait_synced_impl", "txg_wait_synced_flags", "txg_wait_open", "dmu_tx_wait",
-    "dmu_tx_assign", "dmu_tx_delay", "zil_commit", "zil_commit_impl", "zil_commit_waiter", "txg_thread_wait",
-    "txg_sync_thread", "txg_quiesce_thread", "f2fs_issue_checkpoint", "f2fs_balance_fs", "xfs_trans_alloc",
-    "do_journal_begin_r", "queue_log_writer", "nilfs_transaction_lock", "ext4_journal_start_sb",
+    "xfs_iunpin_wait", "__xfs_iunpin_wait", "xfs_iflock", "__xfs_iflock", "jbd2_log_wait_commit", "log_wait_commit",
+    "wait_transaction_locked", "add_transaction_credits", "start_this_handle", "do_get_write_access",
+    "jbd2_journal_start", "jbd2__journal_start", "__log_wait_for_space", "__jbd2_log_wait_for_space",
+    "jbd2_journal_commit_transaction", "jbd2_journal_lock_updates", "journal_start", "journal_commit_transaction",
+    "xlog_grant_head_wait", "xlog_grant_head_check", "xfs_log_force", "xfs_log_force_seq", "xlog_wait_on_iclog",
+    "_xfs_log_force", "_xfs_log_force_lsn", "xfs_log_reserve", "xlog_state_get_iclog_space", "xlog_cil_push_now",
+    "xlog_cil_force_seq", "xlog_cil_force_lsn", "xlog_cil_push_work", "xfs_ail_push_all_sync", "xlog_cil_order_write",
+    "wait_current_trans", "wait_for_commit", "btrfs_wait_for_commit", "btrfs_commit_transaction", "start_transaction",
+    "btrfs_start_ordered_extent", "btrfs_start_ordered_extent_nowriteback", "btrfs_wait_ordered_range",
+    "wait_log_commit", "btrfs_sync_log", "txg_wait_synced", "txg_wait_synced_impl", "txg_wait_synced_flags",
+    "txg_wait_open", "dmu_tx_wait", "dmu_tx_assign", "dmu_tx_delay", "zil_commit", "zil_commit_impl",
+    "zil_commit_waiter", "txg_thread_wait", "txg_sync_thread", "txg_quiesce_thread", "f2fs_issue_checkpoint",
+    "f2fs_balance_fs", "xfs_trans_alloc", "do_journal_begin_r", "queue_log_writer", "nilfs_transaction_lock",
+    "ext4_journal_start_sb",
 )  # fmt: skip
 DISK: Step = (
     "wait_on_buffer", "__wait_on_buffer", "submit_bio_wait", "blk_wait_io", "blk_execute_rq", "blkdev_issue_flush",
@@ -149,9 +149,11 @@ DISK: Step = (
 FILE_WRITEBACK: Step = (
     "balance_dirty_pages", "balance_dirty_pages_ratelimited", "__inode_wait_for_writeback",
     "inode_wait_for_writeback", "wb_wait_for_completion", "sync_inodes_sb", "wait_sb_inodes",
-    "__writeback_inodes_sb_nr", "try_to_writeback_inodes_sb", "inode_sleep_on_writeback", "__wait_on_freeing_inode",
-    "find_inode_fast", "find_inode", "filemap_fdatawait_range", "__filemap_fdatawait_range", "filemap_fdatawait",
-    "bdi_sched_wait", "writeback_inodes_sb_nr", "wait_on_inode", "inode_wait", "ifind_fast", "evict",
+    "__writeback_inodes_sb_nr", "try_to_writeback_inodes_sb", "inode_sleep_on_writeback", "filemap_fdatawait_range",
+    "__filemap_fdatawait_range", "filemap_fdatawait", "bdi_sched_wait", "writeback_inodes_sb_nr",
+)  # fmt: skip
+INODE: Step = (
+    "__wait_on_freeing_inode", "find_inode_fast", "find_inode", "ifind_fast", "evict", "inode_wait", "wait_on_inode",
 )  # fmt: skip
 FILE_READ: Step = (
     "filemap_fault", "filemap_read", "filemap_get_pages", "filemap_update_page", "generic_file_buffered_read",

@@ -197,7 +197,7 @@ def _plain(seen: Seen, kind: Kind, providers: tuple[str, ...], form: str) -> Ans
     if not waiting:
         return None
     first = waiting[0]
-    of = {LOCAL: f" by {first.below.name}", JOURNAL: f" of {first.below.name}"}.get(first.provider, "")
+    of = {LOCAL: f" by {first.below.name}", JOURNAL: f" on {first.below.name}"}.get(first.provider, "")
     where = inside(first) if first.provider in (LOCK, OTHER_WORK) else ""
     text = form.format(name(first), what(first, "" if first.below.kind == "unknown" else of), where)
     return Answer(kind=kind, sentence=text, sure="open", lines=tuple(task.stack.line for task in waiting))

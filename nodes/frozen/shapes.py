@@ -99,6 +99,7 @@ SHAPES = (
     Shape((fn.FILE_WRITEBACK,), "pages written", LOCAL, "dirty pages of files are being written", "mm/page-writeback.c"),
     Shape((fn.PAGE_BIT, fn.FILE_WRITEBACK), "pages written", LOCAL, "dirty pages of files are being written",
           "mm/page-writeback.c"),
+    Shape((fn.INODE,), "an inode", LOCK, "somebody else frees or writes an inode", "fs/inode.c"),
     Shape((fn.DISK,), "requests answered", LOCAL, "a request to a block device is not answered", "block/"),
     Shape((fn.MUTEX,), "a mutex", LOCK, "somebody else holds a mutex", "kernel/locking/mutex.c"),
     Shape((fn.OTHER_LOCKS,), "a lock", LOCK, "somebody else holds a lock", "kernel/locking"),

@@ -40,10 +40,10 @@ BLOCKS = ("nbd", "nvme", "iscsi", "ceph", "drbd")
 """Tags of transports that carry block devices, on which a file system may lie."""
 _SWAP_ON = re.compile(r"Adding (?:Swap: )?\d+k swap(?:-space)? (?:on|\()\s*(?P<device>[^\s)]+)|Adding Swap: \d+k.*")
 _DEVICES: tuple[tuple[str, Kind, str, str], ...] = (
-    (r"nbd\d", "network", "nbd", "the NBD server (swap on {})"),
-    (r"rbd\d", "network", "ceph", "the Ceph cluster (swap on {})"),
-    (r"drbd\d", "network", "drbd", "the DRBD peer or disk (swap on {})"),
-    (r"etherd/", "network", "aoe", "the AoE target (swap on {})"),
+    (r"nbd\d", "network", "nbd", "the NBD server ({})"),
+    (r"rbd\d", "network", "ceph", "the Ceph cluster ({})"),
+    (r"drbd\d", "network", "drbd", "the DRBD peer or disk ({})"),
+    (r"etherd/", "network", "aoe", "the AoE target ({})"),
     (r"dm-\d|mapper/", "layer", "dm", "the device mapper's device {}"),
     (r"ublkb\d", "layer", "ublk", "the ublk device {}"),
     (r"loop\d", "layer", "loop", "the loop device {}"),
@@ -64,6 +64,7 @@ _FRAMES: tuple[tuple[str, Kind, str, str], ...] = (
     (r"(?:cifs|smb[23]?)_|\S+ \[cifs\]", "network", "cifs", "the SMB server"),
     (r"(?:v9fs|p9)_|\S+ \[9p\w*\]", "network", "9p", "the 9p server"),
     (r"aoe\w*_|\S+ \[aoe\]", "network", "aoe", "the AoE target"),
+    (r"fuse_|\S+ \[fuse\]", "layer", "fuse", "the process that serves the file system (FUSE)"),
     (r"(?:dm|crypt|kcryptd|thin)_|\S+ \[dm_\w+\]", "layer", "dm", "the device mapper"),
     (r"(?:z(?:vol|io|pl|fs|il)|spa|txg|dmu|arc|vdev|dbuf)_|\S+ \[(?:zfs|spl)\]", "layer", "zfs", "the ZFS pool"),
     (r"(?:md|raid\d+)_|\S+ \[(?:md_mod|raid\d+)\]", "layer", "md", "the RAID"),
@@ -94,6 +95,8 @@ _COMPILED_FRAMES = [(re.compile(form), kind, tag, words) for form, kind, tag, wo
 _COMPILED_NETWORK = [(re.compile(form), tag, words) for form, tag, words in _NETWORK]
 _MAYBE_REMOTE = {"sd": ("iscsi",), "nvme": ("nvme",)}
 """Names that disks of the network have, too."""
+_WORKS_FOR = re.compile(r"(?:jbd2|xfsaild|xfs[-\w]*|f2fs_\w+|ext4-[-\w]+|xfs-\w+)/(?P<device>[a-z]\w*?)(?:-\d*)?$")
+"""How workers of a file system are called, or their work: after its device."""
 _SERVED_HERE = re.compile(r"nfsd|svc_|iscsi_target|iscsit|nvmet|rpc_free")
 """How functions begin that serve others, and fetch nothing."""
 
@@ -108,6 +111,9 @@ class Below:
     def of(self, stack: Stack) -> Storage:
         """What the stack's owner waits for: by its own frames, else by the swap device for who swaps or reclaims."""
         own = _by_frames(stack)
+        works_for = _WORKS_FOR.match(stack.name) or _WORKS_FOR.match(stack.work.partition(" ")[0])
+        if works_for and (own is None or own.tag == FILES):
+            return self._device(works_for["device"])
         if own and (own.kind != "local" or own.tag != "files"):
             return own
         if has(stack, *SWAP) or ((has(stack, *RECLAIM) or stack.name.startswith("kswapd")) and not own):
