@@ -134,10 +134,11 @@ def _shortfall(
         return _not_in_force(f"nothing of the {flood.kind} flood {way}")
     came = sent if hindered else min(reached, sent)  # no more datagrams can come than were sent
     seconds = format_ns(round(flooded.lasted_ns, -8))
+    due = int(share)  # a flood too short for its first packet is in force without one
+    if came >= FULL_RATIO * due:
+        return None
     told = f"{came / share:.0%} of the udp flood {way}: {came} of {share:.0f} packets in {seconds}"
-    if came < IN_FORCE_RATIO * share:
-        return _not_in_force(told)
-    return Shortfall(told=told, in_force=True) if came < FULL_RATIO * share else None
+    return Shortfall(told=told, in_force=True) if came >= IN_FORCE_RATIO * due else _not_in_force(told)
 
 
 def _not_in_force(told: str) -> Shortfall:

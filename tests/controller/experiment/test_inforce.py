@@ -88,6 +88,13 @@ def test_below_half_is_no_flood() -> None:
     )
 
 
+def test_a_flood_too_short_for_its_first_packet_is_in_force_without_one() -> None:
+    brief = msgspec.structs.replace(
+        flooded(sent=0), flood=msgspec.structs.replace(FLOOD, rate_pps=1), stopped_ns=BEGAN_NS + SECOND_NS // 2
+    )
+    assert shortfalls(brief, {"initiator-1": series()}) == []
+
+
 def test_each_initiator_has_its_share() -> None:
     half = series(junk_packets=5000)
     assert shortfalls(flooded(), {"initiator-1": half, "initiator-2": half}) == []
