@@ -12,6 +12,7 @@ from controller.cli.console import Json, complain, print_json, tell
 from controller.cli.scenarios import found
 from controller.experiment import tiers
 from controller.experiment.plan import plan
+from controller.experiment.planwords import described
 from controller.experiment.scenario import Scenario, ScenarioErrors, load
 from controller.experiment.scenario.limits import beyond
 from nodes.errors import ScenarioError
@@ -56,7 +57,7 @@ def _check(path: Path, tier: str, *, json: bool) -> bool:
 
 def _print(path: Path, scenario: Scenario, told: Mapping[str, Sequence[str]]) -> None:
     tell(f"{path}: can be run")
-    for line in plan(scenario).describe():
+    for line in described(plan(scenario)):
         tell(f"    {line}")
     tell(f"    in tier: {', '.join(name for name, problems in told.items() if not problems)}")
     for name, problems in told.items():

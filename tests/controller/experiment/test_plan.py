@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import groupby, pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
@@ -12,14 +11,14 @@ from hypothesis import strategies as st
 
 from controller.experiment.evidence import Evidence
 from controller.experiment.plan import Plan, plan
-from controller.experiment.scenario import ScenarioErrors, load, parse
+from controller.experiment.planwords import described
+from controller.experiment.scenario import ScenarioErrors, parse
 from nodes.config import OPEN_LINK, InitiatorSpec, Shape, Spec, TargetSpec
 from nodes.errors import UsageError
 from nodes.eventkinds import FaultSet
 from nodes.kernel.commandline import container_bytes, storage_container_bytes
 from nodes.units import MS_NS, SECOND_NS, US_NS
 
-CLASSIC = Path(__file__).parents[3] / "scenarios" / "classic.yaml"
 MIB = 1 << 20
 
 TEXT = """\
@@ -200,18 +199,6 @@ def test_a_fault_that_changes_nothing_is_not_planned() -> None:
     assert planned("{at: 2 s, kind: policy, policy: none}").changes == ()
 
 
-def test_the_plan_in_words() -> None:
-    lines = list(plan(load(CLASSIC)).describe())
-    assert lines[0].startswith(
-        "initiator-1: policy memalloc, 64 MiB memory, 1024 pages min, e1000e, working set 96 MiB on"
-    )
-    assert (
-        "10 s to 30 s: udp flood, 20000 pps x 1400 B to 4 sockets from port 9000, reader stalled, rcvbuf 4 MiB" in lines
-    )
-    assert "arm bad: policy none must give deadlocked or starved" in lines
-    assert lines[-1] == "planned time: 45 s"
-
-
 def test_a_second_card_has_a_link_of_its_own_and_outlives_a_pulled_cable() -> None:
     cut = "{at: 1 s, kind: cut, duration: 2 s}"
     one = planned(cut)
@@ -223,7 +210,7 @@ def test_a_second_card_has_a_link_of_its_own_and_outlives_a_pulled_cable() -> No
     assert shaped.nodes[0].shape == shaped.scenario.links.data
     assert [shape and shape.delay_ns for shape in (shaped.nodes[0].storage_shape, shaped.nodes[1].shape)] == [MS_NS] * 2
     assert [told.concerns for change in shaped.changes for told in change.told] == [(), ()]
-    assert "e1000e and e1000 for storage" in " ".join(shaped.describe())
+    assert "e1000e and e1000 for storage" in " ".join(described(shaped))
 
 
 def test_a_target_that_goes_down_keeps_its_initiators_from_working() -> None:

@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from controller.experiment.plan import plan
+from controller.experiment.planwords import described
 from controller.experiment.scenario import ScenarioErrors, dump, parse
 from controller.experiment.scenario.fields import Kind, Many, Named, OneOf, Table
 from controller.experiment.scenario.form import SCENARIO, PolicyForm
@@ -165,5 +166,5 @@ def test_any_value_at_any_key_is_planned_or_refused_with_its_line(place: tuple[A
             assert error.line > 0, str(error)
             assert str(error).isprintable()
     else:
-        assert list(plan(scenario).describe())
+        assert list(described(plan(scenario)))
         assert parse(dump(scenario)) == scenario
