@@ -29,7 +29,9 @@ KERNELS, TESTBED = "Real kernels", "The testbed"
 VERBS = {
     "run": Verb(RUN, "run:run", "Run a scenario and judge it."),
     "init": Verb(RUN, "init:init", "Write a commented scenario to start from."),
-    "validate": Verb(RUN, "validate:validate", "Check scenario files and say what each would run."),
+    "validate": Verb(
+        RUN, "validate:validate", "Check scenario files and say what each would run, and which tiers can run it."
+    ),
     "doctor": Verb(RUN, "doctor:doctor", "Show what this machine can do."),
     "report": Verb(LOOK, "report:report", "Print what a run showed and where its report is."),
     "runs": Verb(LOOK, "runs", "List the recorded runs, or show one."),

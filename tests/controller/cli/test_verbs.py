@@ -28,7 +28,7 @@ def test_every_file_of_verbs_is_among_them() -> None:
     defined = {
         path.stem
         for path in (ROOT / "controller" / "cli").glob("*.py")
-        if path.read_text().startswith('"""`netreserve ') and path.stem not in ("there", "here")
+        if path.read_text().startswith('"""`netreserve ') and path.stem not in ("conducting", "simulating")
     }
     assert defined <= files
 

@@ -64,10 +64,13 @@ async def test_what_a_guest_cannot_be_ends_the_run_with_its_code(
     assert bed.record(started.run).row.exit_code == exit_code
 
 
-async def test_a_container_that_refuses_ends_the_run_as_before(bed: Testbed) -> None:
-    bed.initiator.answers = lambda honest: msgspec.structs.replace(honest, error="no space", exit_code=3)
+@pytest.mark.parametrize(("told", "exit_code"), [(2, 5), (3, 3), (5, 5), (6, 5), (0, 5)])
+async def test_what_a_container_cannot_be_ends_the_run_with_what_its_machine_lacks_or_with_5(
+    bed: Testbed, told: int, exit_code: int
+) -> None:
+    bed.initiator.answers = lambda honest: msgspec.structs.replace(honest, error="no space", exit_code=told)
     result = await bed.result((await bed.start()).run)
-    assert (result.verdict, result.exit_code) == ("inconclusive", 5)
+    assert (result.verdict, result.exit_code) == ("inconclusive", exit_code)
 
 
 def test_a_node_has_told_that_its_guests_do_not_start_before_the_controller_gives_up() -> None:
