@@ -13,6 +13,8 @@ from nodes.frozen.clock import Clock
 from nodes.frozen.prefix import Prefixes
 
 LAST_STAMPS = 9
+LINE_CHARS_MAX = 2000
+"""The kernel writes some 1000 (kernel/printk/printk.c, LOG_LINE_MAX), loggers put something in front; more is no log's."""
 _ESCAPE = re.compile(r"(?:\x1b|\^\[|#033|\\x1b)\[[0-9;?]*[A-Za-z]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]+")
 _CALLER = re.compile(r"\[ *([TC]\d+)\]|caller=([TC]\d+)")
@@ -73,7 +75,7 @@ def _joined(first: str, second: str) -> str:
 
 def _cleaned(line: str) -> Iterator[str]:
     """The line without colours and control characters; two messages of which a line break got lost are two."""
-    text = line.rstrip("\r\n")
+    text = line[:LINE_CHARS_MAX].rstrip("\r\n")
     if "[" in text and ("\x1b" in text or "^[" in text or "#033" in text or "\\x1b" in text):
         text = _ESCAPE.sub("", text)
     if "&" in text:

@@ -16,7 +16,7 @@ from nodes.frozen.counts import Counts, count, is_kernel_log
 from nodes.frozen.events import said
 from nodes.frozen.examine import Case, look
 from nodes.frozen.figures import Figures
-from nodes.frozen.lines import Message, messages
+from nodes.frozen.lines import LINE_CHARS_MAX, Message, messages
 from nodes.frozen.seen import Answer, Sure
 from nodes.frozen.sentences import ago
 
@@ -85,7 +85,7 @@ def _report(
     return Report(
         kind=answer.kind, headline=_headline(answer, case, parts[chosen], chosen, len(parts)), sure=answer.sure,
         assumed=answer.assumed, beside=answer.beside,
-        evidence=tuple(Shown(at + 1, lines[at].strip()) for at in answer.lines if at < len(lines)),
+        evidence=tuple(Shown(at + 1, lines[at][:LINE_CHARS_MAX].strip()) for at in answer.lines if at < len(lines)),
         next=advice.next, prevent=advice.prevent, past=earlier or case.past, dissolved=case.past,
         boot=chosen + 1, boots=len(parts),
         read=count(log, sum(len(one.tasks) for one in cases)), cycle=autopsy.cycle, waits=autopsy.waits, found=autopsy.found,

@@ -45,6 +45,9 @@ def _assumed(seen: Seen, who: Sequence[str]) -> Iterator[str]:
     for task in serving:
         if task.server and task.server.same_host:
             yield f"that {task.stack.name} serves this machine's own storage"
+        elif task.server and any(other.below.kind == "layer" and other.below.tag in _SEVERAL for other in waiting):
+            other = next(one for one in waiting if one.below.tag in _SEVERAL)
+            yield f"that {named([task])} serves {other.below.name}, and not another device of its kind"
     for task in waiting[:1]:
         if REPLY in who and task.below.kind == "unknown":
             yield "that the storage is reached over the network: the log does not say where swap or the file lies"
@@ -53,6 +56,10 @@ def _assumed(seen: Seen, who: Sequence[str]) -> Iterator[str]:
                 f"that what {named([task])} waits for is {task.below.name}: other lines of the log speak of it, its stack"
                 " does not"
             )
+
+
+_SEVERAL = ("dm", "md", "loop")
+"""Layers of which a machine often has several devices, each with workers of its own."""
 
 
 def _ended(seen: Seen) -> Answer | None:
@@ -74,7 +81,7 @@ def _lock_cycle(seen: Seen) -> Answer | None:
 def _peer(seen: Seen) -> Answer | None:
     gone = seen.sayings("peer")
     local = [task for task in seen.case.tasks if task.who == KSWAPD and task.provider == LOCAL]
-    if not gone or local:
+    if not gone or local or _only_failures(seen):
         return None
     waiting = seen.waiting(REPLY, TRANSMIT, LOCAL, DAEMON, JOURNAL, LOCK)
     who = f"; {name(waiting[0])} waits for it" if waiting else ""
@@ -86,7 +93,11 @@ def _peer(seen: Seen) -> Answer | None:
 
 def _disk(seen: Seen) -> Answer | None:
     failing = seen.sayings("disk")
-    if not failing or (seen.case.tasks and not seen.waiting(LOCAL, REPLY, JOURNAL, LOCK, OTHER_WORK, DAEMON)):
+    if (
+        not failing
+        or _only_failures(seen)
+        or (seen.case.tasks and not seen.waiting(LOCAL, REPLY, JOURNAL, LOCK, OTHER_WORK, DAEMON))
+    ):
         return None
     waiting = seen.waiting(LOCAL, REPLY)
     who = f"; {named(waiting[:1])} waits for storage" if waiting else ""
@@ -94,6 +105,11 @@ def _disk(seen: Seen) -> Answer | None:
     return Answer(
         kind="disk", sentence=text, lines=(*(one.line for one in failing), *(task.stack.line for task in waiting))
     )
+
+
+def _only_failures(seen: Seen) -> bool:
+    """Nobody is blocked, and reception lacked buffers: then that is the answer, as it may be why others seem to be gone."""
+    return not seen.case.tasks and any(place(stack).way == "reception" for stack in seen.case.facts.failures)
 
 
 def _storage(seen: Seen) -> Answer | None:

@@ -237,7 +237,7 @@ SAYINGS = (
         kind="disk",
         words="a file system failed",
         start=r"(?:EXT4-fs|XFS|BTRFS|F2FS-fs|JBD2)\b.*",
-        says=("error", "corrupt", "[Aa]borting", "[Ss]hut(?:ting)? ?down", "Remounting filesystem read-only"),
+        says=(r"\berror\b", "corrupt", "[Aa]borting", "[Ss]hut(?:ting)? ?down", "Remounting filesystem read-only"),
     ),
     Saying(
         kind="disk",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nodes.frozen.lines import Message, messages
+from nodes.frozen.lines import LINE_CHARS_MAX, Message, messages
 
 TEXT = "mempool_alloc+0x172/0x1b0"
 
@@ -31,3 +31,11 @@ def test_prefixes_come_off(line: str, at_us: int | None, caller: str) -> None:
 
 def test_what_has_no_known_prefix_is_all_text() -> None:
     assert [message.text for message in messages(["", "hello, 4,5;6", "[x] y"])] == ["", "hello, 4,5;6", "[x] y"]
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "[", "(", "a ", "< ", "[<ffffffff81000000>] ", "x D ", "INFO: task ", "a from b "]
+)
+def test_endless_lines_are_cut(piece: str) -> None:
+    (message,) = messages([piece * 10_000])
+    assert len(message.text) <= LINE_CHARS_MAX
