@@ -17,9 +17,9 @@ from controller.here.testbed import GUESTS, Testbed, find_root
 from controller.simulated.interrupts import INTERRUPTED
 
 
-def carry_out(experiment: Scenario, file: str, runs: Path | None, *, keep: bool, json: bool) -> int:
+def carry_out(experiment: Scenario, file: str, runs: Path | None, *, as_written: bool, keep: bool, json: bool) -> int:
     """The exit code of a run that the testbed's controller carries out: of what was checked here, whatever becomes of the
-    file meanwhile. `file` is for messages."""
+    file meanwhile. `file` is for messages; `as_written`: the arms of `experiment` hold for it."""
     if own_testbed():
         _prepare(experiment)
         say_beforehand(experiment)
@@ -34,7 +34,7 @@ def carry_out(experiment: Scenario, file: str, runs: Path | None, *, keep: bool,
     result = ended.last.result
     assert result is not None
     if not json:
-        say_what_saves(result, experiment, as_written=True)
+        say_what_saves(result, experiment, as_written=as_written)
     return INTERRUPTED if ended.interrupted else result.exit_code
 
 

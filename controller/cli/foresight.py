@@ -9,6 +9,7 @@ import time
 from controller.cli.console import say
 from controller.experiment.record import Result
 from controller.experiment.scenario import Scenario
+from controller.experiment.scenario.policies import read_policy
 from controller.experiment.verdicts import SURVIVED, VERDICTS
 from controller.here.capacity import asked_pps, measure
 from controller.studies.advice import advice
@@ -42,12 +43,18 @@ def say_beforehand(scenario: Scenario) -> None:
 
 def say_what_saves(result: Result, scenario: Scenario, *, as_written: bool) -> None:
     """After a machine that hung: which policy, and which reserve, lets it live through the same. Known from the arms of a
-    scenario that was run `as_written`, or else simulated, for at most TIME_S."""
+    scenario that was run `as_written` but for its policy and seed, or else simulated, for at most TIME_S."""
     if VERDICTS[result.verdict].kind != "hung":
         return
-    known = [arm.policy for arm in scenario.arms.values() if SURVIVED.issuperset(arm.verdict)] if as_written else []
-    if found := [f"--policy {policy}" for policy in known] or _tried(scenario):
+    known = [f"--policy {policy}" for policy in _good(scenario)] if as_written else []
+    if found := known or _tried(scenario):
         say(f"what lives through the same: {', or '.join(found)}")
+
+
+def _good(scenario: Scenario) -> list[str]:
+    """The policies of its arms that survive, without the one that was run: it has just shown that it does not."""
+    good = (arm.policy for arm in scenario.arms.values() if SURVIVED.issuperset(arm.verdict))
+    return [policy for policy in good if read_policy(policy) != scenario.policy]
 
 
 def _tried(scenario: Scenario) -> list[str]:

@@ -16,6 +16,9 @@ from controller.experiment.scenario.model import SEED_END
 from controller.experiment.scenario.vary import assignments
 from nodes.errors import UsageError
 
+ARMS_HOLD = {"policy", "seed"}
+"""What may be changed of a scenario without its arms becoming untrue: they say what policies do, whatever the seed."""
+
 
 def run(
     scenario: Annotated[Path, typer.Argument(help="A scenario file, e.g. scenarios/classic.yaml.")],
@@ -45,16 +48,17 @@ def run(
     if tier:
         tiers.require(tier)
     scenario = found(scenario)
-    experiment = load(scenario, tier, _changes(settings or [], policy, seed))
+    changes = _changes(settings or [], policy, seed)
+    experiment, as_written = load(scenario, tier, changes), ARMS_HOLD.issuperset(changes)
     if experiment.tier == "sim":
         from controller.cli import simulating as here  # one of the two is needed, and takes its time to load
 
-        raise typer.Exit(here.carry_out(experiment, runs, json=json, traced=trace))
+        raise typer.Exit(here.carry_out(experiment, runs, as_written=as_written, json=json, traced=trace))
     if trace:
         raise UsageError(f"--trace: tier {experiment.tier} records no allocations, tier sim does")
     from controller.cli import conducting as there
 
-    raise typer.Exit(there.carry_out(experiment, str(scenario), runs, keep=keep, json=json))
+    raise typer.Exit(there.carry_out(experiment, str(scenario), runs, as_written=as_written, keep=keep, json=json))
 
 
 def _changes(settings: list[str], policy: str, seed: int | None) -> dict[str, object]:

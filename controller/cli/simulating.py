@@ -33,9 +33,10 @@ class Meter(Protocol):
         """`done_ns` of about `total_ns` of virtual time are simulated."""
 
 
-def carry_out(scenario: Scenario, runs: Path | None, *, json: bool, traced: bool = False) -> int:
+def carry_out(scenario: Scenario, runs: Path | None, *, as_written: bool, json: bool, traced: bool = False) -> int:
     """Simulates, records and tells: the verdict in any case, then what became of the record. Answers with the exit code.
-    Raises what LocalRun does, and HarnessError when the record is not whole."""
+    `as_written`: the arms of `scenario` hold for it. Raises what LocalRun does, and HarnessError when the
+    record is not whole."""
     with LocalRun(scenario, runs_folder(runs), url=database_url(), traced=traced) as run:
         with _meter(json=json) as meter, _stoppable(meter) as stop:
 
@@ -53,7 +54,7 @@ def carry_out(scenario: Scenario, runs: Path | None, *, json: bool, traced: bool
     if not json:
         from controller.cli.foresight import say_what_saves
 
-        say_what_saves(ended.result, scenario, as_written=True)
+        say_what_saves(ended.result, scenario, as_written=as_written)
     return ended.result.exit_code
 
 

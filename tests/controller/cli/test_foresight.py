@@ -7,6 +7,7 @@ from msgspec import structs
 
 from controller.cli import foresight
 from controller.cli.foresight import say_beforehand, say_what_saves
+from controller.cli.main import carry_out
 from controller.experiment.record import Result
 from controller.experiment.scenario import Scenario, load
 from controller.experiment.verdicts import VerdictName
@@ -46,8 +47,33 @@ def test_without_junk_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_good_arm_of_a_scenario_as_written_is_known(capsys: pytest.CaptureFixture[str]) -> None:
-    say_what_saves(ended("deadlocked"), CLASSIC, as_written=True)
+    say_what_saves(ended("deadlocked"), CLASSIC.with_policy("none"), as_written=True)
     assert f"what lives through the same: --policy {CLASSIC.arms['good'].policy}" in capsys.readouterr().err
+
+
+def test_a_good_arm_that_hung_is_not_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(foresight, "advice", lambda scenario, survives: ["--policy ideal"])
+    say_what_saves(ended("deadlocked"), CLASSIC.with_policy(CLASSIC.arms["good"].policy), as_written=True)
+    assert capsys.readouterr().err == "what lives through the same: --policy ideal (simulated once)\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "as_written"),
+    [
+        ((), True),
+        (("--policy", "none", "--seed", "7"), True),
+        (("--set", "seed=7"), True),
+        (("--set", "phases.heal=31 s"), False),
+        (("--policy", "none", "--set", "nodes.initiator.min_free=1000K"), False),
+    ],
+)
+def test_a_run_says_whether_its_arms_still_hold(
+    words: tuple[str, ...], as_written: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[bool] = []
+    monkeypatch.setattr(foresight, "say_what_saves", lambda result, scenario, *, as_written: told.append(as_written))
+    carry_out(["run", "scenarios/classic.yaml", "--runs", str(tmp_path / "runs"), *words])
+    assert told == [as_written]
 
 
 def test_of_one_that_was_changed_it_is_tried_out(
