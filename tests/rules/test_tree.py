@@ -64,7 +64,6 @@ TESTED_BY = {
     "nodes/sim/initiator.py": "simulation/test_faults.py",
     "controller/studies/fingerprint.py": "simulation/test_pythons.py",
     # entry points
-    "controller/__main__.py": "compose/test_testbed.py",
     "controller/report/__main__.py": "controller/store/test_drawing.py",
     "controller/experiment/scenario/__main__.py": "docs/test_scenario_reference.py",
     "controller/service/daemon.py": "controller/service/test_runner.py",
