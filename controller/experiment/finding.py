@@ -241,7 +241,8 @@ def _moving(case: Evidence) -> Finding:
         return Finding(verdict="starved", reason=reason, seen=(across.start_ns, flood_end_ns))
     rate, before = case.flood_rate(), case.warmup_rate()
     if rate is None or before is None:
-        return _inconclusive("faults covered the whole flood: nothing is left to judge", nextstep.SHORTER_FAULT)
+        longer = nextstep.longer_flood(flood_end_ns - case.flood.start_ns)
+        return _inconclusive("faults covered the whole flood: nothing is left to judge", longer)
     figures = f"{rate:.0f} pages/s in the flood, {before:.0f} before it"
     if rate < STILL_RATIO * before:
         reason = f"as good as no progress in the flood: {figures}"

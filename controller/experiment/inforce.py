@@ -48,6 +48,11 @@ class Flooded(Struct, frozen=True, kw_only=True):
         """Packets, segments or requests: rate times time."""
         return self.flood.rate_pps * self.lasted_ns / SECOND_NS
 
+    @property
+    def sent_pps(self) -> float:
+        """The mean rate at which it was sent."""
+        return self.sent * SECOND_NS / self.lasted_ns
+
 
 def flooded(
     floods: Sequence[Aimed], began_ns: int, stopped_ns: int, ended_ns: int, sent: Callable[[str], int]

@@ -109,10 +109,9 @@ class ScenarioRun(Activity):
                 if short.in_force:
                     self.notes.append(short.told)
                 else:
-                    self._weak(short.told, flooded.ended_ns)
-
-    def _weak(self, told: str, t_ns: int) -> None:
-        self.recording.keep(void(t_ns, self.recording.run, told, next_step=nextstep.WEAKER, hang_stands=True))
+                    step = nextstep.weaker_flood(flooded.sent_pps, len(self._flooded))
+                    event = void(flooded.ended_ns, self.recording.run, short.told, next_step=step, hang_stands=True)
+                    self.recording.keep(event)
 
     # ---- set-up
 
