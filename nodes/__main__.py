@@ -41,15 +41,16 @@ def _health() -> int:
 
 async def _serve() -> None:
     # Imported here to keep the health check, which runs every few seconds in every container, light.
+    from nodes.agent.access import read_credentials
     from nodes.agent.bus import Bus
     from nodes.agent.health import serve_health
     from nodes.agent.loop import Agent
-    from nodes.agent.settings import read_credentials, read_settings
+    from nodes.agent.settings import read_settings
 
     settings = read_settings(os.environ)
     credentials = read_credentials(settings.credentials) if settings.credentials else None
     node, arm = _arm(settings)
-    agent = Agent(settings.role, node, arm, Bus(settings.host, settings.port, credentials, settings.role, node))
+    agent = Agent(settings.role, node, arm, Bus(settings.broker, credentials, settings.role, node))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -1,6 +1,6 @@
 """An operator's connection to the controller: ask and be answered, and follow a run.
 
-async with Client("127.0.0.1:1883", load_credentials(path)) as client:
+async with Client("127.0.0.1:1883", read_credentials(path)) as client:
     answer = await client.ask(Show())
     async for progress in client.progress():
         ...
@@ -25,8 +25,8 @@ from controller.api import (
     RunStarted,
     State,
 )
-from controller.bus.access import Credentials, parse_broker
 from controller.bus.mqtt import Bus
+from nodes.agent.access import Credentials, parse_broker
 from nodes.errors import HarnessError, LackingError
 from nodes.messages import ROOT
 

@@ -1,4 +1,4 @@
-"""MQTT for the controller's side: one connection that comes back by itself, typed messages, the only user of aiomqtt.
+"""MQTT for the controller's side: one connection that comes back by itself, and typed messages.
 
 A `Bus` is told its routes first (`route`), then entered (`async with`). Each time it connects it subscribes anew and
 says `hello`; its last will is published by the broker when it dies.
@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import sys
 from collections.abc import Callable
 from types import TracebackType
 from typing import TypeVar
 
-import aiomqtt
 from msgspec import Struct
 
-from controller.bus.access import Broker, Credentials
-from controller.bus.ending import end
+from nodes.agent.access import Broker, Credentials
+from nodes.agent.connection import Client, MqttError, Wildcard, connection
+from nodes.agent.tasks import end
 from nodes.errors import HarnessError, LackingError, NetreserveError
 from nodes.messages import decode, encode
 
-KEEPALIVE_S = 5
-"""A silent peer is noticed after 1.5 of these (MQTT's rule)."""
 CONNECT_TIMEOUT_S = 3.0
 FIRST_ATTEMPTS = 3
 """A first connection that a broker took and did not answer is tried again: a broker that waits for its disk answers nobody
@@ -63,9 +60,9 @@ class Bus:
         """`hello`: a topic and what to publish there, retained, at each connection; `will`: the same, after our death."""
         self.broker, self._credentials, self._identifier = broker, credentials, identifier
         self._patient, self._hello, self._will = patient, hello, will
-        self._routes: list[tuple[aiomqtt.Topic | aiomqtt.Wildcard, str, int, Handler]] = []
+        self._routes: list[tuple[Wildcard, str, int, Handler]] = []
         self._connected = asyncio.Event()
-        self._client: aiomqtt.Client | None = None
+        self._client: Client | None = None
         self._task: asyncio.Task[None] | None = None
         self.refused = 0
         """How many messages could not be taken."""
@@ -79,7 +76,7 @@ class Bus:
                 raise ValueError(f"{len(payload)} bytes, at most {MESSAGE_BYTES_MAX} are read")
             handler(topic, decode(payload, kind))
 
-        self._routes.append((aiomqtt.Wildcard(topics), topics, qos, typed))
+        self._routes.append((Wildcard(topics), topics, qos, typed))
 
     async def __aenter__(self) -> Bus:
         first = asyncio.get_running_loop().create_future()
@@ -144,7 +141,7 @@ class Bus:
                 assert client is not None
                 await client.publish(topic, payload, qos=qos, retain=retain)
                 return
-            except aiomqtt.MqttError:
+            except MqttError:
                 await asyncio.sleep(BACKOFF_FIRST_S)
 
     async def _stay_connected(self, first: asyncio.Future[None]) -> None:
@@ -157,7 +154,7 @@ class Bus:
                     if not first.done():
                         first.set_result(None)
                     await self._dispatch(client)
-            except (aiomqtt.MqttError, OSError) as error:
+            except (MqttError, OSError) as error:
                 reason = explain(error, self.broker, self._credentials)
                 failures += 1
                 unheard = "timed out" in str(error) and failures < FIRST_ATTEMPTS
@@ -173,25 +170,17 @@ class Bus:
             await asyncio.sleep(backoff_s)
             backoff_s = min(2 * backoff_s, BACKOFF_MAX_S)
 
-    def _connect(self) -> aiomqtt.Client:
-        will = self._will and aiomqtt.Will(self._will[0], encode(self._will[1]), qos=1, retain=True)
-        who = self._credentials
-        return aiomqtt.Client(
-            self.broker.host,
-            self.broker.port,
-            username=who.username if who else None,
-            password=who.password if who else None,
-            identifier=self._identifier,
-            protocol=aiomqtt.ProtocolVersion.V5,
-            will=will or None,
-            keepalive=KEEPALIVE_S,
-            timeout=CONNECT_TIMEOUT_S,
-            max_queued_outgoing_messages=QUEUED_OUTGOING_MAX,
-            # else a message waits 40 ms for the acknowledgement of the one before (Nagle against delayed ACK)
-            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+    def _connect(self) -> Client:
+        return connection(
+            self.broker,
+            self._credentials,
+            self._identifier,
+            will=self._will,
+            timeout_s=CONNECT_TIMEOUT_S,
+            queued_max=QUEUED_OUTGOING_MAX,
         )
 
-    async def _begin(self, client: aiomqtt.Client) -> None:
+    async def _begin(self, client: Client) -> None:
         for _, topics, qos, _ in self._routes:
             await client.subscribe(topics, qos=qos)
         if self._hello is not None:
@@ -200,7 +189,7 @@ class Bus:
         self._client = client
         self._connected.set()
 
-    async def _dispatch(self, client: aiomqtt.Client) -> None:
+    async def _dispatch(self, client: Client) -> None:
         async for message in client.messages:
             payload = message.payload
             if not isinstance(payload, bytes | bytearray) or not payload:

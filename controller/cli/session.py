@@ -53,10 +53,10 @@ def own_testbed() -> bool:
 
 def client(runs: Path | None = None) -> Client:
     """A client in the operator's role; `async with` connects it."""
-    from controller.bus.access import load_credentials
     from controller.bus.client import Client
+    from nodes.agent.access import read_credentials
 
-    return Client(broker(), load_credentials(runs_folder(runs) / CREDENTIALS))
+    return Client(broker(), read_credentials(runs_folder(runs) / CREDENTIALS))
 
 
 def ask(command: Command) -> State:

@@ -12,7 +12,6 @@ from importlib.metadata import version
 import msgspec
 
 from controller.api import Progress, ProgressRow, Unfinished
-from controller.bus.ending import end
 from controller.experiment import nextstep
 from controller.experiment.conclude import INTERRUPTED, conclude
 from controller.experiment.expect import Expectation
@@ -26,6 +25,7 @@ from controller.service.nodes import Node
 from controller.service.recorder import CONTROLLER, Recording
 from controller.service.settings import settings
 from controller.store.drawing import write_report
+from nodes.agent.tasks import end
 from nodes.errors import NetreserveError
 from nodes.eventkinds import Detail, Harness, Judged, NodeChanged, OutOfMemory
 from nodes.messages import Event, Sample, Status

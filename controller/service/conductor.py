@@ -8,7 +8,6 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from controller.api import PROGRESS, Progress, RunStarted, StartRun
-from controller.bus.ending import end
 from controller.bus.mqtt import Bus
 from controller.experiment.record import Result
 from controller.experiment.rescue import RESCUE, Remedy
@@ -21,6 +20,7 @@ from controller.service.nodes import Node
 from controller.service.recovery import end_run
 from controller.service.rescuerun import open_rescue, patients_of
 from controller.service.runner import open_run
+from nodes.agent.tasks import end
 from nodes.errors import LackingError, NetreserveError, UsageError
 
 TIERS = ("container", "kernel")

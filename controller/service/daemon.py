@@ -16,8 +16,7 @@ from typing import Any
 from msgspec import Struct
 
 from controller.api import CONTROLLER_STATUS, ControllerStatus
-from controller.bus.access import Broker, Credentials, broker_of, health_address, load_credentials
-from controller.bus.ending import end
+from controller.bus.access import broker_of, health_address
 from controller.bus.mqtt import Bus
 from controller.runtime.docker import Engine
 from controller.service.commands import Commands
@@ -30,7 +29,9 @@ from controller.service.recorder import Recorder
 from controller.service.recovery import recover
 from controller.service.standing import Standing, load_classic
 from controller.store.database import Database
+from nodes.agent.access import Broker, Credentials, read_credentials
 from nodes.agent.health import serve_health
+from nodes.agent.tasks import end
 from nodes.errors import HarnessError, UsageError
 from nodes.messages import Event, Sample, Status
 
@@ -64,7 +65,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Config:
         raise UsageError(f"NETRESERVE_LOCUST is '{locust_url}': a URL is needed, for example 'http://127.0.0.1:8089'")
     return Config(
         broker=broker_of(environ),
-        credentials=load_credentials(Path(credentials)) if credentials else None,
+        credentials=read_credentials(Path(credentials)) if credentials else None,
         runs_folder=Path(environ.get("NETRESERVE_RUNS", "runs")),
         database_url=environ.get("NETRESERVE_DATABASE", ""),
         locust_url=locust_url,

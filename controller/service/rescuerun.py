@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from controller.bus.ending import end
 from controller.experiment import nextstep
 from controller.experiment.record import Result
 from controller.experiment.rescue import RESCUE, SHOWN_NS, Remedy
@@ -18,6 +17,7 @@ from controller.service.nodes import Node
 from controller.service.recorder import LEAD_NS, Recording
 from controller.service.rescuing import rescue, standing
 from controller.service.sinks import refresh_sinks
+from nodes.agent.tasks import end
 from nodes.errors import LackingError, NetreserveError
 from nodes.eventkinds import PhaseBegun
 

@@ -8,7 +8,6 @@ import time
 
 import msgspec
 
-from controller.bus.ending import end
 from controller.experiment import inforce, nextstep
 from controller.experiment.conclude import by_node
 from controller.experiment.plan import Plan, PlannedNode, plan
@@ -26,6 +25,7 @@ from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Node, Wanted
 from controller.service.recorder import Recording
 from controller.service.rescuing import rescue, standing
+from nodes.agent.tasks import end
 from nodes.config import BLOCK_PORT, OPEN_LINK
 from nodes.errors import InconclusiveError, LackingError, NetreserveError, RefusedError, UsageError
 from nodes.eventkinds import Harness, PhaseBegun, Refusal

@@ -1,9 +1,8 @@
-"""A node's connection to the broker, kept up for as long as the node lives. The only importer of aiomqtt in `nodes`."""
+"""A node's connection to the broker, kept up for as long as the node lives."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 import time
 from collections import deque
@@ -11,16 +10,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TypeAlias
 
-import aiomqtt
 from msgspec import Struct
 
-from nodes.agent.settings import Credentials
+from nodes.agent.access import Broker, Credentials
+from nodes.agent.connection import Client, MqttError, connection
 from nodes.agent.tasks import race
 from nodes.eventkinds import Harness
 from nodes.messages import Event, Leaf, Role, Sample, Status, encode, topic
 
-KEEPALIVE_S = 5
-"""The broker publishes the last will of a node that was silent for 1.5 times this (MQTT 3.1.1, section 3.1.2.10)."""
 TIMEOUT_S = 5
 """For connecting, and for the acknowledgement of a message (own)."""
 BACKOFF_FIRST_S = 0.1
@@ -39,10 +36,10 @@ class Bus:
     acknowledgement at QoS 1, in order, through an outbox that outlives a connection.
     """
 
-    def __init__(self, host: str, port: int, credentials: Credentials | None, role: Role, node: str) -> None:
-        self._host, self._port, self._credentials = host, port, credentials
+    def __init__(self, broker: Broker, credentials: Credentials | None, role: Role, node: str) -> None:
+        self._broker, self._credentials = broker, credentials
         self._role, self._node = role, node
-        self._client: aiomqtt.Client | None = None
+        self._client: Client | None = None
         self._outbox: deque[tuple[Leaf, bytes]] = deque(maxlen=OUTBOX_MAX)
         self._filled = asyncio.Event()
         self._messages_lost = 0
@@ -59,7 +56,7 @@ class Bus:
                     await self._greet(client, greeting)
                     backoff_s = BACKOFF_FIRST_S
                     await race(self._empty_outbox(client), self._listen(client, on_desired))
-            except aiomqtt.MqttError as error:
+            except MqttError as error:
                 self._note_trouble(error)
             finally:
                 self._client = None
@@ -69,7 +66,7 @@ class Bus:
     async def publish_sample(self, sample: Sample) -> None:
         """Sends `sample` if there is a connection that takes it; a sample is never sent late."""
         if self._client is not None:
-            with suppress(aiomqtt.MqttError):  # `run` sees the same trouble and tells it
+            with suppress(MqttError):  # `run` sees the same trouble and tells it
                 await self._client.publish(self._topic("sample"), encode(sample), timeout=TIMEOUT_S)
 
     def post(self, leaf: Leaf, message: Struct) -> None:
@@ -82,44 +79,31 @@ class Bus:
         """Sends what is in the outbox and then `status`, as far as the broker takes it within TIMEOUT_S."""
         if self._client is None:
             return
-        with suppress(aiomqtt.MqttError, TimeoutError):  # the last will says the same
+        with suppress(MqttError, TimeoutError):  # the last will says the same
             async with asyncio.timeout(TIMEOUT_S):
                 while self._outbox:
                     await asyncio.sleep(0.005)  # `run` empties it
                 await self._publish(self._client, "status", encode(status))
 
-    def _new_client(self) -> aiomqtt.Client:
+    def _new_client(self) -> Client:
         offline = Status(
             node=self._node, role=self._role, state="offline", reason="connection lost", t_ns=time.time_ns()
         )
-        account = self._credentials
-        return aiomqtt.Client(
-            self._host,
-            self._port,
-            identifier=self._node,
-            username=account.username if account else None,
-            password=account.password if account else None,
-            protocol=aiomqtt.ProtocolVersion.V5,
-            keepalive=KEEPALIVE_S,
-            timeout=TIMEOUT_S,
-            socket_options=[
-                (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            ],  # else an answer waits 40 ms behind its own ACK
-            will=aiomqtt.Will(self._topic("status"), encode(offline), qos=1, retain=True),
-        )
+        will = self._topic("status"), offline
+        return connection(self._broker, self._credentials, self._node, will=will, timeout_s=TIMEOUT_S)
 
-    async def _greet(self, client: aiomqtt.Client, greeting: Greeting) -> None:
+    async def _greet(self, client: Client, greeting: Greeting) -> None:
         for leaf, message in greeting():
             await self._publish(client, leaf, encode(message))
         await client.subscribe(self._topic("desired"), qos=1)
         self._client, self.trouble = client, ""
 
-    async def _listen(self, client: aiomqtt.Client, on_desired: Callable[[bytes], None]) -> None:
+    async def _listen(self, client: Client, on_desired: Callable[[bytes], None]) -> None:
         async for message in client.messages:
             if isinstance(message.payload, bytes | bytearray) and message.payload:
                 on_desired(bytes(message.payload))
 
-    async def _empty_outbox(self, client: aiomqtt.Client) -> None:
+    async def _empty_outbox(self, client: Client) -> None:
         while True:
             await self._filled.wait()
             if self._messages_lost:
@@ -131,21 +115,21 @@ class Bus:
                     self._outbox.popleft()
             self._filled.clear()
 
-    async def _tell_loss(self, client: aiomqtt.Client) -> None:
+    async def _tell_loss(self, client: Client) -> None:
         lost, self._messages_lost = self._messages_lost, 0
         reason = f"{lost} messages were lost, offline with {OUTBOX_MAX} waiting"
         detail = Harness(void=reason, harness=True, messages_lost=lost)
         event = Event(t_ns=time.time_ns(), node=self._node, run="", detail=detail)
         await self._publish(client, "event", encode(event))
 
-    async def _publish(self, client: aiomqtt.Client, leaf: Leaf, payload: bytes) -> None:
+    async def _publish(self, client: Client, leaf: Leaf, payload: bytes) -> None:
         await client.publish(self._topic(leaf), payload, qos=1, retain=leaf != "event", timeout=TIMEOUT_S)
 
     def _topic(self, leaf: Leaf) -> str:
         return topic(self._role, self._node, leaf)
 
     def _note_trouble(self, error: BaseException) -> None:
-        trouble = f"broker {self._host}:{self._port}: {error}"
+        trouble = f"broker {self._broker}: {error}"
         if trouble != self.trouble:
             print(f"netreserve: {trouble}; trying again", file=sys.stderr, flush=True)
         self.trouble = trouble

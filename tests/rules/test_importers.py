@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("nodes", "controller", "traffic")
 
 PLACES = {
-    "aiomqtt": {"nodes/agent/bus.py", "controller/bus/mqtt.py"},
+    "aiomqtt": {"nodes/agent/connection.py"},
     "altair": {*(f"controller/report/{name}.py" for name in ("charts", "matrixchart", "overlay", "phasechart"))},
     "distributed": {"controller/studies/workers.py"},
     "docker": {"controller/runtime/docker.py"},

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from nodes.agent.access import Broker as Address
+from nodes.agent.access import read_credentials
 from nodes.agent.bus import Bus
 from nodes.agent.loop import Agent
-from nodes.agent.settings import read_credentials
 from nodes.config import TargetSpec
 from nodes.errors import LackingError
 from nodes.messages import Desired, Event, Reported, Sample, Status
@@ -58,7 +59,7 @@ class RecordingArm:
 
 async def _serve() -> None:
     account = read_credentials(Path(os.environ["NETRESERVE_CREDENTIALS"]))
-    bus = Bus("127.0.0.1", int(os.environ["PORT"]), account, "target", "target-1")
+    bus = Bus(Address("127.0.0.1", int(os.environ["PORT"])), account, "target", "target-1")
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await Agent("target", "target-1", RecordingArm(), bus).run(stop)

@@ -21,7 +21,7 @@ import aiomqtt
 from freeports import free_port
 from requirements import require, require_programs
 
-from nodes.agent.settings import Credentials, read_credentials
+from nodes.agent.access import Credentials, read_credentials
 
 COMPOSE = Path(__file__).parents[2] / "compose"
 DEADLINE_S = 10.0

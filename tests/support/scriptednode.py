@@ -12,7 +12,7 @@ import aiomqtt
 import msgspec
 from brokers import Broker
 
-from controller.bus.ending import end
+from nodes.agent.tasks import end
 from nodes.config import InitiatorSpec
 from nodes.eventkinds import detail_of
 from nodes.messages import Desired, Event, Reported, Role, Sample, Status, decode, encode, topic

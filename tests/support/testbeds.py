@@ -15,14 +15,14 @@ from scriptednode import ScriptedNode
 from standinlocust import StandInLocust
 
 from controller.api import Failed, Progress, RunStarted, Show, StartRun, State
-from controller.bus.access import Broker as Address
-from controller.bus.access import load_credentials
 from controller.bus.client import Answer, Client
-from controller.bus.ending import end
 from controller.experiment.record import Result
 from controller.service.connections import Timing
 from controller.service.daemon import Config, serve
 from controller.store.archive import Archive, RunRecord
+from nodes.agent.access import Broker as Address
+from nodes.agent.access import read_credentials
+from nodes.agent.tasks import end
 from nodes.errors import HarnessError
 
 SECOND_NS = 1_000_000_000
@@ -59,7 +59,7 @@ class Testbed:
         self.initiator = ScriptedNode(broker, "initiator", "initiator-1", "198.18.1.11")
         self.initiator.junk_pps = lambda: locust.rate_pps
         self.target = ScriptedNode(broker, "target", "target-1", "198.18.1.21")
-        self.operator = Client(f"127.0.0.1:{broker.port}", load_credentials(self.operator_file))
+        self.operator = Client(f"127.0.0.1:{broker.port}", read_credentials(self.operator_file))
         self.progress: list[Progress] = []
 
     @property
@@ -70,7 +70,7 @@ class Testbed:
     def config(self) -> Config:
         return Config(
             broker=Address("127.0.0.1", self.broker.port),
-            credentials=load_credentials(self.broker.folder / "controller" / "credentials.json"),
+            credentials=read_credentials(self.broker.folder / "controller" / "credentials.json"),
             runs_folder=self.runs,
             database_url="",
             locust_url=self.locust.url,

@@ -23,11 +23,11 @@ from controller.api import (
     Show,
     State,
 )
-from controller.bus.access import Broker as Address
-from controller.bus.access import Credentials, load_credentials, parse_broker
 from controller.bus.client import Client
-from controller.bus.ending import end
 from controller.bus.mqtt import MESSAGE_BYTES_MAX, REFUSED_TOLD_MAX, Bus
+from nodes.agent.access import Broker as Address
+from nodes.agent.access import Credentials, parse_broker, read_credentials
+from nodes.agent.tasks import end
 from nodes.errors import HarnessError, LackingError, UsageError
 
 
@@ -39,7 +39,7 @@ def broker() -> Iterator[Broker]:
 
 
 def operator(broker: Broker) -> Client:
-    return Client(f"127.0.0.1:{broker.port}", load_credentials(broker.folder / "runs" / ".operator.json"))
+    return Client(f"127.0.0.1:{broker.port}", read_credentials(broker.folder / "runs" / ".operator.json"))
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def controller(broker: Broker) -> AsyncIterator[Bus]:
     status = ControllerStatus(state="online")
     bus = Bus(
         Address("127.0.0.1", broker.port),
-        load_credentials(broker.folder / "controller" / "credentials.json"),
+        read_credentials(broker.folder / "controller" / "credentials.json"),
         "controller",
         hello=(CONTROLLER_STATUS, lambda: status),
         will=(CONTROLLER_STATUS, msgspec.structs.replace(status, state="offline")),
@@ -147,7 +147,7 @@ async def test_a_patient_bus_waits_for_its_broker(broker: Broker) -> None:
     broker.stop()
     bus = Bus(
         Address("127.0.0.1", broker.port),
-        load_credentials(broker.folder / "controller" / "credentials.json"),
+        read_credentials(broker.folder / "controller" / "credentials.json"),
         "controller",
         patient=True,
     )
@@ -173,7 +173,7 @@ async def test_a_connection_that_a_second_attempt_makes_is_nobodys_business(
 
     async with await asyncio.start_server(hold_the_first, "127.0.0.1", 0) as front:
         port = front.sockets[0].getsockname()[1]
-        credentials = load_credentials(broker.folder / "runs" / ".operator.json")
+        credentials = read_credentials(broker.folder / "runs" / ".operator.json")
         async with Client(f"127.0.0.1:{port}", credentials):
             assert len(held) == 2
         for writer in held:
@@ -296,7 +296,7 @@ def test_broker_addresses() -> None:
 
 def test_credentials_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(LackingError, match="is the testbed up"):
-        load_credentials(tmp_path / "missing.json")
+        read_credentials(tmp_path / "missing.json")
     (tmp_path / "bad.json").write_text('["x"]')
     with pytest.raises(LackingError, match="holds no credentials"):
-        load_credentials(tmp_path / "bad.json")
+        read_credentials(tmp_path / "bad.json")

@@ -16,7 +16,6 @@ import msgspec
 import pytest
 import virtualtime
 
-from controller.bus.ending import end
 from controller.experiment.record import Result
 from controller.service import activity, recorder
 from controller.service.conductor import Conductor
@@ -26,6 +25,7 @@ from controller.service.locust import FloodState
 from controller.service.nodes import Node
 from controller.service.recorder import Recorder
 from controller.store.database import Database
+from nodes.agent.tasks import end
 from nodes.config import InitiatorSpec, MachineConfig, PolicySpec
 from nodes.messages import Desired, Sample, Status
 from nodes.units import SECOND_NS

@@ -16,11 +16,11 @@ import yaml
 from brokers import Broker, until
 from testbeds import SCENARIO, Testbed, process, serving, whole_bed
 
-from controller.bus.access import Broker as Address
 from controller.bus.access import health_address
 from controller.bus.mqtt import GOODBYE_S
 from controller.service.daemon import STOP_GRACE_S, STOPPED
 from controller.store.database import Database
+from nodes.agent.access import Broker as Address
 from nodes.agent.health import ask_health
 from nodes.errors import HarnessError
 from nodes.kernel import qemu

@@ -10,6 +10,7 @@ import pytest
 from agentarms import RecordingArm
 from brokers import Broker, Ear, until
 
+from nodes.agent.access import Broker as Address
 from nodes.agent.bus import Bus
 from nodes.agent.loop import Agent
 from nodes.messages import topic
@@ -37,7 +38,8 @@ async def controller(broker: Broker) -> AsyncIterator[Ear]:
 @asynccontextmanager
 async def agent_of(broker: Broker, arm: RecordingArm) -> AsyncIterator[Agent]:
     """A running agent, stopped cleanly at the end."""
-    agent = Agent("target", arm.node, arm, Bus("127.0.0.1", broker.port, broker.account("target"), "target", arm.node))
+    bus = Bus(Address("127.0.0.1", broker.port), broker.account("target"), "target", arm.node)
+    agent = Agent("target", arm.node, arm, bus)
     stop = asyncio.Event()
     work = asyncio.create_task(agent.run(stop))
     try:

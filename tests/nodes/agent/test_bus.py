@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from brokers import Broker, Ear, until
 from freeports import free_port
 
+from nodes.agent.access import Broker as Address
+from nodes.agent.access import Credentials
 from nodes.agent.bus import OUTBOX_MAX, Bus
-from nodes.agent.settings import Credentials
 from nodes.agent.tasks import end
 from nodes.eventkinds import FaultSet
 from nodes.messages import Event, Sample, topic
@@ -24,7 +25,7 @@ async def running(bus: Bus) -> AsyncIterator[Bus]:
 
 
 def bus_to(broker: Broker, node: str = "target-1") -> Bus:
-    return Bus("127.0.0.1", broker.port, broker.account("target"), "target", node)
+    return Bus(Address("127.0.0.1", broker.port), broker.account("target"), "target", node)
 
 
 def event(number: int) -> Event:
@@ -64,12 +65,13 @@ async def test_a_sample_is_not_kept(broker: Broker, controller: Ear) -> None:
 
 async def test_trouble_is_named() -> None:
     port = free_port()
-    async with running(Bus("127.0.0.1", port, None, "target", "target-1")) as bus:
+    async with running(Bus(Address("127.0.0.1", port), None, "target", "target-1")) as bus:
         await until(lambda: f"127.0.0.1:{port}" in bus.trouble)
 
 
 async def test_wrong_credentials_are_named(broker: Broker) -> None:
-    async with running(Bus("127.0.0.1", broker.port, Credentials("target", "wrong"), "target", "target-1")) as bus:
+    wrong = Credentials(username="target", password="wrong")
+    async with running(Bus(Address("127.0.0.1", broker.port), wrong, "target", "target-1")) as bus:
         await until(lambda: "Not authorized" in bus.trouble)
 
 

@@ -15,6 +15,7 @@ from brokers import Broker, Ear, until
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nodes.agent.access import Broker as Address
 from nodes.agent.bus import Bus
 from nodes.agent.loop import Agent, next_tick
 from nodes.config import InitiatorSpec, MachineConfig, PolicySpec, TargetSpec
@@ -205,7 +206,7 @@ async def test_an_arm_that_ends_ends_the_agent(broker: Broker, controller: Ear) 
         async def run(self, emit: object) -> None:
             await until(lambda: not bus.trouble)
 
-    arm, bus = Ending(), Bus("127.0.0.1", broker.port, broker.account("target"), "target", "target-1")
+    arm, bus = Ending(), Bus(Address("127.0.0.1", broker.port), broker.account("target"), "target", "target-1")
     with pytest.raises(HarnessError, match="ended by itself"):
         await asyncio.wait_for(Agent("target", "target-1", arm, bus).run(asyncio.Event()), 10)
     assert arm.closed

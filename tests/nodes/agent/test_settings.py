@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nodes.agent.settings import Credentials, read_credentials, read_settings
+from nodes.agent.access import Credentials, read_credentials
+from nodes.agent.settings import read_settings
 from nodes.errors import LackingError, UsageError
 
 GOOD = {"NETRESERVE_ROLE": "target", "NETRESERVE_BROKER": "broker:1884"}
@@ -12,7 +13,7 @@ GOOD = {"NETRESERVE_ROLE": "target", "NETRESERVE_BROKER": "broker:1884"}
 
 def test_all_is_read() -> None:
     found = read_settings(GOOD | {"NETRESERVE_CREDENTIALS": "/c.json", "NETRESERVE_NODE": "t"})
-    assert (found.role, found.host, found.port, found.credentials, found.node) == (
+    assert (found.role, found.broker.host, found.broker.port, found.credentials, found.node) == (
         "target",
         "broker",
         1884,
@@ -23,7 +24,7 @@ def test_all_is_read() -> None:
 
 def test_what_has_a_default_may_be_missing() -> None:
     found = read_settings({"NETRESERVE_ROLE": "initiator"})
-    assert (found.host, found.port, found.credentials, found.node) == ("broker", 1883, None, "")
+    assert (found.broker.host, found.broker.port, found.credentials, found.node) == ("broker", 1883, None, "")
 
 
 @pytest.mark.parametrize(
@@ -52,4 +53,4 @@ def test_credentials(tmp_path: Path) -> None:
     with pytest.raises(LackingError, match="password"):
         read_credentials(file)
     file.write_text('{"username": "target", "password": "p"}')
-    assert read_credentials(file) == Credentials("target", "p")
+    assert read_credentials(file) == Credentials(username="target", password="p", source=str(file))
