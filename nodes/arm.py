@@ -26,3 +26,8 @@ class Arm(Protocol):
 
     async def close(self) -> None:
         """Gives everything back: sockets, rules, qdiscs, processes."""
+
+
+def in_one_line(error: Exception) -> str:
+    """`error` as `Reported.error` tells it."""
+    return " ".join(str(error).split()) or type(error).__name__

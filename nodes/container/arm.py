@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import time
-from collections.abc import Callable
 from random import Random
-from typing import Any
 
 import msgspec
 
@@ -16,16 +13,16 @@ from nodes.config import OPEN_LINK, InitiatorSpec, Shape
 from nodes.container import nbddisk
 from nodes.container.life import Life, host_and_port
 from nodes.container.pump import Pump
-from nodes.errors import HarnessError, LackingError, NetreserveError, UsageError, exit_code_of
-from nodes.eventkinds import Detail, Harness, OutOfMemory, PolicySet
+from nodes.errors import HarnessError
+from nodes.eventkinds import Harness, OutOfMemory
+from nodes.initiator import Initiator
 from nodes.machine.events import Stats
 from nodes.machine.watch import StallWatch
-from nodes.messages import SAMPLE_INTERVAL_NS, Desired, Event, Reported, Sample, Status
+from nodes.messages import Desired, Reported, Sample
 from nodes.network import nfqueue, steer
 from nodes.network.interfaces import Interface
 from nodes.network.link import Link
 from nodes.network.probe import rtt_ns_p50
-from nodes.units import SECOND_NS
 
 QUEUE_NUMBER = 0
 """Of the NFQUEUE; each container has its own (queues belong to a network namespace)."""
@@ -35,67 +32,23 @@ _SHARED = sorted(set(Stats.__dataclass_fields__) & set(Sample.__struct_fields__)
 """Measurements that a machine reports under the name a sample has for them."""
 
 
-class InitiatorArm:
-    """An `Arm` on the data interface `data`. Nothing is touched before the first `apply`."""
+class InitiatorArm(Initiator):
+    """An `Arm`, unable when the kernel has no NFQUEUE for us or libnbd is missing. iptables shows in the first `apply`."""
+
+    tier = "container"
 
     def __init__(self, node: str, data: Interface) -> None:
-        self._node, self._data = node, data
+        super().__init__(node, data)
         self._link = Link(data.name, Random())
         self._queue: nfqueue.Queue | None = None
         self._pump: Pump | None = None
         self._life: Life | None = None
-        self._run = ""
         self._shape: Shape | None = None
         self._measured: dict[str, float] = {}
         self._watch = StallWatch()
         self._reserve_used_pages = 0
         self._dropped_before = self._cpu_before_ns = 0
         self._oom_kills = 0
-        self._events: list[Event] = []
-        self._emit: Callable[[Event], None] = self._events.append
-
-    def status(self) -> Status:
-        """`unable` when the kernel has no NFQUEUE for us or libnbd is missing. iptables shows in the first `apply`."""
-        reason = ""
-        try:
-            nbddisk.probe()
-            if self._queue is None:
-                nfqueue.probe()
-        except LackingError as error:
-            reason = str(error)
-        return Status(
-            node=self._node,
-            role="initiator",
-            state="unable" if reason else "online",
-            reason=reason,
-            address=self._data.address,
-            t_ns=time.time_ns(),
-        )
-
-    async def apply(self, desired: Desired) -> Reported:
-        """See `nodes.arm.Arm`. A run whose start failed is started again by the next message."""
-        error, exit_code = "", 0
-        try:
-            await self._make_true(desired)
-        except (NetreserveError, OSError, MemoryError) as failure:
-            error, exit_code = " ".join(str(failure).split()) or type(failure).__name__, exit_code_of(failure)
-        shape = self._link.shape
-        return Reported(
-            node=self._node,
-            seq=desired.seq,
-            run=desired.run,
-            t_ns=time.time_ns(),
-            spec=self._life.in_force() if self._life is not None else None,
-            shape=shape,
-            means=self._link.means,
-            measured={
-                **self._measured,
-                "cgroup_limit_bytes": cgroup.limit_bytes(),
-                "rss_bytes": cgroup.rss_bytes(),
-            },
-            error=error,
-            exit_code=exit_code,
-        )
 
     def sample(self) -> Sample:
         """The machine's figures and this process's; an arm without a machine is `idle`."""
@@ -122,18 +75,6 @@ class InitiatorArm:
             verified_pages=self._life.pages.verified,
         )
 
-    async def run(self, emit: Callable[[Event], None]) -> None:
-        """Watches for stalls and OOM kills, ten times a second; `emit` also takes what happened before. A fault of our
-        own in any callback of the loop voids the run: a machine that stands still for it is no patient."""
-        for event in self._events:
-            emit(event)
-        self._events.clear()
-        self._emit = emit
-        asyncio.get_running_loop().set_exception_handler(self._own_fault)
-        while True:
-            self._watch_once()
-            await asyncio.sleep(SAMPLE_INTERVAL_NS / SECOND_NS)
-
     async def close(self) -> None:
         """Ends the run, opens the link, takes the rule away and gives the queue back, in this order."""
         await self._end_life()
@@ -147,16 +88,28 @@ class InitiatorArm:
             self._queue.close()
             self._queue = None
 
-    async def _make_true(self, desired: Desired) -> None:
-        spec = desired.spec
-        if not isinstance(spec, InitiatorSpec):
-            raise UsageError(f"{self._node} is an initiator: it cannot be a {type(spec).__name__}")
+    def _probe(self) -> None:
+        nbddisk.probe()
+        if self._queue is None:
+            nfqueue.probe()
+
+    async def _make_true(self, desired: Desired, spec: InitiatorSpec) -> None:
         pump = await self._open_pump()
         if self._life is None or desired.run != self._run:
             await self._begin(desired, spec, pump)
         else:
             self._change(self._life, spec)
         await self._apply_shape(desired.shape, spec)
+
+    def _read_back(self, bare: Reported) -> Reported:
+        memory = {"cgroup_limit_bytes": cgroup.limit_bytes(), "rss_bytes": cgroup.rss_bytes()}
+        return msgspec.structs.replace(
+            bare,
+            spec=self._life.in_force() if self._life is not None else None,
+            shape=self._link.shape,
+            means=self._link.means,
+            measured=self._measured | memory,
+        )
 
     async def _open_pump(self) -> Pump:
         if self._pump is None:
@@ -188,9 +141,7 @@ class InitiatorArm:
         try:
             life.change(spec)
         finally:
-            now = life.in_force()
-            if (now.policy, now.machine) != (before.policy, before.machine):
-                self._tell(PolicySet(policy=now.policy.name, min_free_pages=now.machine.min_free_pages))
+            self._tell_switch(before, life.in_force())
 
     async def _end_life(self) -> None:
         if self._life is not None:
@@ -230,15 +181,6 @@ class InitiatorArm:
             machine, stats = self._life.machine, self._observe(self._life)
             for detail in self._watch.observe(stats, time.monotonic_ns(), machine.waits, machine.cycle):
                 self._tell(detail)
-
-    def _own_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        fault = context.get("exception")
-        what = f"{type(fault).__name__}: {fault}" if fault else str(context["message"])
-        self._tell(Harness(void=f"a fault of netreserve's own: {what}", harness=True))
-        loop.default_exception_handler(context)
-
-    def _tell(self, detail: Detail) -> None:
-        self._emit(Event(t_ns=time.time_ns(), node=self._node, run=self._run, detail=detail))
 
     def _dropped(self) -> int:
         return self._queue.dropped() if self._queue is not None else 0

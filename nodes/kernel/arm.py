@@ -4,124 +4,83 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+
+from msgspec import structs
 
 from nodes import cgroup
 from nodes.config import InitiatorSpec
-from nodes.errors import LackingError, NetreserveError, SettingError, UsageError, exit_code_of
-from nodes.eventkinds import Detail, Harness, PolicySet
+from nodes.errors import NetreserveError
+from nodes.eventkinds import Harness
+from nodes.initiator import Initiator
 from nodes.kernel import accelerator, life, qemu
 from nodes.kernel.accelerator import Accelerator
 from nodes.kernel.life import Life
 from nodes.kernel.link import GuestLink
 from nodes.kernel.watch import Watch
 from nodes.kernel.wiring import Wiring
-from nodes.messages import SAMPLE_INTERVAL_NS, Desired, Event, Reported, Sample, Status
+from nodes.messages import Desired, Reported, Sample
 from nodes.network.interfaces import Interface
-from nodes.units import SECOND_NS
-
-TIER = "kernel"
 
 
-class KernelArm:
-    """An `Arm` on the data interface `data`, whose address its guests get. Nothing is touched before the first `apply`.
+class KernelArm(Initiator):
+    """An `Arm` on the data interface `data`, whose address its guests get; unable when QEMU, /dev/net/tun or every kernel is
+    missing.
 
     A guest lives until the next run begins or the arm is closed: one that hangs may be rescued meanwhile. A wish without a
     storage target is an idle node: no guest at all.
     """
 
+    tier = "kernel"
+
     def __init__(self, node: str, data: Interface) -> None:
-        self._node, self._data = node, data
+        super().__init__(node, data)
         self._wiring = Wiring(data)
         self._link = GuestLink(data.name, self._wiring)
         self._accelerator: Accelerator | None = None
         self._life: Life | None = None
         self._watch: Watch | None = None
         self._idle: InitiatorSpec | None = None
-        self._run = ""
-        self._events: list[Event] = []
-        self._emit: Callable[[Event], None] = self._events.append
-
-    def status(self) -> Status:
-        """`unable` when QEMU, /dev/net/tun or every kernel is missing."""
-        reason = ""
-        try:
-            qemu.probe()
-            life.probe()
-        except LackingError as error:
-            reason = str(error)
-        return Status(
-            node=self._node,
-            role="initiator",
-            state="unable" if reason else "online",
-            reason=reason,
-            address=self._data.address,
-            tier=TIER,
-            t_ns=time.time_ns(),
-        )
-
-    async def apply(self, desired: Desired) -> Reported:
-        """See `nodes.arm.Arm`. A run whose start failed is started again by the next message."""
-        error, exit_code, setting = "", 0, ""
-        try:
-            await self._make_true(desired)
-        except (NetreserveError, OSError) as failure:
-            error, exit_code = " ".join(str(failure).split()) or type(failure).__name__, exit_code_of(failure)
-            setting = failure.setting if isinstance(failure, SettingError) else ""
-        alive = self._life
-        means = {"accelerator": self._accelerator.name} if self._accelerator else {}
-        measured: dict[str, float] = {"cgroup_limit_bytes": cgroup.limit_bytes()}
-        if alive is not None:
-            means["kernel"] = alive.release
-            measured |= {"boot_ns": alive.boot_ns, "rss_bytes": alive.qemu.usage()[0]}
-        return Reported(
-            node=self._node,
-            seq=desired.seq,
-            run=desired.run,
-            t_ns=time.time_ns(),
-            spec=alive.in_force() if alive is not None else self._idle,
-            shape=self._link.shape,
-            means={**means, **self._link.means},
-            measured=measured,
-            error=error,
-            exit_code=exit_code,
-            setting=setting,
-        )
 
     def sample(self) -> Sample:
         """The guest's figures; `idle` without one."""
-        common = Sample(t_ns=time.time_ns(), node=self._node, run=self._run, tier=TIER, state="idle")
+        common = Sample(t_ns=time.time_ns(), node=self._node, run=self._run, tier=self.tier, state="idle")
         return common if self._life is None else self._life.measured(common)
-
-    async def run(self, emit: Callable[[Event], None]) -> None:
-        """Watches the guest, ten times a second; `emit` also takes what happened before. A fault of our own in any callback
-        of the loop voids the run."""
-        for event in self._events:
-            emit(event)
-        self._events.clear()
-        self._emit = emit
-        asyncio.get_running_loop().set_exception_handler(self._own_fault)
-        while True:
-            if self._watch is not None:
-                self._watch.look(self.sample())
-            await asyncio.sleep(SAMPLE_INTERVAL_NS / SECOND_NS)
 
     async def close(self) -> None:
         """Ends the guest and makes the interface as it was found."""
         await self._end("the node stops")
 
-    async def _make_true(self, desired: Desired) -> None:
-        spec = desired.spec
-        if not isinstance(spec, InitiatorSpec):
-            raise UsageError(f"{self._node} is an initiator: it cannot be a {type(spec).__name__}")
+    def _probe(self) -> None:
+        qemu.probe()
+        life.probe()
+
+    async def _make_true(self, desired: Desired, spec: InitiatorSpec) -> None:
         if desired.run != self._run or (self._life is None and spec != self._idle):
             await self._begin(desired.run, spec)
         elif self._life is not None:
             await self._change(self._life, spec)
         if self._life is not None:
             await self._link.apply(desired.shape)
+
+    def _read_back(self, bare: Reported) -> Reported:
+        alive = self._life
+        means = {"accelerator": self._accelerator.name} if self._accelerator else {}
+        measured: dict[str, float] = {"cgroup_limit_bytes": cgroup.limit_bytes()}
+        if alive is not None:
+            means["kernel"] = alive.release
+            measured |= {"boot_ns": alive.boot_ns, "rss_bytes": alive.qemu.usage()[0]}
+        return structs.replace(
+            bare,
+            spec=alive.in_force() if alive is not None else self._idle,
+            shape=self._link.shape,
+            means={**means, **self._link.means},
+            measured=measured,
+        )
+
+    def _watch_once(self) -> None:
+        if self._watch is not None:
+            self._watch.look(self.sample())
 
     async def _begin(self, run: str, spec: InitiatorSpec) -> None:
         """A new run: the old guest goes, the link is open while the new one boots."""
@@ -151,9 +110,7 @@ class KernelArm:
         try:
             await alive.change(spec)
         finally:
-            now = alive.in_force()
-            if (now.policy, now.machine) != (before.policy, before.machine):
-                self._tell(PolicySet(policy=now.policy.name, min_free_pages=now.machine.min_free_pages))
+            self._tell_switch(before, alive.in_force())
 
     async def _end(self, reason: str) -> None:
         self._idle = None
@@ -173,12 +130,3 @@ class KernelArm:
 
     def _lost(self, what: str) -> None:
         self._tell(Harness(void=what, harness=True))
-
-    def _own_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        fault = context.get("exception")
-        what = f"{type(fault).__name__}: {fault}" if fault else str(context["message"])
-        self._tell(Harness(void=f"a fault of netreserve's own: {what}", harness=True))
-        loop.default_exception_handler(context)
-
-    def _tell(self, detail: Detail) -> None:
-        self._emit(Event(t_ns=time.time_ns(), node=self._node, run=self._run, detail=detail))

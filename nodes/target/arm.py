@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
+from nodes.arm import in_one_line
 from nodes.config import BLOCK_PORT, Shape, TargetSpec
 from nodes.errors import LackingError, NetreserveError, exit_code_of
 from nodes.eventkinds import Harness
@@ -96,7 +97,7 @@ class TargetArm:
             spec=self._server.in_force() if self._server.pid else None,
             shape=self._link.shape,
             means=self._link.means,
-            error="; ".join(_told(error) for error in errors if error),
+            error="; ".join(in_one_line(error) for error in errors if error),
             exit_code=next((exit_code_of(error) for error in errors if error), 0),
         )
 
@@ -169,7 +170,7 @@ class TargetArm:
 async def _attempt(work: Awaitable[object]) -> str:
     """What went wrong with `work`, one line; empty when nothing did."""
     error = await _failure(work)
-    return _told(error) if error else ""
+    return in_one_line(error) if error else ""
 
 
 async def _failure(work: Awaitable[object]) -> Exception | None:
@@ -178,7 +179,3 @@ async def _failure(work: Awaitable[object]) -> Exception | None:
     except (NetreserveError, OSError) as error:
         return error
     return None
-
-
-def _told(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
