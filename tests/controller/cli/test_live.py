@@ -60,6 +60,14 @@ def test_shape_set_changes_only_what_it_is_given(controller: ScriptedController,
     )
 
 
+def test_a_node_that_has_sent_no_sample_has_no_age(controller: ScriptedController, capsys: Capture) -> None:
+    silent, target = (msgspec.structs.replace(node, age_ns=0) for node in controller.state.nodes)
+    controller.state = msgspec.structs.replace(controller.state, nodes=(silent, target))
+    assert carry_out(["ps"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("initiator-1"))
+    assert line.split() == ["initiator-1", "online", "none", "(slab)", "198.18.1.3", "-"]
+
+
 def test_settings_of_a_node_that_left_are_not_shown(controller: ScriptedController, capsys: Capture) -> None:
     initiator, target = controller.state.nodes
     gone = msgspec.structs.replace(initiator, status=msgspec.structs.replace(initiator.status, state="offline"))

@@ -31,6 +31,20 @@ async def test_the_state_shows_nodes_and_what_is_in_force(bed: Testbed) -> None:
     assert (state.run, state.flood) == ("", "stopped")
 
 
+async def test_a_node_that_never_sent_a_sample_has_no_age(bed: Testbed) -> None:
+    mute = Status(node="initiator-9", role="initiator", state="online", address="198.18.1.19")
+    async with bed.broker.client("initiator", "initiator-9") as client:
+        await client.publish(topic("initiator", "initiator-9", "status"), encode(mute), qos=1)
+
+    async def ages() -> dict[str, int]:
+        return {node.status.node: node.age_ns for node in (await bed.state()).nodes}
+
+    async with asyncio.timeout(10):
+        while not ((found := await ages()).get("initiator-9") == 0 and found["initiator-1"]):
+            pass
+    assert found["initiator-1"] < 60_000_000_000
+
+
 async def test_nodes_of_another_time_are_not_shown(bed: Testbed) -> None:
     gone = Status(node="initiator-7", role="initiator", state="offline")
     async with bed.broker.client("initiator", "initiator-7") as client:
