@@ -69,7 +69,8 @@ def check_requests(environment: Environment, **_: object) -> None:
     if isinstance(environment.runner, WorkerRunner):
         return
     if environment.web_ui is not None and environment.web_ui.app is not None:
-        environment.web_ui.app.before_request(lambda: _refusal(environment))
+        given = {name: str(value) for name, value in vars(environment.parsed_options).items() if name in FIELDS}
+        environment.web_ui.app.before_request(lambda: _refusal(environment, given))
         environment.web_ui.app.after_request(lambda response: _dress(environment, response))
     if environment.parsed_options is not None and environment.parsed_options.headless:
         try:
@@ -88,20 +89,18 @@ def bound_time(environment: Environment, **_: object) -> None:
     timers.add(gevent.spawn_later(int(options.seconds) + GRACE_S, runner.quit if options.headless else runner.stop))
 
 
-def _refusal(environment: Environment) -> Any:
+def _refusal(environment: Environment, given: dict[str, str]) -> Any:
+    """What a request to start a flood is refused with. One that is carried out finds `given`, the values of Locust's own
+    command line, in every field that it leaves out, whatever the flood before it was."""
     if request.method != "POST" or not request.path.endswith("/swarm"):
         return None
     try:
         assert environment.runner is not None
         if environment.runner.state in (STATE_SPAWNING, STATE_RUNNING):
             raise UsageError("a flood is going on: stop it before you start another")
-        known = vars(environment.parsed_options)
-        fields = {
-            name: str(known[name])
-            for name in ("kind", "rate", "size", "sockets", "port", "targets", "seconds", "floods")
-        }
-        swarm = parse_form({**fields, **request.form})
+        swarm = parse_form({**given, **request.form})
         _prepare(environment, swarm, request.form.get("user_count", 0, type=int))
+        vars(environment.parsed_options).update(given)
     except UsageError as error:
         return jsonify({"success": False, "message": str(error), "host": environment.host})
     return None
