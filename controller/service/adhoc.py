@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+import msgspec
+
 from controller.experiment import nextstep
 from controller.experiment.folders import ADHOC
 from controller.experiment.record import Result
@@ -67,6 +69,7 @@ class AdHoc(Activity):
         self.leave()  # in the same breath: what happens from now on, the next run records
         if not self._flooded():
             self.void(NO_FLOOD, next_step=nextstep.FLOOD)
+        self.recording.row = msgspec.structs.replace(self.recording.row, policy=self._policies())
         result, _ = await asyncio.gather(self.finish(), refresh_sinks(self.parts, self.nodes))
         return result
 
@@ -102,6 +105,16 @@ class AdHoc(Activity):
 
     def _flooded(self) -> bool:
         return any(phase.name == "flood" for phase in self.recording.phases)
+
+    def _policies(self) -> str:
+        """What the floods met, each initiator's in the order in which they came: `none, then memalloc`."""
+        since_ns = next((p.start_ns for p in self.recording.phases if p.name == "flood"), self._start_ns)
+        met: dict[str, list[str]] = {}
+        for sample in self.recording.samples:
+            if sample.policy and sample.t_ns >= since_ns and sample.policy not in met.setdefault(sample.node, [])[-1:]:
+                met[sample.node].append(sample.policy)
+        told = sorted({", then ".join(policies) for policies in met.values()})
+        return " and ".join(told) or self.recording.row.policy
 
     def _begin(self, phase: str, t_ns: int) -> None:
         self.recording.begin(phase, t_ns)

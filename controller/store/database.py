@@ -66,6 +66,7 @@ class Database:
     def close_run(self, result: Result) -> None:
         """Writes how the run ended."""
         values = {
+            "policy": result.policy,
             "ended_ns": result.ended_ns,
             "verdict": result.verdict,
             "exit_code": result.exit_code,

@@ -55,12 +55,23 @@ async def test_a_policy_switched_in_a_flood_is_an_event_between_its_start_and_st
     await bed.phase("flood")
     answer = await bed.operator.ask(SetPolicy(policy=PolicySpec(name="memalloc")))
     assert isinstance(answer, State)
+    await until(lambda: any(row.policy == "memalloc" for row in bed.progress[-1].rows))
     bed.locust.end()
-    await bed.result()
+    result = await bed.result()
 
     kinds = [event.kind for event in bed.record().events if event.kind in ("flood_start", "policy", "flood_stop")]
     assert kinds == ["flood_start", "policy", "flood_stop"]
     assert bed.initiator.policy == "memalloc"
+    assert result.policy == bed.record().row.policy == "none, then memalloc"
+
+
+async def test_a_run_by_hand_is_called_by_the_policy_that_the_flood_met(bed: Testbed) -> None:
+    await bed.operator.ask(SetPolicy(policy=PolicySpec(name="memalloc")))
+    await bed.phase("heal")  # switched before the flood, which the same run records
+    bed.locust.begin()
+    await bed.phase("flood")
+    bed.locust.end()
+    assert (await bed.result()).policy == "memalloc"
 
 
 async def test_a_policy_switched_by_hand_alone_is_recorded_too(bed: Testbed) -> None:
