@@ -66,7 +66,8 @@ class Plain:
     def progress(self, progress: Progress) -> None:
         if progress.phase != self._phase:
             self._phase = progress.phase
-            self._print(progress, f"phase {progress.phase}, {time_left(progress)}")
+            left = "" if progress.result else f", {time_left(progress)}"
+            self._print(progress, f"phase {progress.phase}{left}")
         if progress.message and progress.message != self._message:
             self._print(progress, progress.message)
         self._message = progress.message

@@ -38,6 +38,8 @@ LOOK_S = 1.0
 """A machine that stands still is judged anew so often: it needs seconds of standing more, or moves again (own)."""
 WRITING_NS = 5 * SECOND_NS
 """What judging and drawing take (own: 2 to 4 s on a core that is not idle)."""
+JUDGING = "it is being judged and written"
+"""What a run waits for at last: no node moves any more in what is shown of it."""
 
 
 class Activity:
@@ -108,14 +110,14 @@ class Activity:
 
     def progress(self, result: Result | None = None) -> Progress:
         """Where it stands."""
-        row = self.recording.row
+        row, judging = self.recording.row, self.message == JUDGING and result is None
         return Progress(
             run=row.run,
             scenario=row.scenario,
             phase="done" if result else self.recording.phase or "setup",
             elapsed_ns=max(time.time_ns() - row.started_ns, 0),
             expected_ns=self.expected_ns,
-            rows=tuple(_row(node, self.recording.newest.get(node.name)) for node in self.nodes),
+            rows=() if judging else tuple(_row(node, self.recording.newest.get(node.name)) for node in self.nodes),
             message=self.message,
             result=result,
             folder=row.folder,
@@ -124,8 +126,8 @@ class Activity:
     def unfinished(self) -> Unfinished:
         """When its result is to be expected, for who asks for it too early."""
         row = self.recording.row
-        if self.over.is_set():
-            return Unfinished(run=row.run, doing="it is being judged and written", left_ns=WRITING_NS)
+        if self.message == JUDGING or self.over.is_set():
+            return Unfinished(run=row.run, doing=JUDGING, left_ns=WRITING_NS)
         left_ns = max(self.expected_ns - (time.time_ns() - row.started_ns), 0)
         doing = self.message or f"it is in its {self.recording.phase or 'setup'} phase"
         return Unfinished(run=row.run, doing=doing, left_ns=left_ns + WRITING_NS)
@@ -134,7 +136,8 @@ class Activity:
         """Judges and writes everything. Raises HarnessError when the result cannot be written."""
         self._stop_hearing()
         recording = self.recording
-        recording.end(time.time_ns())
+        recording.end(now_ns := time.time_ns())
+        self.message, self.expected_ns = JUDGING, now_ns - recording.row.started_ns + WRITING_NS
         began_ns = recording.phases[0].start_ns if recording.phases else recording.row.started_ns
         in_force, locust = settings(self.nodes), self.watch.take_record(began_ns)
         if self._autopsies:

@@ -93,6 +93,7 @@ class ScenarioRun(Activity):
         self._hear_flood(self.watch.going, "")  # one that began while the run was being opened
         await self._set_up()
         self.message, self._began_ns = "", time.time_ns()
+        self._expect(self._plan.total_ns)
         try:
             async with asyncio.TaskGroup() as group:
                 for work in (self._phases(), self._floods(), self._changes()):
@@ -189,20 +190,26 @@ class ScenarioRun(Activity):
         began_ns, bound_ns = self._began_ns, self._began_ns + longest_ns(planned_ns)
         while (told := lacking(self._series(), planned_ns, began_ns, now_ns := time.time_ns())) and now_ns < bound_ns:
             self.message = f"warmup goes on: {told}"
-            self.expected_ns = self._plan.total_ns + now_ns - began_ns - planned_ns
+            self._expect(self._plan.total_ns + now_ns - began_ns - planned_ns)
             await asyncio.sleep(self.parts.timing.poll_interval_s)
         longer_ns, self.message = now_ns - began_ns - planned_ns, ""
         if longer_ns >= SAMPLE_INTERVAL_NS:
             until = f"and still {told}" if told else "until memory was short and progress steady"
             self.notes.append(f"warmup went on for {format_ns(longer_ns)} more than planned, {until}")
             self._began_ns += longer_ns
+            self._expect(self._plan.total_ns)
         self._warm.set()
 
+    def _expect(self, after_ns: int) -> None:
+        """The run ends `after_ns` after its plan began. What a person sees counts from its setup."""
+        self.expected_ns = self._began_ns - self.recording.row.started_ns + after_ns
+
     async def _heal(self, began_ns: int, planned_ns: int) -> None:
+        self._expect(began_ns - self._began_ns + planned_ns)
         await _sleep_until(began_ns + planned_ns)
         while (lasted_ns := time.time_ns() - began_ns) < (needed_ns := self._needed_ns(planned_ns)):
             self.message = f"the verdict needs {format_ns(needed_ns)} of healing"
-            self.expected_ns = self._plan.total_ns - planned_ns + needed_ns
+            self._expect(began_ns - self._began_ns + needed_ns)
             await asyncio.sleep(min((needed_ns - lasted_ns) / SECOND_NS, 1.0))
 
     def _needed_ns(self, planned_ns: int) -> int:
@@ -224,7 +231,7 @@ class ScenarioRun(Activity):
             return
         wait_ns = self._plan.scenario.phases.rescue_ns
         self._begin(RESCUE, time.time_ns())
-        self.expected_ns = time.time_ns() - self._began_ns + len(remedies) * wait_ns
+        self._expect(time.time_ns() - self._began_ns + len(remedies) * wait_ns)
         await rescue(self, still, remedies, wait_ns)
 
     def _begin(self, phase: str, t_ns: int) -> None:

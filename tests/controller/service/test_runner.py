@@ -10,6 +10,7 @@ from testbeds import SCENARIO, Testbed, failed
 from traces import CYCLE
 
 from controller.api import StopRun
+from controller.service.activity import JUDGING
 from controller.service.runner import ScenarioRun
 from nodes.config import InitiatorSpec, TargetSpec
 from traffic.profiles import parse_form
@@ -87,7 +88,21 @@ async def test_progress_tells_phases_rows_and_the_result(bed: Testbed) -> None:
     mine = [item for item in bed.progress if item.run == started.run]
     assert {"warmup", "flood", "heal", "done"} <= {item.phase for item in mine}
     assert {row.node for row in mine[-1].rows} == {"initiator-1", "target-1"}
+    healing = next(item for item in mine if item.phase == "heal" and item.message != JUDGING)
+    heal, began_ns = bed.record().result.phases[-1], bed.record().row.started_ns
+    assert healing.expected_ns == heal.start_ns - began_ns + 500_000_000, "from the request on, as elapsed_ns"
     assert mine[-1].folder == started.folder
+
+
+async def test_a_run_that_is_judged_says_so_and_shows_no_machine(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def drawn(*_: object) -> None:
+        await until(lambda: bed.progress[-1].message == JUDGING)
+
+    monkeypatch.setattr("controller.service.activity.write_report", drawn)
+    started = await bed.start()
+    await bed.result(started.run)
+    judged = [item for item in bed.progress if item.message == JUDGING and item.result is None]
+    assert judged and all(not item.rows and item.expected_ns > item.elapsed_ns for item in judged)
 
 
 async def test_heal_is_extended_until_a_deadlock_is_certain(bed: Testbed) -> None:
