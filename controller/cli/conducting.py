@@ -12,9 +12,9 @@ from controller.cli.foresight import say_beforehand, say_what_saves
 from controller.cli.session import client, converse, own_testbed, runs_folder
 from controller.cli.up import bring_up, heard
 from controller.cli.views import view_for
+from controller.experiment.exitcodes import EXIT_INTERRUPTED
 from controller.experiment.scenario import Scenario, dump
 from controller.here.testbed import GUESTS, Testbed, find_root
-from controller.simulated.interrupts import INTERRUPTED
 
 
 def carry_out(experiment: Scenario, file: str, runs: Path | None, *, as_written: bool, keep: bool, json: bool) -> int:
@@ -35,7 +35,7 @@ def carry_out(experiment: Scenario, file: str, runs: Path | None, *, as_written:
     assert result is not None
     if not json:
         say_what_saves(result, experiment, as_written=as_written)
-    return INTERRUPTED if ended.interrupted else result.exit_code
+    return EXIT_INTERRUPTED if ended.interrupted else result.exit_code
 
 
 def _prepare(scenario: Scenario) -> None:

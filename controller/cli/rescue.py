@@ -17,14 +17,13 @@ from controller.cli.options import given, parsed
 from controller.cli.runs import Runs
 from controller.cli.session import client, converse, runs_folder
 from controller.cli.views import view_for
+from controller.experiment.exitcodes import EXIT_INTERRUPTED
 from controller.experiment.record import Result
 from controller.experiment.rescue import REMEDIES, EndFlood, Remedy, SetMin, SwitchTo
 from controller.experiment.scenario.policies import read_policy
 from nodes.errors import UsageError
 from nodes.eventkinds import Rescue
 from nodes.units import format_ns, pages_of, parse_duration_ns, parse_size_bytes
-
-INTERRUPTED = 130
 
 
 def rescue(
@@ -56,7 +55,7 @@ def rescue(
     result = ended.last.result
     assert result is not None
     _tell(result, runs_folder(runs) / ended.last.folder, json=json)
-    raise typer.Exit(INTERRUPTED if ended.interrupted else result.exit_code)
+    raise typer.Exit(EXIT_INTERRUPTED if ended.interrupted else result.exit_code)
 
 
 def _asked(stop_flood: bool, policy: str | None, min_free: str | None) -> Iterator[Remedy]:

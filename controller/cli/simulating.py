@@ -14,9 +14,9 @@ from typing import Protocol
 
 from controller.cli.console import console, print_json, say
 from controller.cli.session import database_url, runs_folder
+from controller.experiment.exitcodes import EXIT_INTERRUPTED
 from controller.experiment.record import Result
 from controller.experiment.scenario import Scenario
-from controller.simulated.interrupts import INTERRUPTED
 from controller.simulated.local import LocalRun
 from nodes.units import SECOND_NS
 
@@ -157,7 +157,7 @@ class Stop:
         if self._asked:
             self._meter.__exit__()  # a terminal's cursor comes back
             say("netreserve: left at once: nothing of this run is kept")
-            os._exit(INTERRUPTED)
+            os._exit(EXIT_INTERRUPTED)
         self._asked = True
         say("stopping: the run is judged and written as far as it got (Ctrl-C again leaves at once)")
 

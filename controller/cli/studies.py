@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from controller.cli.console import say
+from controller.experiment.exitcodes import EXIT_INTERRUPTED
 from controller.here import testbed
-from controller.simulated.interrupts import INTERRUPTED
 from nodes.errors import LackingError
 
 Jobs = Annotated[int, typer.Option(help="Processes at a time; 0: one for each core.", min=0)]
@@ -43,7 +43,7 @@ def resumable(kept: Callable[[], str]) -> Iterator[None]:
             yield
         except KeyboardInterrupt:
             say(f"netreserve: interrupted: {kept()}; the same command goes on from there")
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 @contextmanager

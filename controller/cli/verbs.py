@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
 from controller.cli.console import complain
-from controller.simulated.interrupts import INTERRUPTED
+from controller.experiment.exitcodes import EXIT_INTERRUPTED
 
 
 class Verb(NamedTuple):
@@ -125,7 +125,7 @@ class Verbs(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             complain("interrupted")
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(EXIT_INTERRUPTED) from None
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Their names alone: Typer's own would load every verb, at each completion too."""

@@ -9,6 +9,7 @@ from collections.abc import Container, Mapping, Sequence
 import msgspec
 
 from controller.experiment import expect, nextstep
+from controller.experiment.exitcodes import EXIT_HARNESS, EXIT_INTERRUPTED, EXIT_MET, EXIT_NOT_MET
 from controller.experiment.expect import Expectation
 from controller.experiment.finding import step_after, voids_of
 from controller.experiment.record import Phase, Result, RunRow, Setting
@@ -16,8 +17,6 @@ from controller.experiment.rescue import NOT_REVIVED, REVIVED, all_revived, befo
 from controller.experiment.rescued import judge
 from nodes.messages import Event, Sample
 
-EXIT_INTERRUPTED = 130
-"""Design, section 7."""
 INTERRUPTED = "interrupted"
 
 
@@ -75,15 +74,15 @@ def _exit_code(result: Result, events: Sequence[Event]) -> int:
         return EXIT_INTERRUPTED
     if by_hand(result):
         if any(detail.harness for detail in voids):
-            return expect.EXIT_HARNESS
-        return expect.EXIT_MET if all_revived(result.nodes) else expect.EXIT_NOT_MET
+            return EXIT_HARNESS
+        return EXIT_MET if all_revived(result.nodes) else EXIT_NOT_MET
     own = voids[0].exit_code if voids and result.verdict == "inconclusive" else 0
     return own or expect.exit_code(result)
 
 
 def _rescue_told(result: Result, events: Sequence[Event]) -> Result:
     """A rescue by hand, in a sentence that says what its exit code says; one that was ended early, by why."""
-    words = {expect.EXIT_MET: REVIVED, expect.EXIT_NOT_MET: NOT_REVIVED}
+    words = {EXIT_MET: REVIVED, EXIT_NOT_MET: NOT_REVIVED}
     if word := words.get(result.exit_code):
         step = nextstep.OTHER_REMEDY if word == NOT_REVIVED else ""
         return msgspec.structs.replace(result, sentence=f"{word}: {fates(result.nodes)}.", next_step=step)

@@ -13,6 +13,7 @@ from typing import get_args
 
 from msgspec import Struct
 
+from controller.experiment.exitcodes import EXIT_HARNESS, EXIT_INCONCLUSIVE, EXIT_MET, EXIT_NOT_MET
 from controller.experiment.record import Check, NodeVerdict, Result
 from controller.experiment.verdict import Judgement
 from controller.experiment.verdicts import SURVIVED, VOID, VerdictName
@@ -21,7 +22,6 @@ from nodes.messages import Sample
 from nodes.registry import did_you_mean
 from nodes.units import SECOND_NS
 
-EXIT_MET, EXIT_NOT_MET, EXIT_INCONCLUSIVE, EXIT_HARNESS = 0, 1, 5, 6
 VERDICTS = tuple(name for name in get_args(VerdictName) if name not in VOID)
 """What can be expected: a run that proves nothing meets no expectation."""
 

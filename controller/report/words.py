@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from controller.experiment import rescue
-from controller.experiment.expect import EXIT_MET, EXIT_NOT_MET
+from controller.experiment.exitcodes import EXIT_MET, EXIT_NOT_MET
 from controller.experiment.record import Result
 from controller.experiment.verdicts import VERDICTS, Look
 

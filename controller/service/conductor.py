@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import get_args
 
 from controller.api import PROGRESS, Progress, RunStarted, StartRun
 from controller.bus.mqtt import Bus
@@ -20,10 +21,12 @@ from controller.service.nodes import Node
 from controller.service.recovery import end_run
 from controller.service.rescuerun import open_rescue, patients_of
 from controller.service.runner import open_run
+from nodes.agent.settings import Tier
 from nodes.agent.tasks import end
 from nodes.errors import LackingError, NetreserveError, UsageError
 
-TIERS = ("container", "kernel")
+TIERS: tuple[str, ...] = get_args(Tier)
+"""Of the nodes, and so of the testbed."""
 
 
 class Conductor:

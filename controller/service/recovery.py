@@ -13,7 +13,7 @@ import msgspec
 
 from controller.experiment import nextstep
 from controller.experiment.conclude import conclude
-from controller.experiment.expect import EXIT_HARNESS
+from controller.experiment.exitcodes import EXIT_HARNESS
 from controller.experiment.record import Phase, Result
 from controller.experiment.verdict import void
 from controller.service.recorder import CONTROLLER

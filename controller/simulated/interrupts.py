@@ -7,9 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-INTERRUPTED = 130
-"""What the command line exits with after Ctrl-C: 128 + SIGINT, as shells have it (design, section 7)."""
-
 
 @contextmanager
 def kept_interrupts() -> Iterator[None]:

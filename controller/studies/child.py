@@ -18,8 +18,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from controller.experiment.exitcodes import EXIT_INTERRUPTED
 from controller.experiment.record import Result
-from controller.simulated.interrupts import INTERRUPTED
 
 STARTER: tuple[str, ...] = (sys.executable, "-c", "from controller.cli.main import main; main()")
 LEAVE_S = 90.0
@@ -54,7 +54,7 @@ def run(words: Sequence[str], heard: Callable[[Message], None] = lambda message:
             code = process.wait()
         errors.seek(0)
         said = errors.read().strip().splitlines()
-    if code == INTERRUPTED:
+    if code == EXIT_INTERRUPTED:
         raise KeyboardInterrupt
     return _ended(code, last, said)
 

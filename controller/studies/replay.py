@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from controller.experiment.exitcodes import EXIT_INTERRUPTED
 from controller.experiment.verdict import Judgement
 from controller.experiment.verdicts import VerdictName
 from controller.simulated.simulate import Outcome, judged, simulate
@@ -19,7 +20,6 @@ from nodes.messages import Event, Sample
 from nodes.units import SECOND_NS
 
 M = TypeVar("M", Event, Sample)
-INTERRUPTED = 130
 BY_CONTROLLER = ("verdict",)
 """Kinds of events that the controller adds when it has judged a run: a simulation by itself has none of them."""
 
@@ -42,7 +42,7 @@ class Replay(Struct, frozen=True, kw_only=True):
 def replay(recorded: Recorded) -> Replay:
     """Simulates the run's scenario again. Raises UsageError for a run without one, InconclusiveError for one that was
     interrupted: the clock that did it cannot be turned back."""
-    if recorded.result.exit_code == INTERRUPTED:
+    if recorded.result.exit_code == EXIT_INTERRUPTED:
         raise InconclusiveError(f"run {recorded.result.run} was interrupted: what it would have shown is not known")
     outcome = simulate(recorded.scenario())
     return compared(recorded, outcome)

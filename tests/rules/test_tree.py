@@ -20,6 +20,7 @@ TESTED_BY = {
     "nodes/machine/sockets.py": "nodes/machine/test_receive.py",
     "controller/api.py": "controller/cli/test_live.py",
     "controller/experiment/record.py": "controller/store/test_store.py",
+    "controller/experiment/exitcodes.py": "controller/experiment/test_rescued.py",
     "controller/service/connections.py": "controller/service/test_runner.py",
     # seen whole, through the only thing that uses them
     "nodes/kernel/life.py": "nodes/kernel/test_arm.py",

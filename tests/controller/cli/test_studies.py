@@ -13,7 +13,7 @@ from clirunner import COMMAND, ROOT, environment
 from sweptgrids import TINY
 
 from controller.cli.studies import studies_folder
-from controller.simulated.interrupts import INTERRUPTED
+from controller.experiment.exitcodes import EXIT_INTERRUPTED
 
 VERBS = {
     "size": ["size", "tiny.yaml", "--policy", "memalloc", "--survive", "0.99"],
@@ -42,7 +42,7 @@ def test_one_that_is_stopped_keeps_what_it_has_and_leaves_nobody(
     told = next(line for line in process.stderr if "runs" in line)
     (os.killpg if how == signal.SIGINT else os.kill)(process.pid, how)
     said = process.stderr.read()  # until the last process that has it as its own has ended
-    assert process.wait() == INTERRUPTED, said
+    assert process.wait() == EXIT_INTERRUPTED, said
     (kept,) = (tmp_path / "sweeps" / "tiny").glob(f"{verb}-*/rows.jsonl")
     rows = kept.read_bytes().count(b"\n")
     assert rows and f"interrupted: {rows} runs are kept in {kept.parent}; the same command goes on from there" in said
