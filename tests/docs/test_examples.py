@@ -60,10 +60,10 @@ def test_python_runs(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def commands(text: str) -> Iterator[str]:
-    """Every netreserve command in a block, without the prompt and what runs it."""
+    """Every netreserve command in a block, without the prompt, what runs it, and the file that its output goes to."""
     for line in text.splitlines():
         for part in re.split(r"\s(?:&&|\|\||\|)\s", line.removeprefix("$ ").partition("  #")[0]):
-            command = re.sub(r"^(?:[A-Z_]+=\S+ )*(?:uv run )?", "", part.strip())
+            command = re.sub(r"^(?:[A-Z_]+=\S+ )*(?:uv run )?", "", part.partition(" > ")[0].strip())
             if command.startswith("netreserve ") and ":" not in command.split()[1]:
                 yield command.removeprefix("netreserve ")
 
