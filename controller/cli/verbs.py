@@ -56,6 +56,11 @@ VERBS = {
     "autopsy": Verb(
         KERNELS, "autopsy:autopsy", "Say what a frozen machine waits for, and name the cycle that it sits in."
     ),
+    "inspect": Verb(
+        KERNELS,
+        "inspect:inspect",
+        "Say whether this machine is at risk of hanging over its network storage, why, and what to do.",
+    ),
     "up": Verb(TESTBED, "up:up", "Start the testbed's containers and wait until all are healthy."),
     "down": Verb(TESTBED, "down:down", "Stop and remove the testbed's containers and networks."),
     "ps": Verb(TESTBED, "ps:ps", "Show every node, its policy, and what is going on."),

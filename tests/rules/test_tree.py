@@ -53,6 +53,28 @@ TESTED_BY = {
     ),
     "controller/store/recorded.py": "controller/studies/test_replay.py",
     "controller/studies/pages/gallery.py": "controller/studies/test_debate.py",
+    **dict.fromkeys(
+        (
+            f"controller/inspect/{name}.py"
+            for name in (
+                "blocks", "collected", "facts", "host", "look", "memory", "network", "peers", "processes",
+            )
+        ),
+        "controller/inspect/test_answer.py",
+    ),
+    **dict.fromkeys(
+        (
+            *(f"controller/inspect/{name}.py" for name in ("cards", "finding", "measured", "transports")),
+            *(
+                f"controller/inspect/rules/{name}.py"
+                for name in (
+                    "card", "daemons", "history", "kernels", "limits", "path", "readiness", "reserve", "sockets",
+                )
+            ),
+        ),
+        "controller/inspect/test_rules.py",
+    ),
+    "controller/inspect/foretold.py": "controller/inspect/test_modelled.py",
     "controller/cli/sweepviews.py": "controller/cli/test_sweep.py",
     "controller/cli/kernelviews.py": "controller/cli/test_kernels.py",
     "controller/report/words.py": "controller/report/test_page.py",

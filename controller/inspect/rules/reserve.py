@@ -1,0 +1,82 @@
+"""The reserve below the min watermark: is it what the kernel itself would choose, and is it in proportion to memory?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isqrt
+
+from controller.inspect.facts import Machine, Memory
+from controller.inspect.finding import Finding
+from nodes.units import PAGE_BYTES
+
+LEAST_KIB, MOST_KIB = 128, 262144
+"""Bounds of the kernel's own choice (mm/page_alloc.c calculate_min_free_kbytes)."""
+SHARE_MOST = 0.10
+"""Above 5 to 10 % of memory Red Hat warns: what is kept free nobody can use, and the OOM killer comes sooner."""
+NOT_LOW = ("HighMem", "Movable", "Device")
+"""Zones that a driver cannot use, and that the kernel's own formula leaves out."""
+ROUNDING_KIB = PAGE_BYTES >> 10
+"""What the marks of a zone lose by whole pages."""
+PAGE = "howto/size-a-reserve.md"
+PERSIST = "echo 'vm.min_free_kbytes={0}' > /etc/sysctl.d/90-min-free.conf"
+
+
+def judge(machine: Machine) -> Iterator[Finding]:
+    """Nothing where min_free_kbytes or the zones could not be read."""
+    memory = machine.memory
+    asked = memory.min_free_kib if memory.min_free_kib is not None else memory.min_kib
+    least = default_kib(memory)
+    if asked is None or least is None:
+        return
+    swap = any(store.use == "swap" for store in machine.networked)
+    if asked + ROUNDING_KIB * len(memory.zones) < least:
+        yield Finding(
+            rule="reserve-below-default",
+            grade="grave" if swap else "caution",
+            what=f"min_free_kbytes is {asked}: the kernel itself would choose {least}",
+            why="receive buffers are taken from this reserve when memory is short; somebody made it smaller",
+            do=(f"sysctl -w vm.min_free_kbytes={least}", PERSIST.format(least)),
+            page=PAGE,
+            source="mm/page_alloc.c calculate_min_free_kbytes; physics.md section 2",
+        )
+    elif memory.total_kib and asked > memory.total_kib * SHARE_MOST:
+        yield Finding(
+            rule="reserve-large",
+            grade="caution",
+            what=f"min_free_kbytes is {asked}, {asked / memory.total_kib:.0%} of memory",
+            why="what is kept free nobody can use: programs meet the OOM killer sooner",
+            do=(f"sysctl -w vm.min_free_kbytes={max(least, memory.total_kib // 20)}",),
+            page=PAGE,
+            source="Red Hat Enterprise Linux 6 Performance Tuning Guide, 5 to 10 %",
+        )
+    elif machine.networked:
+        yield Finding(
+            rule="reserve-default",
+            grade="note",
+            what=f"min_free_kbytes is {asked} (the kernel's own choice: {least})",
+            why="no formula in use counts link rate, ring or sockets: how much is enough here only a trial tells",
+            do=("netreserve inspect --answer",),
+            page=PAGE,
+            source="physics.md section 2",
+        )
+    yield from _boost(machine)
+
+
+def default_kib(memory: Memory) -> int | None:
+    """What the kernel would choose for this memory (transparent huge pages raise it at boot)."""
+    low_kib = sum(zone.managed for zone in memory.zones if not zone.name.startswith(NOT_LOW)) * PAGE_BYTES >> 10
+    return min(max(isqrt(16 * low_kib), LEAST_KIB), MOST_KIB) if low_kib else None
+
+
+def _boost(machine: Machine) -> Iterator[Finding]:
+    boosted = sum(zone.boost for zone in machine.memory.zones)
+    if boosted and machine.networked:
+        yield Finding(
+            rule="reserve-boost",
+            grade="note",
+            what=f"the watermarks are boosted by {boosted * PAGE_BYTES >> 10} KiB now",
+            why="the boost holds programs and writers back, and not receive buffers; recorded hangs had 2 to 8 MiB of it",
+            do=("sysctl -w vm.watermark_boost_factor=0",),
+            page=PAGE,
+            source="mm/page_alloc.c zone_watermark_fast; physics.md section 0",
+        )
