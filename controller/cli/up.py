@@ -28,7 +28,9 @@ def up(
     kernel: Annotated[
         int, typer.Option("--kernel", metavar="N", help="How many guests with a real kernel (tier kernel).", min=0)
     ] = 0,
-    build: Annotated[bool, typer.Option("--build", help="Build the images anew.")] = False,
+    build: Annotated[
+        bool, typer.Option("--build", help="Build images whose sources changed, as is done without it.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Start the testbed's containers and wait until all are healthy.

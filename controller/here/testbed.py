@@ -167,7 +167,8 @@ class Testbed:
         return core and not any(missing.values())
 
     def up(self, counts: Mapping[str, int], *, build: bool = False, shrink: bool = True) -> None:
-        """`docker compose up -d --wait` with `counts` containers of each service; images are built when missing.
+        """`docker compose up -d --wait` with `counts` containers of each service; images are built when
+        their sources changed (`pull_policy: build` in compose.yaml).
 
         With `shrink=False` a service keeps the containers that it has above its count.
         """

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from controller.here import testbed
 from controller.here.testbed import ComposeError, Container, Testbed
@@ -253,3 +254,10 @@ def _free() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_no_up_starts_an_image_that_is_older_than_its_sources() -> None:
+    services = yaml.safe_load((Path(__file__).parents[3] / "compose" / "compose.yaml").read_text())["services"]
+    assert [
+        name for name, service in services.items() if "build" in service and service.get("pull_policy") != "build"
+    ] == []
