@@ -17,7 +17,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "kernels.txt"
 CARDS = ("virtio-net", "e1000", "e1000e", "igb", "rtl8139", "vmxnet3")
 POLICIES = ("none", "mainline", "mainline+head_reserve")
 SCENARIO = """
-name: kernels
+name: real-kernels
 nodes:
   initiator:
     {memory: 65 MiB, min_free: 4 MiB, working_set: 80 MiB, touch_rate: 3 kpages/s, tasks: 1, cpus: 1}

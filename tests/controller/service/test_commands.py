@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from brokers import Ear, until
 from scriptednode import ScriptedNode
-from testbeds import Testbed, failed
+from testbeds import SCENARIO, Testbed, failed
 
 from controller.api import Command, SetPolicy, SetShape, StartFlood, State, StopFlood, StopRun
 from controller.experiment.scenario import Scenario, parse
@@ -139,7 +139,7 @@ async def test_a_flood_for_other_sockets_is_told_what_is_open(bed: Testbed, chan
     ids=lambda command: type(command).__name__,
 )
 async def test_nothing_is_changed_by_hand_while_a_scenario_runs(bed: Testbed, command: Command) -> None:
-    started = await bed.start()
+    started = await bed.start(SCENARIO.replace("flood: 600 ms", "flood: 2 s"))
     await bed.phase("flood")
     asked_before = len(bed.initiator.desired)
     refusal = failed(await bed.operator.ask(command))
