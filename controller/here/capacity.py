@@ -28,8 +28,9 @@ from traffic.profiles import Flood, goes
 Pipe = Connection  # of messages, both ways
 SENDERS = 2
 """Locust workers of compose/compose.yaml."""
-SECONDS = 0.6
-"""Long enough for the scheduler to share the processors out (own)."""
+SECONDS = 1.0
+"""Long enough for the scheduler to share the processors out (own): where sixteen programs wanted two processors, three
+measurements of 0.6 s within two minutes gave 0.4 to 0.95 processors."""
 BATCH = 64
 """Packets between two looks at the clock (own)."""
 SIZE_BYTES = 1400
@@ -38,8 +39,12 @@ EMULATED_PPS = 4000
 8,000 (own measurement, docs/reference/kernel-runs.md)."""
 DEADLINE_S = 30.0
 """A process that has not answered by then will not (own): starting Python on a busy machine takes seconds."""
-DETOUR = 2.0
-"""A packet through veth, bridge, iptables and NFQUEUE, beside one over loopback (own measurement)."""
+DETOUR = 6.0
+"""What a packet of the testbed costs, beside one over loopback (own). By the containers' own counters of time,
+sending one took 14 us and judging one 13 us, against 4.4 and 4.9 us over loopback: thrice as much, for veth, bridge,
+iptables and NFQUEUE. Twice that, since where many programs compete, all containers together got half of what the three
+processes here get (control groups share first): 0.30 against 0.57 of a processor. So it says 10,000 a second where 13,000
+came (load 7), and 6,000 to 10,000 where 8,000 were sent, whether 20,000 or 100,000 were asked (load 17)."""
 
 
 class Spent(Struct, frozen=True):
