@@ -88,7 +88,7 @@ class Result(Struct, frozen=True, kw_only=True):
     kind: Literal["scenario", "adhoc"] = "scenario"
     tier: str = "container"
     policy: str = ""
-    """At the start; later switches are events."""
+    """At the start; later switches are events. Of a run by hand: what its floods met, with THEN between."""
     seed: int = 0
     started_ns: int = 0
     ended_ns: int = 0
@@ -120,6 +120,10 @@ class Record(Struct, frozen=True, kw_only=True):
     result: Result
     samples: list[Sample]
     events: list[Event]
+
+
+THEN = ", then "
+"""Between the policies of a run by hand (`Result.policy`), in the order in which its floods met them."""
 
 
 class RunRow(Struct, frozen=True, kw_only=True):

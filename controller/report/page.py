@@ -16,7 +16,7 @@ from typing import Any, get_args
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from controller.experiment.record import NodeVerdict, Result
+from controller.experiment.record import THEN, NodeVerdict, Result
 from controller.experiment.verdicts import VERDICTS, Look, VerdictName
 from controller.report import autopsies, charts, cycle, figures, timeline
 from controller.report.words import GLOSSARY, look_of
@@ -105,7 +105,9 @@ def _chapter(
 
 
 def _policies(result: Result, events: Sequence[Event]) -> str:
-    """The policy at the start and those that were switched to, in order."""
+    """The policy at the start and those that were switched to, in order. A run by hand names them itself."""
+    if THEN in result.policy:
+        return result.policy.replace(THEN, " → ")
     ordered = sorted(events, key=lambda event: event.t_ns)
     switched = [event.detail.policy for event in ordered if isinstance(event.detail, PolicySet)]
     names = [result.policy or "not recorded", *switched]

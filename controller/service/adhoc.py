@@ -10,7 +10,7 @@ import msgspec
 
 from controller.experiment import nextstep
 from controller.experiment.folders import ADHOC
-from controller.experiment.record import Result
+from controller.experiment.record import THEN, Result
 from controller.experiment.verdict import void
 from controller.service.activity import SAMPLES_LAG_NS, Activity
 from controller.service.connections import Parts
@@ -113,7 +113,7 @@ class AdHoc(Activity):
         for sample in self.recording.samples:
             if sample.policy and sample.t_ns >= since_ns and sample.policy not in met.setdefault(sample.node, [])[-1:]:
                 met[sample.node].append(sample.policy)
-        told = sorted({", then ".join(policies) for policies in met.values()})
+        told = sorted({THEN.join(policies) for policies in met.values()})
         return " and ".join(told) or self.recording.row.policy
 
     def _begin(self, phase: str, t_ns: int) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -107,6 +108,14 @@ def test_a_rescue_by_hand_is_headed_by_what_became_of_it(revived: bool, word: st
 def test_a_policy_switched_by_hand_stands_beside_the_first(tmp_path: Path) -> None:
     text = page(syntheticruns.adhoc(), tmp_path)
     assert "none → memalloc" in text[: text.index("</header>")]
+
+
+def test_policies_that_a_run_by_hand_names_itself_stand_there_once(tmp_path: Path) -> None:
+    run = syntheticruns.adhoc()
+    run = replace(run, result=structs.replace(run.result, policy="none, then memalloc"))
+    text = page(run, tmp_path)
+    header = text[: text.index("</header>")]
+    assert "none → memalloc" in header and "memalloc → memalloc" not in header
 
 
 def test_the_cycle_has_one_arrow_per_wait(tmp_path: Path) -> None:
