@@ -90,10 +90,12 @@ def format_pps(rate_pps: int | float) -> str:
 def _parse(text: object, units: Mapping[str, float], kind: str, example: str) -> float:
     match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise UsageError(f"'{text}' is no {kind}: a number and a unit are needed, for example '{example}'")
+        raise UsageError(f"'{text}' is not a {kind}: a number and a unit are needed, for example '{example}'")
     number, unit = match.groups()
     if unit not in units:
-        raise UsageError(f"'{text}' is no {kind}: the unit must be one of {', '.join(units)}, for example '{example}'")
+        raise UsageError(
+            f"'{text}' is not a {kind}: the unit must be one of {', '.join(units)}, for example '{example}'"
+        )
     value = float(number) * units[unit]
     if value > EXACT_MAX:
         raise UsageError(

@@ -11,7 +11,7 @@ from requirements import require_docker, require_net_admin, require_qemu
 # Tests patch machines and look into them: they are of the sources (tests/nodes/test_compiled.py compares compiled code).
 os.environ["NETRESERVE_COMPILED"] = "never"
 
-# An example that takes long on a busy computer is no failure; a test that hangs meets its own time limit.
+# An example that takes long on a busy computer is not a failure; a test that hangs meets its own time limit.
 hypothesis.settings.register_profile("netreserve", deadline=None)
 hypothesis.settings.load_profile("netreserve")
 

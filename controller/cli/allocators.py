@@ -83,7 +83,7 @@ def _file(trace: str, node: str | None, runs: Path | None) -> Path:
     if node is None and len(found) == 1:
         return next(iter(found.values()))
     if node is None or node not in found:
-        asked = f"'{node}' is none of them" if node else "name one with --node"
+        asked = f"there is none of '{node}'" if node else "name one with --node"
         raise UsageError(f"run {result.run} has traces of {', '.join(found)}: {asked}")
     return found[node]
 

@@ -83,7 +83,7 @@ def _nobody_reads() -> int:
 
 
 def _wrong_usage(error: typer.TyperException) -> int:
-    """What Typer refuses. Asking for nothing shows the help, which is no error message."""
+    """What Typer refuses. Asking for nothing shows the help, which is not an error message."""
     message = error.format_message()
     if message.startswith("Usage:"):
         say(message)

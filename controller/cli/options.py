@@ -26,7 +26,7 @@ def given(option: str, text: str | None, parse: Callable[[object], T]) -> T | No
 
 
 def listed(option: str, text: str) -> tuple[str, ...]:
-    """The words of `a,b,c`, each once. Raises UsageError for none."""
+    """The words of `a,b,c`, each once. Raises UsageError when there are none."""
     words = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
     if not words:
         raise UsageError(f"{option}: '{text}' names nothing: words with commas are needed")

@@ -67,7 +67,7 @@ def _asked(stop_flood: bool, policy: str | None, min_free: str | None) -> Iterat
     size_bytes = given("--min-free", min_free, parse_size_bytes)
     if size_bytes is not None:
         if not pages_of(size_bytes):
-            raise UsageError(f"--min-free: '{min_free}' is no memory at all: at least 4 KiB is needed")
+            raise UsageError(f"--min-free: '{min_free}' is too little memory: at least 4 KiB is needed")
         yield SetMin(min_free_pages=pages_of(size_bytes))
 
 

@@ -56,7 +56,7 @@ def parse_condition(text: object) -> Condition:
     """A condition such as `reserve_used_pages > 0`. Raises UsageError."""
     match = _CONDITION.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise UsageError(f"'{text}' is no condition: for example 'reserve_used_pages > 0' ({' '.join(_OPERATORS)})")
+        raise UsageError(f"'{text}' is not a condition: for example 'reserve_used_pages > 0' ({' '.join(_OPERATORS)})")
     field, sign, value = match.groups()
     if field not in FIELDS:
         raise UsageError(f"unknown field '{field}' ({did_you_mean(field, FIELDS)})")

@@ -20,7 +20,7 @@ from nodes.units import SECOND_NS, format_ns
 HEALTHY_RATIO = 0.5
 """Design, section 7: progress within 50 % of warmup's rate."""
 STILL_RATIO = 0.01
-"""A hundredth of warmup's rate is no progress worth the name (own)."""
+"""Less than a hundredth of warmup's rate does not count as progress (own)."""
 WARMUP_PRESSED_NS = SECOND_NS
 """Progress under pressure must have been seen for as long before the flood: ten samples (own)."""
 PUMP_LOSS_RATIO = 0.01

@@ -50,7 +50,7 @@ def _notes(nodes: Sequence[NodeVerdict], samples: Series, later: Sequence[Event]
     """What happened in the rescue that the verdict does not regard."""
     for node in nodes:
         untried = (rescue for rescue in node.rescues if rescue.error)
-        yield from (f"{node.node}: {rescue.remedy} was no remedy: {rescue.error}" for rescue in untried)
+        yield from (f"{node.node}: {rescue.remedy} was not a remedy: {rescue.error}" for rescue in untried)
         series = samples[node.node]
         corrupt = (series[-1].corrupt_pages if series else 0) - node.corrupt_pages
         if corrupt > 0:

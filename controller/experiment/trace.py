@@ -11,7 +11,7 @@ from nodes.messages import Sample
 from nodes.units import SECOND_NS
 
 STALL_NS = 2 * SECOND_NS
-"""Progress that pauses for less is no standstill: a card whose ring ran dry may rightly wait for its driver's watchdog,
+"""Progress that pauses for less is not a standstill: a card whose ring ran dry may rightly wait for its driver's watchdog,
 which rings every 2 s (physics.md section 4: e1000, e1000e)."""
 SILENCE_NS = 2 * SECOND_NS
 """A node that sends no sample for longer could have done anything meanwhile (own: 20 samples)."""

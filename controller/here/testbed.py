@@ -63,7 +63,7 @@ class ComposeError(HarnessError):
 
 
 BUILD_ERRORS: dict[int, type[NetreserveError]] = {kind.exit_code: kind for kind in (UsageError, LackingError)}
-"""The exit codes of a step that are no failure of ours."""
+"""The exit codes of a step that are not a fault of ours."""
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -86,7 +86,7 @@ def settings(root: Path | None = None) -> dict[str, str]:
 
 
 def port_of(name: str, values: Mapping[str, str]) -> int:
-    """The port that setting `name` asks for. Raises LackingError for what is no port."""
+    """The port that setting `name` asks for. Raises LackingError for what is not a port."""
     text = values.get(name) or str(PORTS[name])
     if not (text.isdecimal() and 1 <= int(text) <= 65535):
         raise LackingError(f"{name} is '{text}': a port from 1 to 65535 is needed")

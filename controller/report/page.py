@@ -128,7 +128,7 @@ def _told(result: Result, samples: Sequence[Sample], events: Sequence[Event]) ->
 
 def locust_rows(text: str) -> list[dict[str, str]]:
     """Locust's statistics, a row per name: from its own JSON (a list of entries, or an object with `stats`). Empty when
-    there are none or the file is no such thing."""
+    there are none or the file holds something else."""
     try:
         found: Any = json.loads(text or "[]")
     except ValueError:

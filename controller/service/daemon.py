@@ -58,7 +58,7 @@ class Config(Struct, frozen=True, kw_only=True):
 def from_environment(environ: Mapping[str, str] = os.environ) -> Config:
     """NETRESERVE_BROKER (host:port), NETRESERVE_CREDENTIALS (a file), NETRESERVE_RUNS (a folder), NETRESERVE_DATABASE (a
     URL; default: SQLite in the runs folder), NETRESERVE_LOCUST (a URL), DOCKER_HOST, NETRESERVE_PROJECT. Raises UsageError
-    or LackingError for what is no use."""
+    or LackingError for what cannot be used."""
     credentials = environ.get("NETRESERVE_CREDENTIALS", "")
     locust_url = environ.get("NETRESERVE_LOCUST", "http://127.0.0.1:8089")
     if not locust_url.startswith(("http://", "https://")):

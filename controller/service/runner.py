@@ -334,7 +334,7 @@ async def _check(parts: Parts, watch: FloodWatch, work: Plan) -> None:
 
 
 def _carrier(node: Node) -> str:
-    """What carries a guest, as its node reports it; empty for a node that is none."""
+    """What carries a guest, as its node reports it; empty for a node without one."""
     means = node.reported.means if node.reported else {}
     return (
         f"{node.name} is Linux {means.get('kernel', '')}, run by QEMU ({means['accelerator']})"

@@ -39,7 +39,7 @@ class Database:
         try:
             self._engine = _engine(url)
         except (SQLAlchemyError, ImportError) as error:
-            raise LackingError(f"'{url}' is no usable database URL: {_one_line(error)}") from None
+            raise LackingError(f"'{url}' is not a usable database URL: {_one_line(error)}") from None
 
     @classmethod
     def of(cls, runs_folder: Path, url: str = "") -> Database:

@@ -40,7 +40,7 @@ def read_run(folder: Path) -> Recorded:
     """The run in `folder`. Raises HarnessError for a file that cannot be read, InconclusiveError while it goes on."""
     path = folder / "result.json"
     if not path.is_file():
-        raise InconclusiveError(f"{folder} has no result.json: the run still goes on, or this is no run folder")
+        raise InconclusiveError(f"{folder} has no result.json: the run still goes on, or this is not a run folder")
     return Recorded(
         folder=folder,
         result=_read(path, lambda: msgspec.json.decode(path.read_bytes(), type=Result)),

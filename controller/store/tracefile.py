@@ -56,7 +56,7 @@ class Trace(Struct, frozen=True, kw_only=True):
 
 
 class TraceError(UsageError):
-    """A file that is no trace, or a damaged one: `file:line: what is wrong`."""
+    """A file that is not a trace, or a damaged one: `file:line: what is wrong`."""
 
     def __init__(self, path: Path, line: int, message: str) -> None:
         super().__init__(f"{path}:{line}: {message}")

@@ -20,7 +20,7 @@ Survives = Callable[[Scenario], bool]
 """Simulates a scenario: does the machine go on?"""
 
 RESERVE_SHARE_MAX = 4
-"""A reserve of more than a quarter of memory is no advice for a machine that has work to do (own)."""
+"""A reserve of more than a quarter of memory is not advised: the machine has work to do (own)."""
 NARROWER = 3
 """How often the interval between a reserve that fails and one that does is halved: to within an eighth of it (own)."""
 

@@ -23,7 +23,7 @@ def telemetry(folder: Path, node: str) -> list[Told]:
 
 
 def _time_ns(stamp: str) -> int:
-    """Of `2026-11-23T02:50:21.123456Z`; 0 for no such thing."""
+    """Of `2026-11-23T02:50:21.123456Z`; 0 for any other text."""
     try:
         moment = datetime.fromisoformat(stamp)
     except ValueError:

@@ -11,7 +11,7 @@ from socket import inet_aton
 
 ICMP_PROTO, TCP, UDP = 1, 6, 17
 OTHER = 0
-"""Protocol answered for what is no (whole) IPv4 head."""
+"""Protocol answered for what is not a (whole) IPv4 head."""
 FIN, SYN, RST = 0x01, 0x02, 0x04
 
 MSS_BYTES = 1448

@@ -158,5 +158,7 @@ def host_and_port(target: str) -> tuple[str, int]:
     """`host:port` taken apart; without a port it is NBD's. Raises UsageError."""
     host, colon, port = target.partition(":")
     if not host or (colon and not (port.isdigit() and 0 < int(port) < 65_536)):
-        raise UsageError(f"'{target}' is no storage target: 'host:port' is needed, for example 'target:{BLOCK_PORT}'")
+        raise UsageError(
+            f"'{target}' is not a storage target: 'host:port' is needed, for example 'target:{BLOCK_PORT}'"
+        )
     return host, int(port) if colon else BLOCK_PORT

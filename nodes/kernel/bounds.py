@@ -21,7 +21,7 @@ def min_free_problem(min_free_kib: int, ram_kib: int) -> str:
     if MIN_FREE_KIB_LEAST <= min_free_kib <= ram_kib // 2:
         return ""
     asked, least, most = (format_bytes(kib * _KIB) for kib in (min_free_kib, MIN_FREE_KIB_LEAST, ram_kib // 2))
-    return f"min_free {asked} is none for this guest: {least} to {most} are possible, at most half of its memory"
+    return f"min_free {asked} cannot be set in this guest: {least} to {most} are possible, at most half of its memory"
 
 
 def check_min_free(min_free_kib: int, ram_kib: int) -> None:

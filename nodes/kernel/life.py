@@ -223,7 +223,7 @@ class Life:
             self._on_loss(f"QEMU ended (exit {code}); the guest's last words: {self.console.last_words}")
 
     async def _watch_storage(self, storage: StorageGuest) -> None:
-        """A storage target that is gone is no hang of this guest's own making."""
+        """A storage target that is gone is not a hang of this guest's own making."""
         code = await storage.qemu.ended()
         await storage.console.channel.drained()
         self._on_loss(f"the storage guest ended (exit {code}); its last words: {storage.console.last_words}")

@@ -27,11 +27,11 @@ def plain(path: str) -> str:
 
 
 def read_tree(folder: Path) -> Tree:
-    """The modules in `folder`. UsageError: it is no folder of modules."""
+    """The modules in `folder`. UsageError: it is not a folder of modules."""
     builtin = folder / "modules.builtin"
     if not builtin.is_file():
         raise UsageError(
-            f"{folder} is no folder of kernel modules: /lib/modules/<release> is, with modules.builtin in it"
+            f"{folder} is not a folder of kernel modules: /lib/modules/<release> is, with modules.builtin in it"
         )
     files = {plain(path.name): path for path in sorted((folder / "kernel").rglob("*.ko*")) if _SUFFIX.search(path.name)}
     return Tree(files, frozenset(plain(line) for line in builtin.read_text().split()))

@@ -38,7 +38,7 @@ class Monitor:
         return str(answer["status"]) if isinstance(answer, dict) else str(answer)
 
     async def close(self) -> None:
-        """Hangs up; a QEMU that has ended meanwhile is no error."""
+        """Hangs up; a QEMU that has ended meanwhile is not an error."""
         with suppress(QMPError, EOFError, OSError, TimeoutError):
             await asyncio.wait_for(self._client.disconnect(), ANSWER_S)
 

@@ -26,7 +26,8 @@ def target_host(target: str) -> str:
 
 
 def settings_of(spec: InitiatorSpec, wired: Wired) -> Settings:
-    """For a guest on the cable `wired`. Raises what `switches_of` raises, and UsageError for a target that is none."""
+    """For a guest on the cable `wired`. Raises what `switches_of` raises, and UsageError unless
+    the target is `host:port`."""
     machine, switches, local = spec.machine, switches_of(spec.policy), spec.policy.name == "local"
     network_pages, rmem_bytes = _caps(spec)
     peers = [(wired.peer_address, wired.peer_mac), (storageguest.TARGET, wired.storage_mac)]
@@ -67,5 +68,7 @@ def _caps(spec: InitiatorSpec) -> tuple[int, int]:
 def _host_and_port(target: str) -> tuple[str, int]:
     host, colon, port = target.partition(":")
     if not host or (colon and not (port.isdigit() and 0 < int(port) < 65_536)):
-        raise UsageError(f"'{target}' is no storage target: 'host:port' is needed, for example 'target:{BLOCK_PORT}'")
+        raise UsageError(
+            f"'{target}' is not a storage target: 'host:port' is needed, for example 'target:{BLOCK_PORT}'"
+        )
     return host, int(port) if colon else BLOCK_PORT

@@ -29,7 +29,7 @@ class Feed:
         self.when_moved = Telemetry()
         """The line in which the application's last page showed."""
         self.torn = 0
-        """Lines that were none."""
+        """Lines that could not be read: the channel broke them."""
         self._pages = 0
         self._moved_ns = 0
         self._deepest_pages = 0

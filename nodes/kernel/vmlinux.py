@@ -79,12 +79,12 @@ def unpack(data: bytes, name: str) -> bytes:
 
 
 def extract(bzimage: Path) -> bytes:
-    """The kernel's ELF file. UsageError: `bzimage` is no kernel image, or one without a PVH entry."""
+    """The kernel's ELF file. UsageError: `bzimage` is not a kernel image, or one without a PVH entry."""
     image = bzimage.read_bytes()
     if image.startswith(b"\x7fELF"):
         return _with_pvh(image, bzimage)
     if not _has_header(image):
-        raise UsageError(f"{bzimage} is no x86 kernel image (bzImage, as in /boot/vmlinuz-*)")
+        raise UsageError(f"{bzimage} is not an x86 kernel image (bzImage, as in /boot/vmlinuz-*)")
     offset, length = struct.unpack_from("<II", image, _PAYLOAD)
     start = ((image[_SETUP_SECTS] or 4) + 1) * _SECTOR_BYTES + offset
     return _with_pvh(unpack(image[start : start + length], str(bzimage)), bzimage)

@@ -31,7 +31,7 @@ class Transfer:
 
 def merged(decisions: Iterable[Decision]) -> list[Decision | Transfer]:
     """`decisions` with every run of writes, or of reads, to neighbouring pages made one Transfer. I/O keeps its order;
-    what is no I/O may overtake it, which is safe: a page under I/O is neither touched nor discarded in the same poll."""
+    what is not I/O may overtake it, which is safe: a page under I/O is neither touched nor discarded in the same poll."""
     out: list[Decision | Transfer] = []
     transfer: Transfer | None = None
     following = -1

@@ -28,7 +28,7 @@ class Passage(Enum):
 
 
 class DelayLine(Generic[T]):
-    """Holds items for the delay, jitter, loss and reorder of a shape (other values are no business of it).
+    """Holds items for the delay, jitter, loss and reorder of a shape (other values do not concern it).
 
     The clock is the caller's: any nanoseconds that only grow. `random` makes a run repeatable.
     """

@@ -36,12 +36,14 @@ class Interface(NamedTuple):
 
 
 def data_subnet(environment: Mapping[str, str] = os.environ) -> IPv4Network:
-    """The data network's subnet, from NETRESERVE_DATA_SUBNET. Raises UsageError when that is none."""
+    """The data network's subnet, from NETRESERVE_DATA_SUBNET. Raises UsageError when that is not a subnet."""
     text = environment.get(SUBNET_VARIABLE, SUBNET_DEFAULT)
     try:
         return IPv4Network(text)
     except ValueError as error:
-        raise UsageError(f"{SUBNET_VARIABLE} is no subnet: {error} (right is, for example, {SUBNET_DEFAULT})") from None
+        raise UsageError(
+            f"{SUBNET_VARIABLE} is not a subnet: {error} (right is, for example, {SUBNET_DEFAULT})"
+        ) from None
 
 
 def interfaces() -> list[Interface]:

@@ -67,9 +67,8 @@ class Cluster:
             return
         target = self.targets.get(node.target)
         if target is None:
-            raise UsageError(
-                f"{node.name} needs a target: '{node.target}' is none of {', '.join(self.targets) or 'none'}"
-            )
+            known = ", ".join(self.targets) or "none"
+            raise UsageError(f"{node.name} needs a target: there is no '{node.target}'; there are: {known}")
         disk = Disk(stream(self._seed, f"{node.name}/disk"))
         disk.spec = target.spec  # a local disk is as fast as the target's: what differs is the network alone
         initiator = self.initiators[node.name] = Initiator(node.name, spec, self.loop, self.emit, disk)

@@ -29,7 +29,7 @@ AIM_MIB = 48
 MANY, TARGETS = 16, 8
 """Initiators of part e, and targets: two swap areas of 96 MiB fit each target's 256 MiB."""
 READY_S, RUN_S, PAUSE_S = 120.0, 600.0, 0.05
-"""The pause between changes is no multiple of the nodes' 10 Hz, or of the workload's rhythm."""
+"""The pause between changes is not a multiple of the nodes' 10 Hz, or of the workload's rhythm."""
 
 
 def acknowledgement() -> Iterator[Figure]:

@@ -54,12 +54,12 @@ def test_a_wrong_unit_is_told_with_the_right_ones(kind: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse("7 parsec")
     right = f"the unit must be one of {', '.join(known)}, for example '{example}'"
-    assert str(caught.value) == f"'7 parsec' is no {kind}: {right}"
+    assert str(caught.value) == f"'7 parsec' is not a {kind}: {right}"
 
 
 @pytest.mark.parametrize("text", ["64", "", "MiB", "-1 MiB", "1e3 MiB", "1 MiB 2", 64, None, True, ["64 MiB"]])
 def test_a_number_and_a_unit_are_needed(text: object) -> None:
-    with pytest.raises(UsageError, match=r"is no size: a number and a unit are needed, for example '64 MiB'$"):
+    with pytest.raises(UsageError, match=r"is not a size: a number and a unit are needed, for example '64 MiB'$"):
         units.parse_size_bytes(text)
 
 

@@ -75,7 +75,7 @@ def section(name: str, heading: str) -> str:
 
 def rows(text: str) -> dict[str, list[str]]:
     """The tables in `text`: what stands in backticks at the head of each row, and the row's other cells. Headings and rulers
-    have no backticks there and so are no rows."""
+    have no backticks there and so are not rows."""
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]

@@ -153,7 +153,7 @@ CASES: dict[str, Case] = {
         stalls(),
         phases(heal=24),
     ),
-    "deadlocked: what moved before the watchdog rang is no sign of life": Case(
+    "deadlocked: what moved before the watchdog rang is not a sign of life": Case(
         "deadlocked",
         trace(WARMUP, stretch(3.2, 900), stretch(16.8, 0), stretch(1.5, 0, swap_out_pages=9), stretch(22.5, 0)),
         stalls(),

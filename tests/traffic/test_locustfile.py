@@ -146,7 +146,7 @@ def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--rate", "20"], "netreserve: rate: '20' is no packet rate"),
+        (["--rate", "20"], "netreserve: rate: '20' is not a packet rate"),
         (["--kind", "mix"], "netreserve: user_count: 1 users cannot send udp, tcp, http: 3 to 64"),
         (["--seconds", "0"], "netreserve: seconds: '0' is not a whole number from 1 to 3600"),
     ],
@@ -167,7 +167,7 @@ def test_junk_to_a_strange_address_is_refused_and_nothing_is_sent() -> None:
 def test_the_form_is_refused_with_the_field(locust: str) -> None:
     answer = post(f"{locust}/swarm", {"user_count": "2", "spawn_rate": "2", "rate": "fast"})
     assert answer["success"] is False
-    assert str(answer["message"]).startswith("rate: 'fast' is no packet rate")
+    assert str(answer["message"]).startswith("rate: 'fast' is not a packet rate")
 
 
 def test_a_flood_from_the_form_ends_by_itself_and_only_one_runs(locust: str) -> None:

@@ -68,8 +68,8 @@ def test_a_label_names_kind_and_ports() -> None:
     ("fields", "message"),
     [
         ({"kind": "upd"}, "kind: unknown kind 'upd' (did you mean 'udp'?)"),
-        ({"rate": "20"}, "rate: '20' is no packet rate: a number and a unit are needed, for example '20 kpps'"),
-        ({"rate": "20 kb"}, "rate: '20 kb' is no packet rate: the unit must be one of pps, kpps, Mpps"),
+        ({"rate": "20"}, "rate: '20' is not a packet rate: a number and a unit are needed, for example '20 kpps'"),
+        ({"rate": "20 kb"}, "rate: '20 kb' is not a packet rate: the unit must be one of pps, kpps, Mpps"),
         ({"rate": "2 Mpps"}, "rate_pps is 2000000: 1 to 200000 are possible"),
         ({"size": "70000 B"}, "size_bytes is 70000: 1 to 65000 are possible"),
         ({"sockets": "-1"}, "sockets: '-1' is not a whole number from 0 to 512"),

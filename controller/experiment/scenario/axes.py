@@ -58,7 +58,7 @@ def axis(text: str) -> Axis:
     """The axis in `text`. Raises UsageError that says what is wrong with it, and what would be right."""
     key, equals, values = (part.strip() for part in text.partition("="))
     if not (key and equals and values):
-        raise UsageError(f"'{text}' is no axis: KEY=VALUES is needed, {EXAMPLE}")
+        raise UsageError(f"'{text}' is not an axis: KEY=VALUES is needed, {EXAMPLE}")
     kind = kind_of(key)
     match = _RANGE.fullmatch(values)
     return _range(key, kind, match) if match else _list(key, kind, values)
@@ -104,7 +104,7 @@ def _number(key: str, kind: Kind, text: str) -> int | float:
     value = _parsed(key, kind, text)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise UsageError(
-            f"{key}: '{text}' is no number that a range could begin or end with: list the values with commas"
+            f"{key}: '{text}' is not a number that a range could begin or end with: list the values with commas"
         )
     return value
 

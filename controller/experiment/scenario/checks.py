@@ -148,9 +148,9 @@ def _names(role: str, count: int) -> list[str]:
 def _wrong_role(fault: Fault) -> str:
     role = fault.node.rsplit("-", 1)[0] if "-" in fault.node else fault.node
     if isinstance(fault, Storage) and role != "target":
-        return f"'{fault.node}' is no target: a fault of kind target needs 'target' or 'target-1'"
+        return f"'{fault.node}' is not a target: a fault of kind target needs 'target' or 'target-1'"
     if isinstance(fault, (SwitchPolicy, SetMinFree)) and role != "initiator":
-        return f"'{fault.node}' is no initiator: a fault of kind {fault.kind} needs 'initiator' or 'initiator-1'"
+        return f"'{fault.node}' is not an initiator: a fault of kind {fault.kind} needs 'initiator' or 'initiator-1'"
     return ""
 
 

@@ -66,7 +66,7 @@ def _duration(value: object) -> int:
 def _lasting(value: object) -> int:
     if time_ns := _duration(value):
         return time_ns
-    raise UsageError(f"'{value}' is no time at all: more than 0 s is needed")
+    raise UsageError(f"'{value}' is too short: more than 0 s is needed")
 
 
 def _word(value: object) -> str:
@@ -86,7 +86,7 @@ def _name(value: object) -> str:
 def _page_count(value: object) -> int:
     if pages := pages_of(parse_size_bytes(value)):
         return pages
-    raise UsageError(f"'{value}' is no memory at all: at least 4 KiB is needed")
+    raise UsageError(f"'{value}' is too little memory: at least 4 KiB is needed")
 
 
 SIZE = quantity(parse_size_bytes, SIZE_UNITS)
@@ -106,7 +106,7 @@ POLICY_TEXT = word("policy", known_policies)
 ALLOCATOR = word("allocator", lambda: ALLOCATORS)
 VERDICT = words("verdict", lambda: expect.VERDICTS)
 CONDITION = Kind(expect.parse_condition, lambda: {"type": "string"}, str)
-NODE = text("node name")
+NODE = text("a node name")
 
 
 def _policy(name: str, allocator: str = "", socket_floor_bytes: int = 0, head_reserve: bool = False) -> PolicySpec:
@@ -152,7 +152,7 @@ class PolicyForm:
 GUEST = Table(
     GuestSpec,
     (
-        Key("kernel", "kernel", text("kernel's name"), "one of the image's, e.g. trixie-amd64"),
+        Key("kernel", "kernel", text("the name of a kernel"), "one of the image's, e.g. trixie-amd64"),
         Key("transport", "transport", word("transport", lambda: get_args(Transport)), "how swap reaches the target"),
         Key("work", "work", word("kind of work", lambda: get_args(Work)), "what the application does with its pages"),
         Key("caps", "caps", word("kind of caps", lambda: get_args(Caps)), "the kernel's limits of network memory"),

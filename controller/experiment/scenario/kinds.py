@@ -38,7 +38,7 @@ def whole(low: int, high: int) -> Kind:
 
     def parse(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise UsageError(f"'{value}' is no whole number")
+            raise UsageError(f"'{value}' is not a whole number")
         if not low <= value <= high:
             raise UsageError(f"{value} is not possible: {low} to {high} are")
         return value
@@ -70,12 +70,12 @@ def flag() -> Kind:
     return Kind(parse, lambda: {"type": "boolean"}, short=lambda text: {"true": True, "false": False}.get(text, text))
 
 
-def text(what: str = "text") -> Kind:
+def text(what: str = "a text") -> Kind:
     """Any text."""
 
     def parse(value: object) -> str:
         if not isinstance(value, str):
-            raise UsageError(f"'{value}' is no {what}: put it in quotes")
+            raise UsageError(f"'{value}' is not {what}: put it in quotes")
         return value
 
     return Kind(parse, lambda: {"type": "string"})

@@ -111,7 +111,8 @@ def _guest(scenario: Scenario) -> Iterator[Finding]:
     if not least <= (size := initiator.memory_pages * PAGE_BYTES) <= most:
         yield (
             "nodes.initiator.memory",
-            f"memory {format_bytes(size)} is none for a guest: {format_bytes(least)} to {format_bytes(most)} are possible",
+            f"memory {format_bytes(size)} cannot be given to a guest: "
+            f"{format_bytes(least)} to {format_bytes(most)} are possible",
         )
     if initiator.nic not in DEVICES:
         yield (
@@ -153,7 +154,8 @@ def _guest_whole(scenario: Scenario) -> Iterator[Finding]:
         below = size // bounds.MEMORY_STEP_BYTES
         yield (
             "nodes.initiator.memory",
-            f"memory {size >> 10} KiB is no whole number of MiB, as QEMU gives it: {below} MiB or {below + 1} MiB would be",
+            f"memory {size >> 10} KiB is not a whole number of MiB, as QEMU gives it: "
+            f"{below} MiB or {below + 1} MiB would be",
         )
     if initiator.tasks > bounds.TASKS_MAX:
         yield "nodes.initiator.tasks", f"{initiator.tasks} tasks are too many: a guest has {bounds.TASKS_MAX} at most"

@@ -13,7 +13,7 @@ FILE = Path("docs", "reference", "agreement.toml")
 
 
 def read(file: Path) -> dict[tuple[str, str], str]:
-    """By scenario and policy. Raises UsageError for a file that is none."""
+    """By scenario and policy. Raises UsageError for a file that holds no explanations."""
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:

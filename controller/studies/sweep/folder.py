@@ -36,7 +36,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """`fingerprint()` of what computed it."""
 
     def plan(self) -> Plan:
-        """The plan; raises ScenarioError when its scenario is none of this version's."""
+        """The plan; raises ScenarioError when another version wrote its scenario."""
         return Plan(parse(self.scenario, ASKED), self.axes, self.seeds)
 
 
@@ -73,7 +73,7 @@ class SweepFolder:
         except OSError:
             raise UsageError(f"{path} holds no sweep: there is no {ASKED} in it") from None
         except msgspec.DecodeError as error:
-            raise UsageError(f"{path / ASKED} is no sweep of this version: {error}") from None
+            raise UsageError(f"{path / ASKED} is not a sweep of this version: {error}") from None
         return cls(path, asked, Rows.read(path / ROWS, FORM))
 
     def missing(self) -> list[int]:
@@ -102,7 +102,7 @@ def newest(sweeps: Path, name: str) -> Path:
     found = [path.parent for path in sweeps.glob(pattern)] if name and not name.startswith(("/", ".")) else []
     if not found:
         raise UsageError(
-            f"'{name}' is no sweep: a folder with {ASKED}, a scenario swept in {sweeps}, or 'latest' is needed"
+            f"'{name}' is not a sweep: a folder with {ASKED}, a scenario swept in {sweeps}, or 'latest' is needed"
         )
     return max(found, key=lambda path: ((path / ROWS).stat().st_mtime_ns if (path / ROWS).exists() else 0, path.name))
 

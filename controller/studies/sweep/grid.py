@@ -52,7 +52,7 @@ class Cell:
 
     @cached_property
     def survives(self) -> bool | None:
-        """Whether more of its seeds live than hang: a tie is no survival. None: most of them decide nothing."""
+        """Whether more of its seeds live than hang: a tie does not count as survival. None: most of them decide nothing."""
         lives = sum(self.counts[name] for name in SURVIVED)
         unknown = sum(self.counts[name] for name in VOID)
         ends = len(self.rows) - lives - unknown

@@ -56,7 +56,7 @@ void add_address(const char *interface, const char *address_and_prefix)
 	}
 	if (!inet_aton(text, &address) || prefix < 1 || prefix > 32) {
 		errno = 0;
-		fail("address %s is none: 198.18.1.5/24 would be one", address_and_prefix);
+		fail("'%s' is not an address: for example 198.18.1.5/24", address_and_prefix);
 	}
 	mask.s_addr = htonl(~0U << (32 - prefix));
 	snprintf(request.ifr_name, sizeof request.ifr_name, "%s", interface);

@@ -290,7 +290,7 @@ def test_broker_addresses() -> None:
     assert parse_broker("broker") == Address("broker", 1883)
     assert str(parse_broker("10.0.0.1:99")) == "10.0.0.1:99"
     for bad in ("", ":1883", "broker:x", "broker:0", "broker:70000"):
-        with pytest.raises(UsageError, match="is no broker address"):
+        with pytest.raises(UsageError, match="is not a broker address"):
             parse_broker(bad)
 
 

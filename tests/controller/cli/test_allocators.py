@@ -79,7 +79,7 @@ def test_a_run_is_named_as_everywhere(run_folder: Path, capsys: Capture) -> None
     assert carry_out(["allocators", "tiny", "--node", "initiator-2", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["trace"].endswith("initiator-2.jsonl.gz")
     assert carry_out(["allocators", "tiny", "--node", "target-1"]) == 2
-    assert "'target-1' is none of them" in capsys.readouterr().err
+    assert "there is none of 'target-1'" in capsys.readouterr().err
 
 
 def test_a_run_is_recorded_when_it_is_asked_to(
@@ -103,7 +103,7 @@ def test_a_run_is_recorded_when_it_is_asked_to(
         (["nowhere.jsonl.gz"], "there is no file nowhere.jsonl.gz"),
         ([str(ROOT / "README.md")], "README.md:1: no allocation trace, whose first line is a header"),
         ([SHIPPED, "--allocator", "slob"], "unknown allocator 'slob'"),
-        ([SHIPPED, "--memory", "96"], "--memory: '96' is no size"),
+        ([SHIPPED, "--memory", "96"], "--memory: '96' is not a size"),
         ([SHIPPED, "--memory", "1 B"], "--memory: '1 B' is less than a page"),
         ([SHIPPED, "--memory", "4 MiB"], "does not hold"),
         ([SHIPPED, "--picture", "p.gif"], "a name that ends in .png or .html is needed"),

@@ -23,8 +23,8 @@ WRONG = {
     "unknown policy": (["policy", "set", "memaloc"], "unknown policy 'memaloc' (did you mean 'memalloc'?)"),
     "unknown allocator": (["policy", "set", "none", "--allocator", "slabb"], "did you mean 'slab'?"),
     "empty shape": (["shape", "set"], "shape set changes nothing"),
-    "no unit": (["shape", "set", "--delay", "10"], "--delay: '10' is no time: a number and a unit are needed"),
-    "wrong unit": (["shape", "set", "--rate", "1 MiB"], "--rate: '1 MiB' is no link rate: the unit must be one of"),
+    "no unit": (["shape", "set", "--delay", "10"], "--delay: '10' is not a time: a number and a unit are needed"),
+    "wrong unit": (["shape", "set", "--rate", "1 MiB"], "--rate: '1 MiB' is not a link rate: the unit must be one of"),
     "over 100 %": (["shape", "set", "--loss", "101 %"], "--loss: '101 %' is more than 100 %"),
     "unknown kind": (["flood", "start", "--kind", "upd"], "--kind: unknown value 'upd' (did you mean 'udp'?)"),
     "unknown reader": (["flood", "start", "--reader", "stall"], "did you mean 'stalled'?"),
@@ -53,7 +53,7 @@ def test_wrong_usage_of_the_real_command() -> None:
 
 SCENARIO_ERRORS = {
     "unknown key": ("nic: e1000e", "nick: e1000e", "did you mean 'nic'"),
-    "wrong unit": ("memory: 64 MiB", "memory: 64 ms", "'64 ms' is no size"),
+    "wrong unit": ("memory: 64 MiB", "memory: 64 ms", "'64 ms' is not a size"),
     "min above total": ("min_free: 1 MiB", "min_free: 128 MiB", "memory"),
     "count 0": ("initiator: {count: 1", "initiator: {count: 0", "count"),
     "target too small": ("size: 256 MiB", "size: 64 MiB", "working"),
@@ -111,7 +111,7 @@ def test_no_credentials(tmp_path: Path) -> None:
 def test_a_broker_address_without_sense(tmp_path: Path) -> None:
     said = netreserve("ps", **(operator(tmp_path, 1) | {"NETRESERVE_BROKER": "here:there"}))
     assert said.code == 2
-    assert said.err.startswith("netreserve: 'here:there' is no broker address: host:port is needed")
+    assert said.err.startswith("netreserve: 'here:there' is not a broker address: host:port is needed")
 
 
 def test_unreachable_docker(tmp_path: Path) -> None:

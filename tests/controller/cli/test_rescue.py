@@ -73,7 +73,7 @@ def test_json_lines_end_with_the_result(capsys: Capture) -> None:
     [
         (["--wait", "10"], "--wait: "),
         (["--min-free", "16"], "--min-free: "),
-        (["--min-free", "0 B"], "--min-free: '0 B' is no memory at all"),
+        (["--min-free", "0 B"], "--min-free: '0 B' is too little memory"),
         (["--policy", "memaloc"], "memalloc"),
     ],
 )

@@ -121,7 +121,7 @@ def test_the_database_that_the_controller_is_told_of_is_read(
     assert carry_out(["report", "3fa9", "--json"]) == 0
     monkeypatch.setenv("NETRESERVE_DATABASE", "nonsense")
     assert carry_out(["runs", "ls"]) == 3
-    assert "'nonsense' is no usable database URL" in capsys.readouterr().err
+    assert "'nonsense' is not a usable database URL" in capsys.readouterr().err
 
 
 def test_what_is_not_there(runs: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -125,7 +125,7 @@ def test_values_that_round_to_the_same_are_told_of(quick: Path, capsys: pytest.C
         ((CLASSIC, "--vary", "policy=none,memalloc", "--diff", "none,local"), 2, "two values of one axis"),
         ((CLASSIC, "--vary", "policy=none", "--dask", "here"), 2, "the address of a scheduler"),
         (("nowhere.yaml", "--vary", "policy=none"), 2, "no such file"),
-        (("show", "nothing"), 2, "'nothing' is no sweep"),
+        (("show", "nothing"), 2, "'nothing' is not a sweep"),
     ],
 )
 def test_what_is_asked_wrongly_is_told(

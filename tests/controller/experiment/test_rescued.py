@@ -71,7 +71,7 @@ def test_what_went_wrong_in_a_rescue_is_noted() -> None:
     judged = judge(PHASES, {NODE: hung_and(corrupt)}, events)
     assert judged.data == "intact"
     assert [note for note in judged.notes if "harness itself" not in note] == [
-        "initiator-1: policy nta was no remedy: not in any kernel",
+        "initiator-1: policy nta was not a remedy: not in any kernel",
         "initiator-1: 20 pages came back wrong after the rescue",
         "in the rescue: Locust did not stop",
     ]

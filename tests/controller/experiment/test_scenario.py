@@ -121,7 +121,7 @@ BAD = [
     (
         "latency: 200 us",
         "latency: 200 MiB",
-        "s.yaml:5: nodes.target.latency: '200 MiB' is no time: the unit must be one of ns, us, ms, s, min, for example"
+        "s.yaml:5: nodes.target.latency: '200 MiB' is not a time: the unit must be one of ns, us, ms, s, min, for example"
         " '200 us'",
     ),
     (
@@ -138,21 +138,21 @@ BAD = [
     ),
     ("name: memalloc", "name: memaloc", "s.yaml:8: policy.name: unknown policy 'memaloc' (did you mean 'memalloc'?)"),
     # ---- kinds of values
-    ("count: 2", "count: two", "s.yaml:4: nodes.initiator.count: 'two' is no whole number"),
-    ("count: 2", "count: true", "s.yaml:4: nodes.initiator.count: 'True' is no whole number"),
+    ("count: 2", "count: two", "s.yaml:4: nodes.initiator.count: 'two' is not a whole number"),
+    ("count: 2", "count: true", "s.yaml:4: nodes.initiator.count: 'True' is not a whole number"),
     (
         "memory: 64 MiB",
         "memory: 64",
-        "s.yaml:4: nodes.initiator.memory: '64' is no size: a number and a unit are needed",
+        "s.yaml:4: nodes.initiator.memory: '64' is not a size: a number and a unit are needed",
     ),
-    ("memory: 64 MiB", "memory: 0 B", "s.yaml:4: nodes.initiator.memory: '0 B' is no memory at all"),
-    ("memory: 64 MiB", "memory: [64 MiB]", "s.yaml:4: nodes.initiator.memory: '['64 MiB']' is no size"),
+    ("memory: 64 MiB", "memory: 0 B", "s.yaml:4: nodes.initiator.memory: '0 B' is too little memory"),
+    ("memory: 64 MiB", "memory: [64 MiB]", "s.yaml:4: nodes.initiator.memory: '['64 MiB']' is not a size"),
     ("memory: 64 MiB", "memory: {a: b}", "s.yaml:4: nodes.initiator.memory: one value is needed here, not a mapping"),
-    ("memory: 64 MiB", "memory: -1 MiB", "s.yaml:4: nodes.initiator.memory: '-1 MiB' is no size"),
+    ("memory: 64 MiB", "memory: -1 MiB", "s.yaml:4: nodes.initiator.memory: '-1 MiB' is not a size"),
     ("  data: {", "  data: 7 #", "s.yaml:7: links.data: keys are needed here (rate, delay, jitter, loss, reorder"),
     ("phases: {", "phases: #", "s.yaml:18: phases: keys are needed here (warmup, flood, heal, rescue), not nothing"),
     ("memory: 64 MiB", f"memory: 1{'0' * 400} MiB", f"s.yaml:4: nodes.initiator.memory: '1{'0' * 38}"),
-    ("memory: 64 MiB", "memory: 9 PB", "s.yaml:4: nodes.initiator.memory: '9 PB' is no size"),
+    ("memory: 64 MiB", "memory: 9 PB", "s.yaml:4: nodes.initiator.memory: '9 PB' is not a size"),
     (
         "flood: 20 s",
         f"flood: 9{'9' * 20} s",
@@ -162,9 +162,9 @@ BAD = [
     ("data: intact", "data: !!bool intact", "s.yaml:24: tag '!!bool' is not allowed: write the value alone"),
     ("count: 2", "count: !!int ''", "s.yaml:4: tag '!!int' is not allowed"),
     ("count: 2", f"count: 1{':59' * 200}:59.5", "s.yaml:4: nodes.initiator.count: '1:59"),
-    ("count: 2", "count: 0x_", "s.yaml:4: nodes.initiator.count: '0x_' is no whole number"),
+    ("count: 2", "count: 0x_", "s.yaml:4: nodes.initiator.count: '0x_' is not a whole number"),
     ("loss: 0.5 %", "loss: 150 %", "s.yaml:7: links.data.loss: '150 %' is more than 100 %"),
-    ("flood: 20 s", "flood: 0 s", "s.yaml:18: phases.flood: '0 s' is no time at all: more than 0 s is needed"),
+    ("flood: 20 s", "flood: 0 s", "s.yaml:18: phases.flood: '0 s' is too short: more than 0 s is needed"),
     ("flood: 20 s", "flood: 61 min", "s.yaml:18: phases.flood: '61 min' is too long: at most 60 min are possible"),
     ("name: small", "name: ../small", "s.yaml:1: name: '../small' is not a name: 64 small letters, digits and '-'"),
     ("name: small\n", "", "s.yaml:1: key 'name' is missing"),
@@ -193,9 +193,13 @@ BAD = [
     (
         "stalled: false",
         "node: initiator",
-        "s.yaml:15: faults[2].node: 'initiator' is no target: a fault of kind target",
+        "s.yaml:15: faults[2].node: 'initiator' is not a target: a fault of kind target",
     ),
-    ("policy: none}", "policy: none, node: target}", "s.yaml:16: faults[3].node: 'target' is no initiator: a fault"),
+    (
+        "policy: none}",
+        "policy: none, node: target}",
+        "s.yaml:16: faults[3].node: 'target' is not an initiator: a fault",
+    ),
     (
         "min_free: 2 MiB",
         "min_free: 60 MiB",
@@ -232,7 +236,7 @@ BAD = [
     (
         "reserve_used_pages > 0",
         "reserve_used_pages",
-        "s.yaml:22: expect[2].sometimes: 'reserve_used_pages' is no condition",
+        "s.yaml:22: expect[2].sometimes: 'reserve_used_pages' is not a condition",
     ),
     ("data: intact", "data: fine", "s.yaml:24: expect[4].data: unknown data 'fine' (known: intact)"),
     (

@@ -100,10 +100,10 @@ async def test_stopping_nothing_is_refused(bed: Testbed) -> None:
 
 
 async def test_locusts_reason_reaches_the_operator(bed: Testbed) -> None:
-    bed.locust.refusal = "rate: '1 kbit' is no rate"
+    bed.locust.refusal = "rate: '1 kbit' is not a rate"
     refusal = failed(await bed.operator.ask(StartFlood(flood=AS_OPEN, duration_ns=1_000_000_000)))
     assert refusal.exit_code == 6
-    assert "rate: '1 kbit' is no rate" in refusal.message
+    assert "rate: '1 kbit' is not a rate" in refusal.message
 
 
 async def test_a_flood_through_the_controller_goes_to_the_sockets_that_are_open(bed: Testbed) -> None:

@@ -48,7 +48,7 @@ async def test_remedies_are_tried_until_one_helps_and_the_verdict_stays(bed: Tes
     assert (in_force.remedy, in_force.error) == ("policy memalloc", "it was in force already")
     assert (waited.revived, waited.error, waited.after_ns) == (False, "", pytest.approx(SECOND_NS, rel=0.9))
     assert "no such memory" in refused.error
-    assert any("min_free 4 MiB was no remedy" in note for note in result.notes)
+    assert any("min_free 4 MiB was not a remedy" in note for note in result.notes)
     assert (helped.revived, 0 < helped.after_ns < SECOND_NS) == (True, True)
     record = bed.record(result.run)
     assert [event.node for event in record.events if event.kind == "rescue"] == ["initiator-1"] * 4

@@ -124,13 +124,13 @@ def test_another_process_reads_while_one_writes(tmp_path: Path, database: Databa
 
 
 def test_a_database_that_fails_is_told_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "netreserve.sqlite").write_text("this is no database, whatever its name says" * 100)
+    (tmp_path / "netreserve.sqlite").write_text("this is not a database, whatever its name says" * 100)
     with pytest.raises(HarnessError, match=r"the database .* fails: file is not a database"):
         Database.of(tmp_path).create()
 
 
 def test_a_url_that_is_none_is_told(tmp_path: Path) -> None:
-    with pytest.raises(LackingError, match="is no usable database URL"):
+    with pytest.raises(LackingError, match="is not a usable database URL"):
         Database.of(tmp_path, "nosuch://x")
 
 

@@ -152,7 +152,7 @@ class TestLife:
                 ], "told late, told once"
                 assert (await reported(ear, 1))["spec"], "still retained"
                 await until(lambda: ear.of("status")[-1:] and ear.of("status")[-1]["state"] == "online")
-                assert arm.applied == [1], "a repeated wish is no new wish"
+                assert arm.applied == [1], "a repeated wish is not a new wish"
                 await ask(ear, wish(2))
                 await reported(ear, 2)
             assert not agent.ailment()

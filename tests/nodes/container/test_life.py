@@ -16,5 +16,5 @@ def test_a_target_with_and_without_port() -> None:
 
 @pytest.mark.parametrize("text", ["", ":10809", "a:", "a:nbd", "a:0", "a:65536", "a:1:2"])
 def test_what_is_no_target_is_named(text: str) -> None:
-    with pytest.raises(UsageError, match=f"'{text}' is no storage target: 'host:port' is needed"):
+    with pytest.raises(UsageError, match=f"'{text}' is not a storage target: 'host:port' is needed"):
         host_and_port(text)

@@ -93,7 +93,7 @@ def test_a_guest_that_says_why_it_fails_lacks_something_and_is_told_with_what_to
 def test_a_guest_that_shows_too_little_memory_is_told_to_have_more(lines: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match=r"did not start: .*memory.*; 72 MiB of memory are too little.*a larger"):
         told(saying(*lines))
-    with pytest.raises((LackingError, HarnessError)):  # nobody chose it: it is no user's mistake
+    with pytest.raises((LackingError, HarnessError)):  # nobody chose it: it is not a user's mistake
         told(saying(*lines), memory_bytes=0)
 
 

@@ -23,6 +23,6 @@ def test_bounds_are_those_of_init_and_module() -> None:
 def test_min_free_is_at_most_half_of_memory(min_free_kib: int, possible: bool) -> None:
     if possible:
         return bounds.check_min_free(min_free_kib, 80_000)
-    with pytest.raises(UsageError, match=r"is none for this guest: 128 KiB to .* are possible"):
+    with pytest.raises(UsageError, match=r"cannot be set in this guest: 128 KiB to .* are possible"):
         bounds.check_min_free(min_free_kib, 80_000)
     return None

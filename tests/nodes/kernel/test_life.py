@@ -54,7 +54,7 @@ async def test_a_min_free_that_the_guest_cannot_have_is_refused_with_what_it_can
     guest = born()
     try:
         guest.console.channel.add(f"netreserve: {ram}")
-        with pytest.raises(UsageError, match=f"min_free .* is none for this guest: {possible} are possible"):
+        with pytest.raises(UsageError, match=f"min_free .* cannot be set in this guest: {possible} are possible"):
             await guest.change(replace(SPEC, machine=replace(SPEC.machine, min_free_pages=min_free_pages)))
     finally:
         await guest.close("it was not started")

@@ -65,7 +65,7 @@ def test_kernel_without_pvh_entry_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"a text", bytes(4096)])
 def test_what_is_no_kernel_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "notes.txt").write_bytes(content)
-    with pytest.raises(UsageError, match=r"notes.txt is no x86 kernel image"):
+    with pytest.raises(UsageError, match=r"notes.txt is not an x86 kernel image"):
         extract(tmp_path / "notes.txt")
 
 

@@ -79,7 +79,7 @@ def test_what_each_policy_comes_to_is_what_the_record_says(situation: str) -> No
     """Golden table. What it must show (physics.md section 12). One card: `none` and `nta` hang for want of buffers, `netmem`
     because strangers hold its cap (way C), and a floor per socket cures that; the flagged policies live. Own card: storage's
     buffers are its own, so that only the cap, which is the whole machine's, still hangs. Send side: transmission and junk
-    take the pages before any cap is reached (way A), so that the floor is no help. Big sockets may hold all
+    take the pages before any cap is reached (way A), so that the floor does not help. Big sockets may hold all
     of memory: SROG's page a packet is then what slab's two packets a page are not."""
     lines = [outcome(situation, policy) for policy in SPECS]
     if os.environ.get("NETRESERVE_UPDATE_GOLDEN"):

@@ -45,7 +45,7 @@ def test_the_data_interface_is_found_by_its_subnet() -> None:
 def test_the_subnet_comes_from_the_environment() -> None:
     assert interfaces.data_subnet({}) == IPv4Network("198.18.1.0/24")
     assert interfaces.data_subnet({"NETRESERVE_DATA_SUBNET": "198.18.9.0/24"}) == IPv4Network("198.18.9.0/24")
-    with pytest.raises(UsageError, match=r"NETRESERVE_DATA_SUBNET is no subnet: .*198.18.9.1"):
+    with pytest.raises(UsageError, match=r"NETRESERVE_DATA_SUBNET is not a subnet: .*198.18.9.1"):
         interfaces.data_subnet({"NETRESERVE_DATA_SUBNET": "198.18.9.1/24"})
 
 

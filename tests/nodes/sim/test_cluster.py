@@ -140,7 +140,7 @@ def test_samples_come_ten_times_a_second_from_everybody() -> None:
 
 def test_a_target_that_is_not_there_is_an_error_with_what_is() -> None:
     nodes = [SimNode(name="i", role="initiator", spec=spec_of_small(), shape=Shape(), target="nobody")]
-    with pytest.raises(UsageError, match="'nobody' is none of none"):
+    with pytest.raises(UsageError, match="i needs a target: there is no 'nobody'; there are: none"):
         Cluster(nodes, seed=1, run="test")
 
 

@@ -85,7 +85,7 @@ async def test_a_dead_nbdkit_is_replaced_and_told(arm: TargetArm, port: int) -> 
     events: list[Event] = []
     work = asyncio.create_task(arm.run(events.append))
     await arm.apply(wish(1, latency_ns=1_000_000))
-    await arm.apply(wish(2, latency_ns=2_000_000))  # our own restart is no event
+    await arm.apply(wish(2, latency_ns=2_000_000))  # our own restart is not an event
     async with NbdClient(port) as client:
         await client.write(7, b"s" * PAGE)
     os.kill(arm._server.pid, signal.SIGKILL)

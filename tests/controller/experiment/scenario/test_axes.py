@@ -1,4 +1,4 @@
-"""Goal: an axis says exactly which values it has, in the units of its key; what is no axis is told why."""
+"""Goal: an axis says exactly which values it has, in the units of its key; what is not an axis is told why."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def test_a_range_rises_from_its_low_to_its_high(low: int, more: int, count: int,
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("policy", "'policy' is no axis: KEY=VALUES is needed, for example policy=none,memalloc or"),
-        ("=3", "'=3' is no axis"),
-        ("policy=", "'policy=' is no axis"),
+        ("policy", "'policy' is not an axis: KEY=VALUES is needed, for example policy=none,memalloc or"),
+        ("=3", "'=3' is not an axis"),
+        ("policy=", "'policy=' is not an axis"),
         ("polcy=none", "polcy: a scenario has no key 'polcy' (did you mean 'policy'?)"),
         ("floods.0.rtae=1k", "floods.0.rtae: 'floods.0' has no key 'rtae' (did you mean 'rate'?)"),
         ("phases=1", "'phases' is a group of keys: name one of them, e.g. 'phases.warmup'"),
@@ -71,8 +71,11 @@ def test_a_range_rises_from_its_low_to_its_high(low: int, more: int, count: int,
         ("seed.x=1", "'seed.x' leads nowhere: 'seed' is a single value"),
         ("policy=none,nun", "policy: unknown policy 'nun' ("),
         ("policy=none,none", "policy: none stands there twice: once is enough"),
-        ("policy=none..memalloc:2", "policy: 'none' is no number that a range could begin or end with"),
-        ("nodes.initiator.min_free=128..8M:2", "nodes.initiator.min_free: '128' is no size: a number and a unit are"),
+        ("policy=none..memalloc:2", "policy: 'none' is not a number that a range could begin or end with"),
+        (
+            "nodes.initiator.min_free=128..8M:2",
+            "nodes.initiator.min_free: '128' is not a size: a number and a unit are",
+        ),
         ("nodes.initiator.min_free=8M..1M:2", "nodes.initiator.min_free: 8M is not below 1M: LOW..HIGH is needed"),
         ("nodes.initiator.min_free=1M..8M", "nodes.initiator.min_free: how many values?"),
         ("nodes.initiator.min_free=1M..8M:log", "nodes.initiator.min_free: how many values?"),

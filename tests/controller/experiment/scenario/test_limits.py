@@ -73,12 +73,12 @@ def test_a_container_refuses_what_the_simulator_takes(before: str, after: str, m
     assert caught.value.errors[0].line > 0
 
 
-MIN_FREE = "is none for this guest: 128 KiB to 40 MiB are possible, at most half of its memory"
+MIN_FREE = "cannot be set in this guest: 128 KiB to 40 MiB are possible, at most half of its memory"
 KERNEL_CHANGES = [
     (
         "memory: 80 MiB",
         "memory: 32 MiB",
-        "nodes.initiator.memory: memory 32 MiB is none for a guest: 72 MiB to 512 MiB are possible",
+        "nodes.initiator.memory: memory 32 MiB cannot be given to a guest: 72 MiB to 512 MiB are possible",
     ),
     (
         "count: 1",
@@ -103,7 +103,7 @@ KERNEL_CHANGES = [
     (
         "memory: 80 MiB",
         "memory: 82300 KiB",
-        "nodes.initiator.memory: memory 82300 KiB is no whole number of MiB, as QEMU gives it: 80 MiB or 81 MiB would be",
+        "nodes.initiator.memory: memory 82300 KiB is not a whole number of MiB, as QEMU gives it: 80 MiB or 81 MiB would be",
     ),
     ("count: 1", "tasks: 65", "nodes.initiator.tasks: 65 tasks are too many: a guest has 64 at most"),
     ("count: 1", "cpus: 256", "nodes.initiator.cpus: 256 processors are too many: QEMU's pc has 255 at most"),

@@ -105,10 +105,10 @@ def test_a_path_that_is_not_there(path: str, message: str) -> None:
     ("change", "message"),
     [
         ({"nodes.initiator.min_free": "64M"}, "nodes.initiator.min_free: min_free 64 MiB (16384 pages) is not below"),
-        ({"nodes.initiator.min_free": "1000"}, "nodes.initiator.min_free: '1000' is no size: a number and a unit"),
+        ({"nodes.initiator.min_free": "1000"}, "nodes.initiator.min_free: '1000' is not a size: a number and a unit"),
         ({"floods.0.rate": "9M"}, "floods[0].rate: rate is 9000000: 1 to 200000 are possible"),
-        ({"faults.0.duration": "1"}, "faults[0].duration: '1' is no time: a number and a unit are needed"),
-        ({"seed": "x"}, "seed: 'x' is no whole number"),
+        ({"faults.0.duration": "1"}, "faults[0].duration: '1' is not a time: a number and a unit are needed"),
+        ({"seed": "x"}, "seed: 'x' is not a whole number"),
         ({"expect": []}, "expect: at least 1 is needed here"),
         ({"name": None}, "key 'name' is missing"),
         ({"tier": "container", "floods.1.sockets": 600}, "floods[1].sockets: a container holds 512 junk sockets"),

@@ -70,7 +70,7 @@ def test_a_sweep_is_found_by_name(tmp_path: Path) -> None:
     first.append(ROWS_MADE[:1])
     first.close()
     assert newest(tmp_path, "classic") == newest(tmp_path, "latest") == newest(tmp_path, str(first.path)) == first.path
-    with pytest.raises(UsageError, match="'calm' is no sweep"):
+    with pytest.raises(UsageError, match="'calm' is not a sweep"):
         newest(tmp_path, "calm")
     with pytest.raises(UsageError, match="holds no sweep"):
         SweepFolder.read(tmp_path)

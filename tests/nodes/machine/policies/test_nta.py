@@ -71,7 +71,7 @@ def test_the_graph_names_the_pool() -> None:
     patient, junk = machine("nta", "nta-v1")
     patient.block.start(0, 0, False, 0, [])  # a read that is under way
     flood(patient, junk)
-    patient.pool.give(patient.pool.marks.high_pages)  # pages are no help
+    patient.pool.give(patient.pool.marks.high_pages)  # pages do not help
     patient.block.kernel.pages -= patient.pool.marks.high_pages
     edges = {(edge.waiter, edge.resource, edge.who_frees): edge for edge in patient.waits()}
     pool = edges["ring refill", "bytes of the packet pool", "junk in sockets"]
