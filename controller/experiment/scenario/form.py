@@ -8,10 +8,9 @@ from typing import Any, get_args
 from msgspec import structs
 
 from controller.experiment import expect, rescue
-from controller.experiment.folders import RESERVED
 from controller.experiment.scenario import faults
-from controller.experiment.scenario.fields import BAD, Form, Key, Kind, Many, Named, OneOf, Table
-from controller.experiment.scenario.kinds import flag, number, quantity, share, text, whole, word, words
+from controller.experiment.scenario.fields import BAD, Form, Key, Many, Named, OneOf, Table
+from controller.experiment.scenario.kinds import flag, number, text, whole, word
 from controller.experiment.scenario.located import Located, Problems
 from controller.experiment.scenario.model import (
     SEED_END,
@@ -24,89 +23,32 @@ from controller.experiment.scenario.model import (
     Targets,
     Tier,
 )
-from controller.experiment.scenario.policies import known_policies, read_policy, wrong_with
+from controller.experiment.scenario.policies import read_policy, wrong_with
+from controller.experiment.scenario.values import (
+    ALLOCATOR,
+    ARM_NAME,
+    CONDITION,
+    COUNT,
+    LASTING,
+    LINK_RATE,
+    NAME,
+    NODE,
+    PACKET_RATE,
+    PAGE_RATE,
+    PAGES,
+    POLICY,
+    POLICY_TEXT,
+    SHARE,
+    SIZE,
+    TIME,
+    VERDICT,
+)
 from nodes.config import OPEN_LINK, SOCKETS_MAX, Caps, GuestSpec, PolicySpec, Queueing, Reader, Spread, Transport, Work
-from nodes.errors import UsageError
-from nodes.machine.allocators import ALLOCATORS
 from nodes.machine.nic import NICS
 from nodes.machine.policies import POLICIES
-from nodes.units import (
-    BIT_UNITS,
-    PACKET_UNITS,
-    PAGE_BYTES,
-    PAGE_UNITS,
-    RATIO_UNITS,
-    SIZE_UNITS,
-    TIME_UNITS,
-    pages_of,
-    parse_duration_ns,
-    parse_pages_per_s,
-    parse_rate_bps,
-    parse_rate_pps,
-    parse_ratio,
-    parse_size_bytes,
-)
 from traffic.profiles import Flood, FloodKind
 
-COUNT_MAX = 512
-"""Nodes of one role: as many as the simulator's cost was measured for (own)."""
 QUEUE_PACKETS_MAX, BURST_PACKETS_MAX = 1_000_000, 10_000
-DURATION_NS_MAX = 3600 * TIME_UNITS["s"]
-"""A phase lasts an hour at most, as a flood does (traffic.profiles)."""
-NAME_LETTERS_MAX = 64
-
-
-def _duration(value: object) -> int:
-    time_ns = parse_duration_ns(value)
-    if time_ns > DURATION_NS_MAX:
-        raise UsageError(f"'{value}' is too long: at most 60 min are possible")
-    return time_ns
-
-
-def _lasting(value: object) -> int:
-    if time_ns := _duration(value):
-        return time_ns
-    raise UsageError(f"'{value}' is too short: more than 0 s is needed")
-
-
-def _word(value: object) -> str:
-    plain = isinstance(value, str) and value.isascii() and value.replace("-", "").isalnum() and value == value.lower()
-    if not isinstance(value, str) or not plain or value.startswith("-") or len(value) > NAME_LETTERS_MAX:
-        raise UsageError(f"'{value}' is not a name: {NAME_LETTERS_MAX} small letters, digits and '-' at most")
-    return value
-
-
-def _name(value: object) -> str:
-    name = _word(value)
-    if name in RESERVED:
-        raise UsageError(f"'{name}' cannot name a scenario: that place in the runs folder is for {RESERVED[name]}")
-    return name
-
-
-def _page_count(value: object) -> int:
-    if pages := pages_of(parse_size_bytes(value)):
-        return pages
-    raise UsageError(f"'{value}' is too little memory: at least 4 KiB is needed")
-
-
-SIZE = quantity(parse_size_bytes, SIZE_UNITS)
-PAGES = quantity(_page_count, SIZE_UNITS, scale=PAGE_BYTES)
-TIME = quantity(_duration, TIME_UNITS)
-LASTING = quantity(_lasting, TIME_UNITS)
-LINK_RATE = quantity(parse_rate_bps, BIT_UNITS)
-PACKET_RATE = quantity(parse_rate_pps, PACKET_UNITS)
-PAGE_RATE = quantity(parse_pages_per_s, PAGE_UNITS)
-SHARE = share(parse_ratio, RATIO_UNITS)
-COUNT = whole(1, COUNT_MAX)
-_NAMES = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$", "maxLength": NAME_LETTERS_MAX}
-NAME = Kind(_name, lambda: {**_NAMES, "not": {"enum": list(RESERVED)}})
-ARM_NAME = Kind(_word, lambda: _NAMES)
-POLICY = word("policy", lambda: POLICIES)
-POLICY_TEXT = word("policy", known_policies)
-ALLOCATOR = word("allocator", lambda: ALLOCATORS)
-VERDICT = words("verdict", lambda: expect.VERDICTS)
-CONDITION = Kind(expect.parse_condition, lambda: {"type": "string"}, str)
-NODE = text("a node name")
 
 
 def _policy(name: str, allocator: str = "", socket_floor_bytes: int = 0, head_reserve: bool = False) -> PolicySpec:

@@ -12,10 +12,11 @@ from typing import Any
 
 from controller.experiment.scenario.checks import findings
 from controller.experiment.scenario.fields import BAD, Form, Kind, Many, Named, OneOf, Table
-from controller.experiment.scenario.form import POLICY_TEXT, SCENARIO, PolicyForm
+from controller.experiment.scenario.form import SCENARIO, PolicyForm
 from controller.experiment.scenario.located import Located, Problems
 from controller.experiment.scenario.model import Scenario
 from controller.experiment.scenario.policies import read_policy
+from controller.experiment.scenario.values import POLICY_TEXT
 from nodes.config import PolicySpec
 from nodes.errors import UsageError
 from nodes.registry import did_you_mean
@@ -72,7 +73,7 @@ def assignments(texts: Sequence[str]) -> dict[str, object]:
 
 def kind_of(path: str) -> Kind:
     """What may stand at `path`, by the form of a scenario alone: of a fault or an expectation any kind that has the key.
-    Raises UsageError for a path that is not there, or that is no single value."""
+    Raises UsageError for a path that is not there, or that is not a single value."""
     form: Form = SCENARIO
     done: list[str] = []
     for name in path.split("."):

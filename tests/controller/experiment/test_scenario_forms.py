@@ -40,7 +40,7 @@ from nodes.machine.policies import POLICIES
 from nodes.units import EXACT_MAX
 from traffic.profiles import Flood
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 GALLERY = sorted((ROOT / "scenarios").glob("*.yaml"))
 FIRST = ("classic", "stalled-reader", "slow-target", "cable-pull")
 """They are run on containers, where nothing but their arms says what must come out."""
