@@ -10,7 +10,7 @@ from nodes.kernel import kvm
 
 EMULATED_PATIENCE = 3
 READY_S = 20.0
-"""A guest's time from power-on to `READY`, at hardware speed: 3 to 8 s when emulated (lab.md section 5), several at once
+"""A guest's time from power-on to `READY`, at hardware speed: 3 to 8 s when emulated (lab.md section 4), several at once
 take longer."""
 _GUESTS = 2
 """An initiator's own and, with transport `nvme`, its storage target, one after the other."""
@@ -38,7 +38,7 @@ def choose(speed: Callable[[], str] = kvm.speed) -> Accelerator:
     return Accelerator(
         name="tcg",
         # tb-size: MiB of translated code, so that QEMU's memory is bounded (own measurement); la57 off saves a
-        # fifth level of page tables in each of the guest's accesses (lab.md section 5)
+        # fifth level of page tables in each of the guest's accesses (lab.md section 4)
         arguments=("-accel", "tcg,tb-size=32", "-cpu", "max,la57=off"),
         note=f"guests are emulated (TCG): {said}",
         patience=EMULATED_PATIENCE,

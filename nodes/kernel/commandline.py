@@ -19,7 +19,7 @@ DEVICES = {name: nic.qemu_device for name, nic in NICS.items() if nic.qemu_devic
 """NIC model of a scenario -> QEMU's device."""
 CHANNELS = ("console", "telemetry", "control", "qmp")
 LEAST_MEMORY_BYTES = 72 << 20
-"""64 MiB panics before init, 72 boots a cloud kernel (lab.md section 5)."""
+"""64 MiB panics before init, 72 boots a cloud kernel (lab.md section 4)."""
 KERNEL_WORDS = (
     "console=ttyS0 panic=-1 quiet loglevel=5 rootfstype=ramfs ipv6.disable=1 mitigations=off tsc=reliable no_timer_check "
     "nowatchdog audit=0 sysrq_always_enabled cgroup_disable=memory random.trust_cpu=on cryptomgr.notests=1"
@@ -34,7 +34,7 @@ AGENT_BYTES = 64 << 20
 """The agent in the same container: Python with aiomqtt (own)."""
 
 STORAGE_KERNEL_BYTES = 96 << 20
-"""What a guest that is a storage target needs beside its disk: 65 MiB are the kernel's own (lab.md section 5)."""
+"""What a guest that is a storage target needs beside its disk: 65 MiB are the kernel's own (lab.md section 4)."""
 _MIB = 1 << 20
 
 

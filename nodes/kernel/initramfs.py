@@ -1,6 +1,6 @@
 """A guest's root: init, the modules that this guest loads, their list, and nothing else; an uncompressed newc archive.
 
-Uncompressed because unpacking costs the guest more time than reading (measured: lab.md section 5); made at run time because
+Uncompressed because unpacking costs the guest more time than reading (measured: lab.md section 4); made at run time because
 each NIC and transport wants other modules. Format: Documentation/driver-api/early-userspace/buffer-format.rst.
 """
 
