@@ -179,7 +179,7 @@ def test_no_exception_is_out_of_date() -> None:
 
 
 def test_every_test_tests_something_that_is_there() -> None:
-    """Packages too: controller/experiment/scenario is tested by test_scenario.py beside its folder, compose by tests/compose."""
+    """Packages too: controller/experiment/scenario by test_scenario.py beside its folder, compose by tests/compose."""
     own = {*modules().values(), *TESTED_BY.values()}
     packages = {
         (path.parent.relative_to(ROOT).parent / f"test_{path.parent.name}.py").as_posix()
