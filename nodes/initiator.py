@@ -65,7 +65,7 @@ class Initiator(ABC):
 
     async def run(self, emit: Callable[[Event], None]) -> None:
         """Watches, ten times a second; `emit` also takes what happened before. A fault of our own in any callback of the
-        loop voids the run: a machine that stands still for it is no patient."""
+        loop voids the run: a machine that stands still for it is not a patient."""
         for event in self._events:
             emit(event)
         self._events.clear()

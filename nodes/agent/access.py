@@ -35,7 +35,9 @@ def parse_broker(text: str) -> Broker:
     """`host` or `host:port`. Raises UsageError."""
     host, colon, port = text.strip().partition(":")
     if not host or (colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536)):
-        raise UsageError(f"'{text}' is no broker address: host:port is needed, for example '127.0.0.1:{PORT_DEFAULT}'")
+        raise UsageError(
+            f"'{text}' is not a broker address: host:port is needed, for example '127.0.0.1:{PORT_DEFAULT}'"
+        )
     return Broker(host, int(port or PORT_DEFAULT))
 
 
