@@ -23,11 +23,12 @@ from controller.service.compare import limit_note
 from controller.service.connections import Parts
 from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Node, Wanted
+from controller.service.readiness import check_ready, present
 from controller.service.recorder import Recording
 from controller.service.rescuing import rescue, standing
 from nodes.agent.tasks import end
 from nodes.config import BLOCK_PORT, OPEN_LINK
-from nodes.errors import InconclusiveError, LackingError, NetreserveError, RefusedError, UsageError
+from nodes.errors import InconclusiveError, NetreserveError, RefusedError
 from nodes.eventkinds import Harness, PhaseBegun, Refusal
 from nodes.messages import SAMPLE_INTERVAL_NS, Role, Sample
 from nodes.units import SECOND_NS, format_ns
@@ -39,9 +40,9 @@ FLOOD_MARGIN_S = 10
 async def open_run(parts: Parts, watch: FloodWatch, scenario: Scenario) -> ScenarioRun:
     """A run of `scenario` on the nodes that are online, recorded from now on. Raises LackingError when too few are, or
     when Locust or Docker do not answer; UsageError for what cannot be carried out here."""
-    names = {role: _enough(parts, role, count, scenario.tier) for role, count in _counts(scenario).items()}
-    work = plan(scenario, initiators=names["initiator"], targets=names["target"])
-    await _check(parts, watch, work)
+    initiators, targets = present(parts, scenario)
+    work = plan(scenario, initiators=initiators, targets=targets)
+    await check_ready(parts, watch, work)
     recording = await parts.recorder.open(
         scenario=scenario.name,
         kind="scenario",
@@ -301,36 +302,6 @@ class ScenarioRun(Activity):
 
 async def _sleep_until(t_ns: int) -> None:
     await asyncio.sleep(max(t_ns - time.time_ns(), 0) / SECOND_NS)
-
-
-def _counts(scenario: Scenario) -> dict[Role, int]:
-    return {"initiator": scenario.nodes.initiator.count, "target": scenario.nodes.target.count}
-
-
-def _enough(parts: Parts, role: Role, count: int, tier: str) -> list[str]:
-    names = [node.name for node in parts.nodes.online(role, tier)]
-    if len(names) < count:
-        guests = tier == "kernel" and role == "initiator"
-        option = f"--kernel {count}" if guests else f"--scale {role}={count}"
-        raise LackingError(
-            f"the scenario needs {count} {'kernel ' if guests else ''}{role}{'s' if count > 1 else ''},"
-            f" {len(names)} online: start more with `netreserve up {option}`"
-        )
-    return names
-
-
-async def _check(parts: Parts, watch: FloodWatch, work: Plan) -> None:
-    if watch.going:
-        raise UsageError("a flood is going on: stop it first (`netreserve flood stop`)")
-    if work.floods:
-        state = await parts.locust.state()
-        if state.workers == 0:
-            raise LackingError(f"Locust at {parts.locust.url} has no workers: nobody can send the flood")
-    if parts.engine is not None:
-        containers = await asyncio.to_thread(parts.engine.containers)
-        missing = [node.name for node in work.nodes if node.name not in containers]
-        if missing:
-            raise LackingError(f"Docker knows no container for {', '.join(missing)}: there are {', '.join(containers)}")
 
 
 def _carrier(node: Node) -> str:

@@ -112,7 +112,7 @@ TESTED_BY = {
         (
             f"controller/service/{name}.py"
             for name in (
-                "activity", "compare", "floodwatch", "nodes", "standing",
+                "activity", "compare", "floodwatch", "nodes", "readiness", "standing",
             )
         ),
         "controller/service/test_runner.py",
