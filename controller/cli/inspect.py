@@ -156,7 +156,7 @@ def _numbers(numbers: Numbers) -> str:
 
 def _print_foretold(foretold: list[Foretold]) -> None:
     out = console()
-    out.print("In the simulator, 20,000 packets a second that nobody reads (tier sim; a model, not a promise):")
+    out.print("In the simulator, junk at the link's rate that nobody reads (tier sim; a model, not a promise):")
     for item in foretold:
         end = (
             "survives"

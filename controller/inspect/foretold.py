@@ -54,7 +54,7 @@ class Printed(Struct, frozen=True, kw_only=True):
 def foretell(
     machine: Machine, simulate: Simulate, *, batch: int = 1, progress: Progress | None = None
 ) -> list[Foretold]:
-    """Simulates `machine` under the standard floods: 20,000 packets a second that nobody reads, as datagrams and as
+    """Simulates `machine` under the standard floods: junk at the link's rate that nobody reads, as datagrams and as
     streams. Raises LackingError when the machine's memory could not be read."""
     scenario = scenario_of(machine)
     least_kib = default_kib(machine.memory) or 0
