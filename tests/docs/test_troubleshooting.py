@@ -1,4 +1,4 @@
-"""docs/howto/troubleshooting.md has every message of exit code 3; it and own-kernel.md quote none that is not there."""
+"""docs/howto/troubleshooting.md has every message of exit code 3, and quotes none that is not there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from functools import cache
 from docpages import DOCS, ROOT, text_of
 
 PAGE = text_of(DOCS / "howto" / "troubleshooting.md")
-OWN_KERNEL = text_of(DOCS / "howto" / "own-kernel.md")
 SOURCES = [path for package in ("nodes", "controller", "traffic") for path in (ROOT / package).rglob("*.py")]
 EXPLAINERS = ("_explain", "_why_unreachable")
 """Functions whose answers become the message of a LackingError."""
@@ -60,12 +59,8 @@ def test_a_message_that_nobody_tells_is_found_out() -> None:
 
 
 def quoted() -> list[str]:
-    """What the pages quote: the first cell of each row that begins with a quote."""
-    rows = [
-        line.partition("|")[2].partition(" | ")[0]
-        for line in (PAGE + OWN_KERNEL).splitlines()
-        if line.startswith("| `")
-    ]
+    """What the page quotes: the first cell of each row that begins with a quote."""
+    rows = [line.partition("|")[2].partition(" | ")[0] for line in PAGE.splitlines() if line.startswith("| `")]
     return [message for row in rows for message in re.findall(r"`([^`]+)`", row)]
 
 
