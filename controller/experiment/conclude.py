@@ -4,50 +4,38 @@ one that an earlier controller left behind."""
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 
-import msgspec
+from msgspec import structs
 
 from controller.experiment import expect, nextstep
 from controller.experiment.exitcodes import EXIT_HARNESS, EXIT_INTERRUPTED, EXIT_MET, EXIT_NOT_MET
 from controller.experiment.expect import Expectation
 from controller.experiment.finding import step_after, voids_of
-from controller.experiment.record import Phase, Result, RunRow, Setting
+from controller.experiment.record import Record, Result
 from controller.experiment.rescue import NOT_REVIVED, REVIVED, all_revived, before_rescue, by_hand, fates
-from controller.experiment.rescued import judge
-from nodes.messages import Event, Sample
+from controller.experiment.rescued import judge_record
+from controller.experiment.trace import by_node
+from nodes.messages import Event
 
 INTERRUPTED = "interrupted"
 
 
 def conclude(
-    row: RunRow,
-    phases: Sequence[Phase],
-    samples: Sequence[Sample],
-    events: Sequence[Event],
-    *,
+    record: Record,
     initiators: Sequence[str],
     expectations: Sequence[Expectation] = (),
-    settings: Sequence[Setting] = (),
-    notes: Sequence[str] = (),
-    metrics: Mapping[str, float] | None = None,
-    environment: dict[str, object] | None = None,
-    seed: int = 0,
+    *,
     proved: Container[str] = (),
-) -> Result:
-    """The result of a run whose record is `samples` and `events`. Pure but for the clock. `proved`: initiators whose last
-    standstill is known to last for ever."""
-    series = by_node(samples, initiators)
-    targets = [samples for name, samples in series.items() if name not in initiators]
-    judgement = judge(phases, {name: series[name] for name in initiators}, events, targets=targets, proved=proved)
-    result = Result(
-        run=row.run,
-        scenario=row.scenario,
-        kind="adhoc" if row.kind == "adhoc" else "scenario",
-        tier=row.tier,
-        policy=row.policy,
-        seed=seed,
-        started_ns=row.started_ns,
+) -> Record:
+    """`record`, as its runner yielded it, with the result that it comes to. Pure but for the clock. `initiators`: who is
+    judged; whoever else sent samples is evidence. `proved`: those whose last standstill is known to last for ever."""
+    told, events = record.result, record.events
+    judgement = judge_record(record, initiators, proved)
+    everybody = dict.fromkeys([*initiators, *(sample.node for sample in record.samples)])
+    _, seen, _ = before_rescue(told.phases, by_node(record.samples, everybody), events)
+    result = structs.replace(
+        told,
         ended_ns=time.time_ns(),
         verdict=judgement.verdict,
         sentence=judgement.sentence,
@@ -55,16 +43,14 @@ def conclude(
         data=judgement.data,
         refused=next((void.told.refused for void in voids_of(events)), None),
         harness_fault=judgement.harness_fault,
-        phases=tuple(phases),
         nodes=judgement.nodes,
-        checks=expect.evaluate(expectations, judgement, before_rescue(phases, series, events)[1]),
-        settings=tuple(settings),
-        notes=(*notes, *judgement.notes),
-        environment=environment or {},
-        metrics=expect.metrics(judgement) | dict(metrics or {}),
+        checks=expect.evaluate(expectations, judgement, seen),
+        notes=(*told.notes, *judgement.notes),
+        metrics=expect.metrics(judgement) | told.metrics,
     )
-    result = msgspec.structs.replace(result, exit_code=_exit_code(result, events))
-    return _rescue_told(result, events) if by_hand(result) else result
+    result = structs.replace(result, exit_code=_exit_code(result, events))
+    result = _rescue_told(result, events) if by_hand(result) else result
+    return Record(result=result, samples=record.samples, events=events)
 
 
 def _exit_code(result: Result, events: Sequence[Event]) -> int:
@@ -85,15 +71,7 @@ def _rescue_told(result: Result, events: Sequence[Event]) -> Result:
     words = {EXIT_MET: REVIVED, EXIT_NOT_MET: NOT_REVIVED}
     if word := words.get(result.exit_code):
         step = nextstep.OTHER_REMEDY if word == NOT_REVIVED else ""
-        return msgspec.structs.replace(result, sentence=f"{word}: {fates(result.nodes)}.", next_step=step)
+        return structs.replace(result, sentence=f"{word}: {fates(result.nodes)}.", next_step=step)
     told = (void.told for void in voids_of(events))
     ended = next(detail for detail in told if detail.void == INTERRUPTED or detail.harness)
-    return msgspec.structs.replace(result, sentence=f"Inconclusive: {ended.void}.", next_step=step_after(ended))
-
-
-def by_node(samples: Sequence[Sample], initiators: Sequence[str]) -> dict[str, list[Sample]]:
-    """The samples of each node; an initiator that sent none has an empty list."""
-    series: dict[str, list[Sample]] = {name: [] for name in initiators}
-    for sample in samples:
-        series.setdefault(sample.node, []).append(sample)
-    return series
+    return structs.replace(result, sentence=f"Inconclusive: {ended.void}.", next_step=step_after(ended))

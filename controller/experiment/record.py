@@ -115,7 +115,8 @@ class Result(Struct, frozen=True, kw_only=True):
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """What one run said: its result, every sample and every event."""
+    """What one run said, whatever ran it: every sample and every event, and its result. A runner yields it with a result
+    that nobody has judged yet; `controller.experiment.conclude` judges it."""
 
     result: Result
     samples: list[Sample]
@@ -139,6 +140,17 @@ class RunRow(Struct, frozen=True, kw_only=True):
     ended_ns: int | None = None
     verdict: str | None = None
     exit_code: int | None = None
+
+    def unjudged(self) -> Result:
+        """What is known of its result before anybody has judged it."""
+        return Result(
+            run=self.run,
+            scenario=self.scenario,
+            kind="adhoc" if self.kind == "adhoc" else "scenario",
+            tier=self.tier,
+            policy=self.policy,
+            started_ns=self.started_ns,
+        )
 
 
 def kernel_of(result: Result) -> str:

@@ -7,11 +7,24 @@ from collections.abc import Container, Iterator, Sequence
 from msgspec import structs
 
 from controller.experiment.finding import voids_of
-from controller.experiment.record import NodeVerdict, Phase
+from controller.experiment.record import NodeVerdict, Phase, Record
 from controller.experiment.rescue import Series, before_rescue, fates, outcome, rescue_began_ns, rescues_of
+from controller.experiment.trace import by_node
 from controller.experiment.verdict import Judgement
 from controller.experiment.verdict import judge as judge_plainly
 from nodes.messages import Event, Sample
+
+
+def judge_record(record: Record, initiators: Sequence[str], proved: Container[str] = ()) -> Judgement:
+    """The judgement of `record` on each of `initiators`; `proved`: see `verdict.judge`."""
+    others = sorted({sample.node for sample in record.samples}.difference(initiators))
+    return judge(
+        record.result.phases,
+        by_node(record.samples, initiators),
+        record.events,
+        targets=list(by_node(record.samples, others).values()),
+        proved=proved,
+    )
 
 
 def judge(

@@ -55,6 +55,15 @@ def has_moved(before: Sample, after: Sample) -> bool:
     return after.progress_pages != before.progress_pages or after.progress_age_ns < before.progress_age_ns
 
 
+def by_node(samples: Iterable[Sample], nodes: Iterable[str]) -> dict[str, list[Sample]]:
+    """The samples of each of `nodes`; who sent none has an empty list."""
+    series: dict[str, list[Sample]] = {name: [] for name in nodes}
+    for sample in samples:
+        if sample.node in series:
+            series[sample.node].append(sample)
+    return series
+
+
 def since_progress(samples: Sequence[Sample], nodes: Iterable[str]) -> dict[str, list[Sample]]:
     """Of each of `nodes` the end of its record, from the sample that first showed its last progress: all that its present
     standstill is known by, whatever happened before. Looks no further back than that."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from controller import report
+from controller.experiment.record import Record
 from controller.report import charts
 from controller.store.drawing import Task
 from controller.store.whole import write_whole
@@ -18,13 +19,12 @@ SCALE = 1.5
 """Pixels per point of picture.png: 1300 pixels wide, and a third of a second sooner there than at 2 (own)."""
 
 
-def draw(task: Task) -> None:
+def draw(folder: Path, record: Record) -> None:
     """Writes report.html, junit.xml and, where something was measured, picture.png."""
-    folder = Path(task.folder)
-    report.write(folder, task.result, task.samples, task.events)
-    write_whole(folder / "junit.xml", report.junit(task.result))
+    report.write(folder, record)
+    write_whole(folder / "junit.xml", report.junit(record.result))
     try:
-        picture = report.picture(task.result, task.samples, task.events, scale=SCALE)
+        picture = report.picture(record, scale=SCALE)
     except UsageError:  # no sample of any initiator
         return
     write_whole(folder / "picture.png", picture)
@@ -35,7 +35,8 @@ def main() -> None:
     charts.bundle()
     charts.warm()
     if given := sys.stdin.buffer.read():
-        draw(msgspec.msgpack.decode(given, type=Task))
+        folder, record = msgspec.msgpack.decode(given, type=Task)
+        draw(Path(folder), record)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def _rows_of(subject: Subject) -> list[Row]:
     worst = by_need(shown.result)
     if not worst:
         return []
-    drawn = timeline.build(worst[0].node, shown.result, shown.samples, shown.events)
+    drawn = timeline.build(worst[0].node, shown)
     flood = phase(shown.result.phases, "flood")
     zero_s = (flood.start_ns - timeline.start_ns(shown.result, shown.samples)) / SECOND_NS if flood else 0.0
     return [

@@ -16,7 +16,7 @@ from typing import Any, get_args
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from controller.experiment.record import THEN, NodeVerdict, Result
+from controller.experiment.record import THEN, NodeVerdict, Record, Result
 from controller.experiment.verdicts import VERDICTS, Look, VerdictName
 from controller.report import autopsies, charts, cycle, figures, timeline
 from controller.report.words import GLOSSARY, look_of
@@ -45,16 +45,17 @@ class Chapter:
     """A guest's own, in the run folder: path and what it is."""
 
 
-def write(folder: Path, result: Result, samples: Sequence[Sample], events: Sequence[Event]) -> Path:
+def write(folder: Path, record: Record) -> Path:
     """Writes report.html into `folder` and returns its path. Shows scenario.yaml and locust.json of `folder` where they
     are there. Raises OSError when the folder cannot be written."""
-    return write_whole(folder / "report.html", render(folder, result, samples, events))
+    return write_whole(folder / "report.html", render(folder, record))
 
 
-def render(folder: Path, result: Result, samples: Sequence[Sample], events: Sequence[Event]) -> str:
+def render(folder: Path, record: Record) -> str:
     """The page's text."""
+    result, samples, events = record.result, record.samples, record.events
     nodes = figures.by_need(result)
-    chapters = [_chapter(folder, node, result, samples, events) for node in nodes[:DRAWN_MAX]]
+    chapters = [_chapter(folder, node, record) for node in nodes[:DRAWN_MAX]]
     template = environment().get_template("report.html")
     return template.render(
         result=result,
@@ -91,15 +92,13 @@ def environment() -> Environment:
     return environment
 
 
-def _chapter(
-    folder: Path, node: NodeVerdict, result: Result, samples: Sequence[Sample], events: Sequence[Event]
-) -> Chapter:
-    counted = figures.totals(node.node, samples)
-    drawn = timeline.build(node.node, result, samples, events, width_px=charts.WIDTH)
+def _chapter(folder: Path, node: NodeVerdict, record: Record) -> Chapter:
+    counted = figures.totals(node.node, record.samples)
+    drawn = timeline.build(node.node, record, width_px=charts.WIDTH)
     description = figures.describe(node, counted, drawn.span_s)
-    spec = charts.spec(drawn, result.tier) | {"description": description} if drawn.rows else None
+    spec = charts.spec(drawn, record.result.tier) | {"description": description} if drawn.rows else None
     facts = figures.why_no_cycle(node, counted)
-    autopsy = autopsies.last(node.node, events, timeline.start_ns(result, samples))
+    autopsy = autopsies.last(node.node, record.events, timeline.start_ns(record.result, record.samples))
     own = autopsies.files(node.node, folder)
     return Chapter(node, VERDICTS[node.verdict], cycle.draw(node.cycle), facts, spec, description, autopsy, own)
 

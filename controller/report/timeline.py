@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from controller.experiment.record import Phase, Result
+from controller.experiment.record import Phase, Record, Result
 from nodes.eventkinds import Detail, FaultSet, Recovered, Stalled
 from nodes.messages import Event, Sample
 from nodes.units import SECOND_NS, format_ns
@@ -80,17 +80,16 @@ def start_ns(result: Result, samples: Sequence[Sample]) -> int:
     return min(known, default=0)
 
 
-def build(
-    node: str, result: Result, samples: Sequence[Sample], events: Sequence[Event], *, width_px: int = 740
-) -> Timeline:
+def build(node: str, record: Record, *, width_px: int = 740) -> Timeline:
     """The timeline of `node`; `width_px` is the least width it will be drawn at, for labels that must not meet."""
-    zero = start_ns(result, samples)
-    rows = _rows([sample for sample in samples if sample.node == node], zero)
+    result = record.result
+    zero = start_ns(result, record.samples)
+    rows = _rows([sample for sample in record.samples if sample.node == node], zero)
     bands = [_band(phase, zero) for phase in result.phases]
     ends = [row["t"] for row in rows] + [band["end"] for band in bands]
     span_s = max((float(end) for end in ends if end is not None), default=0.0)
     others = {verdict.node for verdict in result.nodes} - {node}
-    markers = _markers([event for event in events if event.node not in others], zero)
+    markers = _markers([event for event in record.events if event.node not in others], zero)
     return Timeline(node, rows, bands, markers, span_s, _stagger(markers, span_s, width_px))
 
 

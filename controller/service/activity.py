@@ -63,6 +63,11 @@ class Activity:
         """Set when another run may record: this one is only judged and written any more."""
 
     @property
+    def initiators(self) -> list[str]:
+        """Who is judged."""
+        return [node.name for node in self.nodes if node.role == "initiator"]
+
+    @property
     def heard_ns(self) -> int:
         """When the newest flood began that is in the record."""
         return 0 if self.over.is_set() else self.watch.began_ns
@@ -91,8 +96,7 @@ class Activity:
         Asked ten times a second, beside all else: an answer that says to wait is good for LOOK_S."""
         if not self._waits_ns or time.monotonic() >= self._look_s:
             recording = self.recording
-            initiators = [node.name for node in self.nodes if node.role == "initiator"]
-            series = since_progress(recording.samples, initiators)
+            series = since_progress(recording.samples, self.initiators)
             extension_ns = self.parts.timing.heal_extension_ns
             self._waits_ns = heal_needed_ns(recording.phases, series, recording.events, planned_ns, extension_ns)
             self._look_s = time.monotonic() + LOOK_S
@@ -145,25 +149,22 @@ class Activity:
         environment = await self._environment()
         if recording.failure:
             self.void(recording.failure, harness=True)
-        samples, events = list(recording.samples), list(recording.events)
-        result = conclude(
-            recording.row,
-            recording.phases,
-            samples,
-            events,
-            initiators=[node.name for node in self.nodes if node.role == "initiator"],
-            expectations=expectations,
+        known = msgspec.structs.replace(
+            recording.row.unjudged(),
+            seed=seed,
+            phases=tuple(recording.phases),
             settings=in_force,
-            notes=self.notes,
+            notes=tuple(self.notes),
             metrics=self.metrics,
             environment=environment,
-            seed=seed,
         )
+        record = conclude(recording.so_far(known), self.initiators, expectations)
+        result = record.result
         self.note(Judged(verdict=result.verdict, sentence=result.sentence))
         self._write_extras(environment, locust)
         await self._write_logs()
         await self.parts.recorder.close(recording, result)
-        await write_report(recording.folder, result, samples, events)
+        await write_report(recording.folder, record)
         await asyncio.to_thread(self.parts.recorder.database.close_run, result)
         return result
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from controller.experiment.record import Phase, Result
+from controller.experiment.record import Phase, Record, Result
 from controller.service.guestlines import LINE_KINDS, log_name, log_text
 from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder, new_run_id
@@ -44,7 +44,7 @@ def require_storable(message: Sample | Event) -> None:
 
 
 class Recording:
-    """A run's record: what came in so far, and the phases."""
+    """A run under way: what came in so far, and the phases; the record that it will be."""
 
     def __init__(self, row: RunRow, folder: RunFolder, nodes: frozenset[str] | None) -> None:
         self.row, self.folder, self._nodes = row, folder, nodes
@@ -76,6 +76,10 @@ class Recording:
         """Sets the end of the present phase."""
         if self.phases:
             self.phases[-1] = msgspec.structs.replace(self.phases[-1], end_ns=now_ns)
+
+    def so_far(self, result: Result) -> Record:
+        """What the run said until now, as a record with `result`."""
+        return Record(result=result, samples=list(self.samples), events=list(self.events))
 
     def wants(self, message: Sample | Event) -> bool:
         """A scenario's run takes what its nodes say in it, and the controller's own events; an ad-hoc run takes all."""

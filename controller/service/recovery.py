@@ -9,12 +9,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
+from msgspec import structs
 
 from controller.experiment import nextstep
 from controller.experiment.conclude import conclude
 from controller.experiment.exitcodes import EXIT_HARNESS
-from controller.experiment.record import Phase, Result
+from controller.experiment.record import Phase, Record, Result
 from controller.experiment.verdict import void
 from controller.service.recorder import CONTROLLER
 from controller.store.database import Database, RunRow
@@ -46,45 +46,42 @@ async def end_run(database: Database, runs_folder: Path, row: RunRow, reason: st
 
 async def _end(database: Database, runs_folder: Path, row: RunRow, event: Event) -> Result:
     folder = RunFolder(runs_folder, row.folder)
-    result, samples, events = await asyncio.to_thread(_written, database, folder, row, event)
+    record = await asyncio.to_thread(_written, database, folder, row, event)
     # always, and before it is closed: what there is of a report may be half of one
-    await write_report(folder, result, samples, events)
-    await asyncio.to_thread(database.close_run, result)
-    return result
+    await write_report(folder, record)
+    await asyncio.to_thread(database.close_run, record.result)
+    return record.result
 
 
-def _written(
-    database: Database, folder: RunFolder, row: RunRow, event: Event
-) -> tuple[Result, list[Sample], list[Event]]:
+def _written(database: Database, folder: RunFolder, row: RunRow, event: Event) -> Record:
     if folder.path.resolve().parent.parent != folder.runs.resolve():
         raise ValueError(f"its folder is '{row.folder}', not <scenario>/<run>")
     result = folder.result()
     if result is None:
         database.insert([], [event])
     samples, events, notes = reconcile(database, folder, row.run)
-    if result is None:
-        result = _judged(row, samples, events, [event.detail.brief, *notes])
-        folder.write_result(result)
-    return result, samples, events
+    if result is not None:
+        return Record(result=result, samples=samples, events=events)
+    known = structs.replace(row.unjudged(), notes=(event.detail.brief, *notes))
+    record = _judged(row, Record(result=known, samples=samples, events=events))
+    folder.write_result(record.result)
+    return record
 
 
-def _judged(row: RunRow, samples: Sequence[Sample], events: Sequence[Event], notes: Sequence[str]) -> Result:
-    initiators = sorted({sample.node for sample in samples if sample.min_pages})  # a target has no watermarks
+def _judged(row: RunRow, record: Record) -> Record:
+    initiators = sorted({sample.node for sample in record.samples if sample.min_pages})  # a target has no watermarks
+    notes = record.result.notes
     try:
-        return conclude(row, phases_of(samples, events), samples, events, initiators=initiators, notes=notes)
+        known = structs.replace(record.result, phases=phases_of(record.samples, record.events))
+        return conclude(structs.replace(record, result=known), initiators)
     except Exception as error:  # what a node said may be anything; it is kept as it is
         found = f"{notes[0]}, and its record cannot be judged: {type(error).__name__}: {error}"
-        return msgspec.structs.replace(_unusable(row, found), notes=tuple(notes))
+        return structs.replace(record, result=structs.replace(_unusable(row, found), notes=notes))
 
 
 def _unusable(row: RunRow, why: str) -> Result:
-    return Result(
-        run=row.run,
-        scenario=row.scenario,
-        kind="adhoc" if row.kind == "adhoc" else "scenario",
-        tier=row.tier,
-        policy=row.policy,
-        started_ns=row.started_ns,
+    return structs.replace(
+        row.unjudged(),
         ended_ns=time.time_ns(),
         sentence=f"Inconclusive: {why}.",
         next_step=nextstep.after_void(harness=True),
@@ -101,15 +98,15 @@ def _close(database: Database, result: Result) -> None:
         print(f"netreserve: run {result.run} stays open, the next start tries again: {error}", file=sys.stderr)
 
 
-def phases_of(samples: Sequence[Sample], events: Sequence[Event]) -> list[Phase]:
+def phases_of(samples: Sequence[Sample], events: Sequence[Event]) -> tuple[Phase, ...]:
     """The phases as the controller's events tell; the last one ended with the record."""
     told = [event for event in events if event.node == CONTROLLER]
     began = [(event.detail.phase, event.t_ns) for event in told if isinstance(event.detail, PhaseBegun)]
     if not began:
-        return []
+        return ()
     last_ns = max([sample.t_ns for sample in samples] + [t_ns for _, t_ns in began])
     ends_ns = [*(t_ns for _, t_ns in began[1:]), last_ns]
-    return [
+    return tuple(
         Phase(name=name, start_ns=start_ns, end_ns=end_ns)
         for (name, start_ns), end_ns in zip(began, ends_ns, strict=True)
-    ]
+    )

@@ -9,12 +9,12 @@ import time
 import msgspec
 
 from controller.experiment import inforce, nextstep
-from controller.experiment.conclude import by_node
 from controller.experiment.plan import Plan, PlannedNode, plan
 from controller.experiment.record import Result
 from controller.experiment.rescue import RESCUE
 from controller.experiment.scenario import Scenario, dump, policy_text
 from controller.experiment.swarms import Swarm, aimed, swarms
+from controller.experiment.trace import by_node
 from controller.experiment.verdict import void
 from controller.experiment.warmup import lacking, longest_ns
 from controller.runtime.docker import Container
@@ -220,9 +220,7 @@ class ScenarioRun(Activity):
 
     def _series(self) -> dict[str, list[Sample]]:
         """The samples of every initiator so far."""
-        initiators = [node.name for node in self.nodes if node.role == "initiator"]
-        series = by_node(self.recording.samples, initiators)
-        return {name: series[name] for name in initiators}
+        return by_node(self.recording.samples, self.initiators)
 
     async def _rescue(self) -> None:
         """The verdict is decided; what comes now does not change it."""

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeVar
 
 from msgspec import structs
 
-from controller.experiment import inforce, nextstep
+from controller.experiment import nextstep
 from controller.experiment.conclude import INTERRUPTED, conclude
-from controller.experiment.record import NodeVerdict, Result, RunRow
-from controller.experiment.scenario import Scenario, dump, policy_text
+from controller.experiment.record import NodeVerdict, Record, Result, RunRow
+from controller.experiment.scenario import Scenario, dump
 from controller.experiment.verdict import void
 from controller.simulated.interrupts import kept_interrupts
 from controller.simulated.simulate import CONTROLLER, Heard, Outcome, Simulation
@@ -100,33 +100,33 @@ class LocalRun:
     def record(self) -> Local:
         """Judges, writes, enters into the index and draws. Ctrl-C waits until the run is in the index, and not for the
         drawing. Nothing that goes wrong with the record hides the result."""
-        record = _Record(self._scenario, self._outcome, self._runs_folder, self._started_ns)
+        filed = _Filed(self._scenario, self._outcome, self._runs_folder, self._started_ns)
         fault, problem = None, INTERRUPTED
         try:
             with kept_interrupts():
-                fault = self._kept(record)
+                fault = self._kept(filed)
             problem = self._drawing.wait()
         except KeyboardInterrupt:
             self._drawing.drop()
-        return Local(record.path, record.result, problem, fault)
+        return Local(filed.path, filed.record.result, problem, fault)
 
-    def _kept(self, record: _Record) -> NetreserveError | None:
+    def _kept(self, filed: _Filed) -> NetreserveError | None:
         """What went wrong. The drawing is begun before the index, which takes as long to load as a drawing does."""
-        fault = _fault(self._write, record)
-        self._drawing.draw(record.path, record.result, self._outcome.samples, record.events)
-        return fault or _fault(_Record.index, record, self._url)
+        fault = _fault(self._write, filed)
+        self._drawing.draw(filed.path, filed.record)
+        return fault or _fault(_Filed.index, filed, self._url)
 
-    def _write(self, record: _Record) -> None:
-        record.write()
+    def _write(self, filed: _Filed) -> None:
+        filed.write()
         if self._watch is not None:
-            self._watch.write(record.path)
+            self._watch.write(filed.path)
 
 
-def _fault(step: Callable[..., None], record: _Record, *more: str) -> NetreserveError | None:
+def _fault(step: Callable[..., None], filed: _Filed, *more: str) -> NetreserveError | None:
     try:
-        step(record, *more)
+        step(filed, *more)
     except OSError as error:
-        return HarnessError(f"the record in {record.path} is not whole: {error.strerror}")
+        return HarnessError(f"the record in {filed.path} is not whole: {error.strerror}")
     except NetreserveError as error:
         return error
     return None
@@ -140,34 +140,19 @@ def carry_out(simulation: Simulated) -> Outcome:
         simulation.heal()
     except KeyboardInterrupt:
         outcome = simulation.outcome()
-        end_ns = max((phase.end_ns for phase in outcome.phases), default=0)
-        event = void(end_ns, _run_of(outcome), INTERRUPTED, next_step=nextstep.FINISH)
+        result = outcome.result
+        event = void(_ended_ns(result), result.run, INTERRUPTED, next_step=nextstep.FINISH)
         return structs.replace(outcome, events=[*outcome.events, event])
     return simulation.outcome()
 
 
-def judged_result(scenario: Scenario, outcome: Outcome, row: RunRow) -> Result:
-    """The result of the run `row` whose record is `outcome`."""
-    virtual_ns = outcome.phases[-1].end_ns if outcome.phases else 0
-    took_s = (time.time_ns() - row.started_ns) / SECOND_NS
-    result = conclude(
-        row,
-        outcome.phases,
-        outcome.samples,
-        outcome.events,
-        initiators=outcome.initiators,
-        expectations=scenario.expect,
-        notes=[f"{format_ns(virtual_ns)} of virtual time took {took_s:.1f} s to simulate", *outcome.notes],
-        metrics=inforce.metrics(outcome.floods)
-        | {
-            "virtual_s": virtual_ns / SECOND_NS,
-            "flood_sent_packets": float(sum(flooded.sent for flooded in outcome.floods)),
-        },
-        environment=environment(),
-        seed=scenario.seed,
-        proved=outcome.proofs,
+def judged_record(scenario: Scenario, outcome: Outcome) -> Record:
+    """`outcome`, judged, with what `scenario` expects of it; a deadlock is told with its proof."""
+    result = structs.replace(outcome.result, environment=environment())
+    record = conclude(
+        structs.replace(outcome, result=result), outcome.initiators, scenario.expect, proved=outcome.proofs
     )
-    return _with_proofs(result, outcome.proofs)
+    return structs.replace(record, result=_with_proofs(record.result, outcome.proofs))
 
 
 def environment() -> dict[str, object]:
@@ -186,33 +171,36 @@ def environment() -> dict[str, object]:
     }
 
 
-class _Record:
+class _Filed:
     """A run as it is written: its folder, and its row in the index of runs."""
 
     def __init__(self, scenario: Scenario, outcome: Outcome, runs_folder: Path, started_ns: int) -> None:
-        run = new_run_id(started_ns)
-        self._scenario, self._runs_folder, self._samples = scenario, runs_folder, outcome.samples
+        run, told = new_run_id(started_ns), outcome.result
+        self._scenario, self._runs_folder = scenario, runs_folder
         self._row = RunRow(
             run=run,
-            scenario=scenario.name,
-            kind="scenario",
-            folder=f"{scenario.name}/{run}",
-            tier="sim",
-            policy=policy_text(scenario.policy),
+            scenario=told.scenario,
+            kind=told.kind,
+            folder=f"{told.scenario}/{run}",
+            tier=told.tier,
+            policy=told.policy,
             started_ns=started_ns,
         )
-        self.result = judged_result(scenario, outcome, self._row)
-        self.events = [*outcome.events, _verdict(outcome, self.result)]
+        took_s = (time.time_ns() - started_ns) / SECOND_NS
+        note = f"{format_ns(_ended_ns(told))} of virtual time took {took_s:.1f} s to simulate"
+        known = structs.replace(told, run=run, started_ns=started_ns, notes=(note, *told.notes))
+        record = judged_record(scenario, structs.replace(outcome, result=known))
+        self.record = structs.replace(record, events=[*record.events, _verdict(told.run, record)])
         self.path = runs_folder / self._row.folder
 
     def write(self) -> None:
         """The run folder. Raises HarnessError and OSError."""
         folder = RunFolder.create(self._runs_folder, self._row.scenario, self._row.run)
-        folder.append(self._samples, self.events)
+        folder.append(self.record.samples, self.record.events)
         folder.close()
         folder.write("scenario.yaml", dump(self._scenario))
-        folder.write_json("env.json", self.result.environment)
-        folder.write_result(self.result)
+        folder.write_json("env.json", self.record.result.environment)
+        folder.write_result(self.record.result)
 
     def index(self, url: str) -> None:
         """Enters the run into the database."""
@@ -222,21 +210,23 @@ class _Record:
         try:
             database.create()
             database.open_run(self._row)
-            database.insert(_of_run(self._samples, self._row.run), _of_run(self.events, self._row.run))
-            database.close_run(self.result)
+            run, record = self._row.run, self.record
+            database.insert(_of_run(record.samples, run), _of_run(record.events, run))
+            database.close_run(record.result)
         finally:
             database.close()
 
 
-def _run_of(outcome: Outcome) -> str:
-    return next((event.run for event in outcome.events), "")
+def _ended_ns(result: Result) -> int:
+    """How far virtual time came."""
+    return result.phases[-1].end_ns if result.phases else 0
 
 
-def _verdict(outcome: Outcome, result: Result) -> Event:
-    end_ns = max((event.t_ns for event in outcome.events), default=0)
-    end_ns = max(end_ns, outcome.phases[-1].end_ns if outcome.phases else 0)
-    detail = Judged(verdict=result.verdict, sentence=result.sentence)
-    return Event(t_ns=end_ns, node=CONTROLLER, run=_run_of(outcome), detail=detail)
+def _verdict(run: str, record: Record) -> Event:
+    """What the controller says last, under the name that the run has in its own record."""
+    end_ns = max([_ended_ns(record.result), *(event.t_ns for event in record.events)])
+    detail = Judged(verdict=record.result.verdict, sentence=record.result.sentence)
+    return Event(t_ns=end_ns, node=CONTROLLER, run=run, detail=detail)
 
 
 def _of_run(messages: Sequence[M], run: str) -> list[M]:

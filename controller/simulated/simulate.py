@@ -10,22 +10,22 @@ import pickle
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from msgspec import Struct, msgpack, structs
+from msgspec import msgpack, structs
 
 from controller.experiment import inforce, nextstep
 from controller.experiment.inforce import Flooded
 from controller.experiment.plan import Plan, PlannedFlood, plan
-from controller.experiment.record import Phase
+from controller.experiment.record import Phase, Record, Result
 from controller.experiment.rescue import RESCUE
-from controller.experiment.rescued import judge
-from controller.experiment.scenario import Scenario
-from controller.experiment.trace import STALL_NS
+from controller.experiment.rescued import judge_record
+from controller.experiment.scenario import Scenario, policy_text
+from controller.experiment.trace import STALL_NS, by_node
 from controller.experiment.verdict import Judgement, heal_needed_ns, void
 from controller.simulated.interrupts import kept_interrupts
 from controller.simulated.rescue import rescue, standing
 from nodes.config import Shape, Spec
 from nodes.eventkinds import FloodStart, FloodStop, PhaseBegun
-from nodes.messages import SAMPLE_INTERVAL_NS, Event, Sample
+from nodes.messages import SAMPLE_INTERVAL_NS, Event
 from nodes.sim.cluster import Cluster, SimNode
 from nodes.sim.flood import Junk
 from nodes.sim.proof import Proof, prove, quiet
@@ -44,20 +44,13 @@ Heard = Callable[[int, int], None]
 """`heard(done_ns, total_ns)`: how far virtual time has come."""
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
-    """What a simulated run recorded."""
+class Outcome(Record, frozen=True, kw_only=True):
+    """What a simulated run said, and what only a simulator knows. Nobody has judged it yet."""
 
-    phases: tuple[Phase, ...]
-    samples: list[Sample]
-    events: list[Event]
     initiators: tuple[str, ...]
     proofs: dict[str, Proof]
     """By initiator: that it stands still for ever."""
     handled_events: int = 0
-    floods: tuple[Flooded, ...] = ()
-    """Those that came to their end, as they were."""
-    notes: tuple[str, ...] = ()
-    """On floods that were weaker than asked."""
 
 
 class Simulation:
@@ -104,15 +97,25 @@ class Simulation:
         self._end()
         cluster, floods = self.cluster, self._flooded()
         voids, notes = _checked(floods, cluster)
-        return Outcome(
+        virtual_s = self._phases[-1].end_ns / SECOND_NS if self._phases else 0.0
+        scenario, sent = self.work.scenario, float(sum(flooded.sent for flooded in floods))
+        result = Result(
+            run=cluster.run,
+            scenario=scenario.name,
+            tier="sim",
+            policy=policy_text(scenario.policy),
+            seed=scenario.seed,
             phases=tuple(self._phases),
+            notes=notes,
+            metrics=inforce.metrics(floods) | {"virtual_s": virtual_s, "flood_sent_packets": sent},
+        )
+        return Outcome(
+            result=result,
             samples=cluster.samples,
             events=sorted([*cluster.events, *voids], key=lambda event: event.t_ns),
             initiators=tuple(cluster.initiators),
             proofs=self._proofs,
             handled_events=cluster.loop.handled,
-            floods=floods,
-            notes=notes,
         )
 
     # ---- phases
@@ -229,7 +232,7 @@ class Simulation:
 
     def _needed_ns(self, planned: Phase) -> int:
         self._end()
-        series = _by_node(self.cluster.samples, tuple(self.cluster.initiators))
+        series = by_node(self.cluster.samples, self.cluster.initiators)
         return heal_needed_ns(self._phases, series, self.cluster.events, planned.end_ns - planned.start_ns)
 
 
@@ -273,43 +276,20 @@ def beginning(work: Plan) -> bytes:
 
 def judged(outcome: Outcome) -> Judgement:
     """The verdict on every initiator of `outcome`."""
-    return judge(
-        outcome.phases,
-        _by_node(outcome.samples, outcome.initiators),
-        outcome.events,
-        targets=list(_targets(outcome)),
-        proved=outcome.proofs,
-    )
+    return judge_record(outcome, outcome.initiators, outcome.proofs)
 
 
 def _checked(floods: Sequence[Flooded], cluster: Cluster) -> tuple[list[Event], tuple[str, ...]]:
     """Events that void the run for floods that were not in force, and notes on weak ones. What the simulated links lose is
     the scenario's own doing: what was sent counts."""
-    initiators = tuple(cluster.initiators)
-    series = _by_node(cluster.samples, initiators)
-    told = [
-        (flooded, short) for flooded in floods for short in inforce.shortfalls(flooded, series, frozenset(initiators))
-    ]
+    series = by_node(cluster.samples, cluster.initiators)
+    told = [(flooded, short) for flooded in floods for short in inforce.shortfalls(flooded, series, frozenset(series))]
     voids = [
         void(flooded.ended_ns, cluster.run, short.told, next_step=nextstep.MORE_JUNK, hang_stands=True)
         for flooded, short in told
         if not short.in_force
     ]
     return voids, tuple(short.told for _, short in told if short.in_force)
-
-
-def _by_node(samples: Sequence[Sample], names: Sequence[str]) -> dict[str, list[Sample]]:
-    series: dict[str, list[Sample]] = {name: [] for name in names}
-    for sample in samples:
-        if sample.node in series:
-            series[sample.node].append(sample)
-    return series
-
-
-def _targets(outcome: Outcome) -> Iterator[list[Sample]]:
-    names = sorted({sample.node for sample in outcome.samples} - set(outcome.initiators))
-    for name in names:
-        yield [sample for sample in outcome.samples if sample.node == name]
 
 
 def _node(work: Plan, index: int) -> SimNode:

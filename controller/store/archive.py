@@ -6,25 +6,12 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from msgspec import Struct
-
 from controller.experiment.folders import LATEST
-from controller.experiment.record import Result
 from controller.store.database import Database, RunRow
 from controller.store.folder import INDEX
+from controller.store.recorded import Recorded
 from nodes.errors import LackingError, UsageError
-from nodes.messages import Event, Sample
 from nodes.registry import did_you_mean
-
-
-class RunRecord(Struct, frozen=True, kw_only=True):
-    """All of one run. `result` is None while it goes on."""
-
-    row: RunRow
-    folder: Path
-    result: Result | None
-    samples: list[Sample]
-    events: list[Event]
 
 
 class Archive:
@@ -62,13 +49,12 @@ class Archive:
             raise UsageError(f"no run is called '{name}' ({_near(name, rows)})")
         return found[0]
 
-    def load(self, name: str = LATEST) -> RunRecord:
-        """The run that `name` means (see `find`), with everything recorded so far."""
+    def load(self, name: str = LATEST) -> Recorded:
+        """The run that `name` means (see `find`), with everything recorded so far; nobody has judged one that goes on."""
         row = self.find(name)
-        return RunRecord(
-            row=row,
+        return Recorded(
             folder=self.runs_folder / row.folder,
-            result=self._database.result(row.run),
+            result=self._database.result(row.run) or row.unjudged(),
             samples=self._database.samples(row.run),
             events=self._database.events(row.run),
         )

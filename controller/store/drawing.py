@@ -7,24 +7,20 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from controller.experiment.record import Record, Result
+from controller.experiment.record import Record
 from controller.store.folder import RunFolder
-from nodes.messages import Event, Sample
 
 DRAWER = (sys.executable, "-m", "controller.report")
 DEADLINE_S = 120.0
 """A report takes 2 to 4 s to draw on an idle core (own); what takes so much longer hangs."""
 
 
-class Task(Record, frozen=True, kw_only=True):
-    """What there is to draw, and the run folder that it goes to."""
-
-    folder: str
+Task = tuple[str, Record]
+"""The run folder, and what there is to draw into it: what the drawing process is told."""
 
 
 class Drawing:
@@ -42,9 +38,9 @@ class Drawing:
         self._talk: threading.Thread | None = None
         self._problem = ""
 
-    def draw(self, folder: Path, result: Result, samples: Sequence[Sample], events: Sequence[Event]) -> None:
+    def draw(self, folder: Path, record: Record) -> None:
         """Begins to draw, at once or when its libraries are there. Call it once."""
-        task = Task(folder=str(folder), result=result, samples=list(samples), events=list(events))
+        task: Task = (str(folder), record)
         self._begin(msgspec.msgpack.encode(task))
 
     def wait(self) -> str:
@@ -77,23 +73,21 @@ class Drawing:
             self._problem = (lines or [f"the drawing process ended with code {code}"])[-1]
 
 
-async def write_report(folder: RunFolder, result: Result, samples: Sequence[Sample], events: Sequence[Event]) -> None:
+async def write_report(folder: RunFolder, record: Record) -> None:
     """All of it, for a daemon. What goes wrong is told on stderr."""
     try:
         drawing = await asyncio.to_thread(Drawing)
     except OSError as error:
         problem = f"no process for it: {error.strerror}"
     else:
-        problem = await _drawn(drawing, folder.path, result, samples, events)
+        problem = await _drawn(drawing, folder.path, record)
     if problem:
-        print(f"netreserve: no report for {result.run}: {problem}", file=sys.stderr)
+        print(f"netreserve: no report for {record.result.run}: {problem}", file=sys.stderr)
 
 
-async def _drawn(
-    drawing: Drawing, folder: Path, result: Result, samples: Sequence[Sample], events: Sequence[Event]
-) -> str:
+async def _drawn(drawing: Drawing, folder: Path, record: Record) -> str:
     try:
-        drawing.draw(folder, result, samples, events)
+        drawing.draw(folder, record)
         return await asyncio.to_thread(drawing.wait)
     except asyncio.CancelledError:
         drawing.drop()  # else the thread that waits for it keeps the daemon from ending

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Recorded(Record, frozen=True, kw_only=True):
-    """All that the folder of a finished run holds."""
+    """A run read back: from its folder, or from the index."""
 
     folder: Path
 

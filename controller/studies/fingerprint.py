@@ -17,7 +17,7 @@ from controller.simulated.simulate import Outcome, simulate
 
 def fingerprint(outcome: Outcome) -> str:
     """SHA-256 of all that a run recorded, as JSON: phases, events, samples, proofs."""
-    record = (outcome.phases, outcome.events, outcome.samples, outcome.proofs, outcome.handled_events)
+    record = (outcome.result.phases, outcome.events, outcome.samples, outcome.proofs, outcome.handled_events)
     return sha256(msgspec.json.encode(record)).hexdigest()
 
 

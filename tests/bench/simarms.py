@@ -150,7 +150,7 @@ def realtime(policy: str) -> dict[str, Any]:
         began_s = time.process_time()
         outcome = simulate(scenario)
         best_s = min(best_s, time.process_time() - began_s)
-    virtual_s = outcome.phases[-1].end_ns / SECOND_NS
+    virtual_s = outcome.result.phases[-1].end_ns / SECOND_NS
     return {"cpu_s": best_s, "virtual_s": virtual_s, "verdict": judged(outcome).verdict}
 
 

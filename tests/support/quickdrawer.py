@@ -14,9 +14,9 @@ COMMAND = (sys.executable, __file__)
 def main() -> None:
     """Reads a `controller.store.drawing.Task` from stdin; nothing there is nothing to draw."""
     if content := sys.stdin.buffer.read():
-        task = msgspec.msgpack.decode(content)
+        folder, record = msgspec.msgpack.decode(content)
         for name in ("report.html", "picture.png", "junit.xml"):
-            Path(task["folder"], name).write_text(task["result"]["verdict"])
+            Path(folder, name).write_text(record["result"]["verdict"])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from controller.experiment.record import Phase
+from controller.experiment.record import Phase, Result
 from controller.simulated.simulate import Outcome
 from nodes.eventkinds import PhaseBegun
 from nodes.messages import Event, Sample
@@ -36,7 +36,8 @@ def outcome(*phases: str) -> Outcome:
         Event(t_ns=span.start_ns, node="controller", run=RUN, detail=PhaseBegun(phase=span.name)) for span in spans
     ]
     samples = [Sample(t_ns=span.end_ns, node="initiator-1", run=RUN, tier="sim") for span in spans]
-    return Outcome(phases=spans, samples=samples, events=events, initiators=("initiator-1",), proofs={})
+    result = Result(run=RUN, scenario="tiny", tier="sim", policy="none", seed=7, phases=spans)
+    return Outcome(result=result, samples=samples, events=events, initiators=("initiator-1",), proofs={})
 
 
 class ScriptedSimulation:

@@ -39,5 +39,5 @@ def small(
 def recorded(outcome: Outcome) -> tuple[bytes, ...]:
     """Everything of a run, as the run folder writes it: events, samples, phases, proofs."""
     return tuple(
-        msgspec.json.encode(part) for part in (outcome.events, outcome.samples, outcome.phases, outcome.proofs)
+        msgspec.json.encode(part) for part in (outcome.events, outcome.samples, outcome.result.phases, outcome.proofs)
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from controller.experiment.record import Check, NodeVerdict, Phase, Result, Setting
+from controller.experiment.record import Check, NodeVerdict, Phase, Record, Result, Setting
 from controller.experiment.verdicts import VerdictName
 from nodes.eventkinds import Wait, detail_of
 from nodes.messages import SAMPLE_INTERVAL_NS, Event, Sample
@@ -23,13 +23,9 @@ MIN, LOW, HIGH = 256, 320, 384
 NODE = "initiator-1"
 
 
-@dataclass(frozen=True)
-class Run:
-    """What `controller.report.write` takes."""
-
-    result: Result
-    samples: list[Sample] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+def recorded(result: Result, samples: Iterable[Sample] = (), events: Iterable[Event] = ()) -> Record:
+    """A run as whoever reads runs is given it."""
+    return Record(result=result, samples=list(samples), events=list(events))
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ CALM = Moment(rates=BUSY)
 HUNG = Moment(free=88, reserve=168, in_flight=64, junk_bytes=15 << 20, state="stuck")
 
 
-def deadlock(node: str = NODE) -> Run:
+def deadlock(node: str = NODE) -> Record:
     """`none`: the flood starts at 5 s, free pages fall to 88 within a second, nothing moves after."""
     samples = trace(
         node,
@@ -119,10 +115,10 @@ def deadlock(node: str = NODE) -> Run:
         Check(expectation="verdict: healthy", met=False, found="deadlocked"),
         Check(expectation="sometimes: reserve_used_pages > 0", met=True, found="168"),
     )
-    return Run(result("classic", "none", "deadlocked", sentence, (verdict,), checks, 1), samples, events)
+    return recorded(result("classic", "none", "deadlocked", sentence, (verdict,), checks, 1), samples, events)
 
 
-def healthy(node: str = NODE) -> Run:
+def healthy(node: str = NODE) -> Record:
     """`memalloc`: the reserve is used and junk is dropped at the sockets; the rate halves and comes back."""
     busy = {"swap_out_pages": 700.0, "swap_in_pages": 690.0, "rx_packets": 23_500.0, "progress_pages": 705.0}
     flooded = Moment(
@@ -151,10 +147,10 @@ def healthy(node: str = NODE) -> Run:
     )
     sentence = f"{node} stayed healthy: it kept 73 % of its rate in the flood, using at most 133 pages of its reserve."
     made = result("classic", "memalloc", "healthy", sentence, (verdict,), checks, 0)
-    return Run(made, samples, [*phases_told(5, 25), *flood_told(5, 25)])
+    return recorded(made, samples, [*phases_told(5, 25), *flood_told(5, 25)])
 
 
-def starved(node: str = NODE) -> Run:
+def starved(node: str = NODE) -> Record:
     """No progress while junk flows; 1.4 s after it stops the machine goes on."""
     samples = trace(node, 40, lambda t: CALM if t < 5.4 or t >= 26.4 else _hung(16_000.0 if t < 25 else 0.0))
     events = [
@@ -176,24 +172,24 @@ def starved(node: str = NODE) -> Run:
         cycle=CYCLE,
     )
     checks = (Check(expectation="verdict: starved", met=True, found="starved"),)
-    return Run(
+    return recorded(
         result("stalled-reader", "none", "starved", f"{node} starved: {verdict.reason}", (verdict,), checks, 0),
         samples,
         events,
     )
 
 
-def inconclusive() -> Run:
+def inconclusive() -> Record:
     """Nothing was measured: the node never answered."""
     reason = "initiator-1 did not acknowledge its policy within 10 s."
     verdict = NodeVerdict(node=NODE, verdict="inconclusive", reason=reason)
     made = result(
         "classic", "memalloc", "inconclusive", f"Inconclusive: {reason}", (verdict,), (), 5, data="unverified"
     )
-    return Run(made, [], [told(0, "controller", "harness", what=reason)])
+    return recorded(made, [], [told(0, "controller", "harness", what=reason)])
 
 
-def cable_pull(node: str = NODE) -> Run:
+def cable_pull(node: str = NODE) -> Record:
     """The cable is out from 8 s to 18 s: nothing moves meanwhile, and all comes back."""
 
     def moment(t: float) -> Moment:
@@ -222,10 +218,10 @@ def cable_pull(node: str = NODE) -> Run:
     made = result(
         "cable-pull", "mainline", "slow", f"{node} was slow: {verdict.reason}", (verdict,), (), 0, ends=(5, 20, 35)
     )
-    return Run(made, trace(node, 35, moment), events)
+    return recorded(made, trace(node, 35, moment), events)
 
 
-def adhoc(node: str = NODE) -> Run:
+def adhoc(node: str = NODE) -> Record:
     """A flood by hand under `none`; the person switches to `memalloc` at 14 s, and the machine comes back."""
 
     def moment(t: float) -> Moment:
@@ -263,20 +259,20 @@ def adhoc(node: str = NODE) -> Run:
         kind="adhoc",
         ends=(10, 22, 37),
     )
-    return Run(made, trace(node, 37, moment), events)
+    return recorded(made, trace(node, 37, moment), events)
 
 
-def several(count: int) -> Run:
+def several(count: int) -> Record:
     """`count` initiators of one run: the first deadlocks, the others stay healthy."""
     runs = [deadlock("initiator-1"), *(healthy(f"initiator-{n}") for n in range(2, count + 1))]
     first = runs[0]
     nodes = tuple(run.result.nodes[0] for run in runs)
     made = result("classic", "none", "deadlocked", first.result.sentence, nodes, first.result.checks, 1)
     samples = sorted((s for run in runs for s in run.samples), key=lambda s: s.t_ns)
-    return Run(made, samples, first.events)
+    return recorded(made, samples, first.events)
 
 
-ALL: dict[str, Callable[[], Run]] = {
+ALL: dict[str, Callable[[], Record]] = {
     "deadlock": deadlock,
     "healthy": healthy,
     "starved": starved,

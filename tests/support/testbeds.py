@@ -16,10 +16,11 @@ from standinlocust import StandInLocust
 
 from controller.api import Failed, Progress, RunStarted, Show, StartRun, State
 from controller.bus.client import Answer, Client
-from controller.experiment.record import Result
+from controller.experiment.record import Result, RunRow
 from controller.service.connections import Timing
 from controller.service.daemon import Config, serve
-from controller.store.archive import Archive, RunRecord
+from controller.store.archive import Archive
+from controller.store.recorded import Recorded
 from nodes.agent.access import Broker as Address
 from nodes.agent.access import read_credentials
 from nodes.agent.tasks import end
@@ -109,10 +110,18 @@ class Testbed:
         assert isinstance(found[-1], Result)
         return found[-1]
 
-    def record(self, name: str = "latest") -> RunRecord:
+    def record(self, name: str = "latest") -> Recorded:
         archive = Archive(self.runs)
         try:
             return archive.load(name)
+        finally:
+            archive.close()
+
+    def row(self, name: str = "latest") -> RunRow:
+        """Of a run in the index."""
+        archive = Archive(self.runs)
+        try:
+            return archive.find(name)
         finally:
             archive.close()
 

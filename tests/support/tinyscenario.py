@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from clirunner import ROOT
+from msgspec import structs
 
-from controller.experiment.record import RunRow
-from controller.experiment.scenario import Scenario, dump, load, policy_text
+from controller.experiment.scenario import Scenario, dump, load
 from controller.experiment.scenario.vary import vary
-from controller.simulated.local import judged_result
+from controller.simulated.local import judged_record
 from controller.simulated.simulate import CONTROLLER, Outcome
 from controller.store.folder import RunFolder
 from nodes.eventkinds import Judged
@@ -35,12 +35,9 @@ def tiny(policy: str = "none", **changes: object) -> Scenario:
 
 def record(runs: Path, scenario: Scenario, outcome: Outcome, run: str = "20261122T201715Z-3fa9c1") -> Path:
     """The run folder that the simulator would leave behind, without report and index."""
-    row = RunRow(
-        run=run, scenario=scenario.name, kind="scenario", folder=f"{scenario.name}/{run}", tier="sim",
-        policy=policy_text(scenario.policy), started_ns=1,
-    )  # fmt: skip
-    result = judged_result(scenario, outcome, row)
-    end_ns = outcome.phases[-1].end_ns
+    known = structs.replace(outcome.result, run=run, started_ns=1)
+    result = judged_record(scenario, structs.replace(outcome, result=known)).result
+    end_ns = result.phases[-1].end_ns
     judged = Event(t_ns=end_ns, node=CONTROLLER, run="any", detail=Judged(verdict=result.verdict))
     folder = RunFolder.create(runs, scenario.name, run)
     folder.append(outcome.samples, [*outcome.events, judged])

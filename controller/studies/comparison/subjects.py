@@ -9,12 +9,12 @@ from statistics import fmean
 
 from msgspec import Struct, structs
 
-from controller.experiment.record import Record, RunRow
+from controller.experiment.record import Record
 from controller.experiment.scenario import Scenario
 from controller.experiment.scenario.model import seed_after
 from controller.experiment.scenario.policies import policy_text, read_policy
 from controller.experiment.verdicts import VerdictName
-from controller.simulated.local import judged_result
+from controller.simulated.local import judged_record
 from controller.simulated.simulate import simulate
 from controller.store.recorded import read_run
 from controller.studies.comparison.differences import Difference, differences
@@ -138,20 +138,10 @@ def _made(job: tuple[Scenario, bool]) -> Made:
     """Simulates one seed of one policy; with the record where it is to be drawn."""
     scenario, drawn = job
     outcome = simulate(scenario)
-    row = RunRow(
-        run=f"{scenario.name}-seed{scenario.seed}",
-        scenario=scenario.name,
-        kind="scenario",
-        folder="",
-        tier="sim",
-        policy=policy_text(scenario.policy),
-        started_ns=0,
-    )
-    result = judged_result(scenario, outcome, row)
-    result = structs.replace(result, started_ns=0)
-    measured = Measured(seed=scenario.seed, verdict=result.verdict, figures=figures(result, outcome.samples))
-    shown = Record(result=result, samples=outcome.samples, events=outcome.events) if drawn else None
-    return Made(policy=policy_text(scenario.policy), run=measured, shown=shown)
+    record = judged_record(scenario, outcome)
+    result = record.result
+    measured = Measured(seed=scenario.seed, verdict=result.verdict, figures=figures(result, record.samples))
+    return Made(policy=result.policy, run=measured, shown=record if drawn else None)
 
 
 def _subject(label: str, made: Sequence[Made]) -> Subject:

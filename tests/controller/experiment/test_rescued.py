@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 from traces import CYCLE, NODE, WARMUP, at, event, phases, stretch, trace
 
 from controller.experiment.conclude import INTERRUPTED, conclude
 from controller.experiment.expect import Sometimes, VerdictIs, parse_condition
-from controller.experiment.record import Phase, Result, RunRow
+from controller.experiment.record import Phase, Record, Result, RunRow
 from controller.experiment.rescue import RESCUE
 from controller.experiment.rescued import judge
 from controller.experiment.verdict import judge as judge_plainly
@@ -103,7 +104,8 @@ def test_expectations_see_nothing_of_a_rescue() -> None:
     samples = hung_and(stretch(20, 1000, early_drops=7))
     expected = (VerdictIs(verdict=("deadlocked",)), Sometimes(condition=parse_condition("early_drops > 0")))
     events = [*TOLD, rescue(46, "policy memalloc", True, 1)]
-    result = conclude(ROW, PHASES, samples, events, initiators=[NODE], expectations=expected)
+    known = structs.replace(ROW.unjudged(), phases=PHASES)
+    result = conclude(Record(result=known, samples=samples, events=events), [NODE], expected).result
     assert [check.met for check in result.checks] == [True, False]
     assert result.checks[1].found == "0 of 450 samples"
     assert [phase.name for phase in result.phases] == ["warmup", "flood", "heal", "rescue"]
@@ -113,7 +115,8 @@ def by_hand(*events: Event) -> Result:
     row = RunRow(run="r", scenario=RESCUE, kind="adhoc", folder="", tier="container", policy="none", started_ns=at(0))
     phase = Phase(name=RESCUE, start_ns=at(0), end_ns=at(60))
     found = void(at(0), "r", "a rescue judges nobody", next_step="see `netreserve runs`")
-    return conclude(row, [phase], hung_and(BACK), [found, *events], initiators=[NODE])
+    known = structs.replace(row.unjudged(), phases=(phase,))
+    return conclude(Record(result=known, samples=hung_and(BACK), events=[found, *events]), [NODE]).result
 
 
 @pytest.mark.parametrize(

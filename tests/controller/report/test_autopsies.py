@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import syntheticruns
-from syntheticruns import NODE, SECOND, START_NS, Run
+from syntheticruns import NODE, SECOND, START_NS, recorded
 
 from controller.report import write
 from controller.report.autopsies import files, last
@@ -28,8 +28,8 @@ SECOND_ONE = event(
 
 def page(folder: Path, *events: Event) -> str:
     run = syntheticruns.deadlock()
-    run = Run(run.result, run.samples, [*run.events, *events])
-    return write(folder, run.result, run.samples, run.events).read_text()
+    run = recorded(run.result, run.samples, [*run.events, *events])
+    return write(folder, run).read_text()
 
 
 def test_the_last_autopsy_of_a_node_is_shown() -> None:

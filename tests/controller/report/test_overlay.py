@@ -13,11 +13,9 @@ from controller.studies.comparison.figures import figures
 from controller.studies.comparison.subjects import Comparison, Measured, Subject
 
 
-def subject(label: str, run: syntheticruns.Run) -> Subject:
+def subject(label: str, run: Record) -> Subject:
     measured = Measured(seed=7, verdict=run.result.verdict, figures=figures(run.result, run.samples))
-    return Subject(
-        label=label, runs=(measured,), shown=Record(result=run.result, samples=run.samples, events=run.events)
-    )
+    return Subject(label=label, runs=(measured,), shown=run)
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ import syntheticruns
 from headlessbrowser import look
 from msgspec import structs
 from requirements import require_programs
-from syntheticruns import CYCLE, Run
+from syntheticruns import CYCLE, recorded
 
-from controller.experiment.record import Result
+from controller.experiment.record import Record, Result
 from controller.report import charts, picture, timeline, write
 from controller.report.page import locust_rows
 from controller.report.words import look_of
@@ -57,8 +57,8 @@ class Outline(HTMLParser):
         self.data.append(data)
 
 
-def page(run: Run, folder: Path) -> str:
-    return write(folder, run.result, run.samples, run.events).read_text(encoding="utf-8")
+def page(run: Record, folder: Path) -> str:
+    return write(folder, run).read_text(encoding="utf-8")
 
 
 def shown(text: str) -> str:
@@ -81,7 +81,7 @@ def test_page_is_whole_small_and_self_contained(name: str, tmp_path: Path) -> No
 
 def test_the_timeline_is_what_vega_lite_takes() -> None:
     run = syntheticruns.cable_pull()
-    made = charts.spec(timeline.build("initiator-1", run.result, run.samples, run.events), "sim")
+    made = charts.spec(timeline.build("initiator-1", run), "sim")
     altair.VConcatChart.from_dict(made, validate=True)
     with pytest.raises(jsonschema.ValidationError):
         altair.VConcatChart.from_dict(made | {"vconcat": "nothing"}, validate=True)
@@ -138,7 +138,7 @@ def test_nothing_measured_is_said_and_draws_nothing(tmp_path: Path) -> None:
     assert "Nothing was measured at this node." in text
     assert "<figure" not in text
     assert len(text) < 50_000, "no chart: the bundle is not needed"
-    assert "vegaEmbed" not in page(Run(Result(run="r", scenario="s")), tmp_path)
+    assert "vegaEmbed" not in page(recorded(Result(run="r", scenario="s")), tmp_path)
 
 
 def test_more_than_four_initiators_stand_in_the_table(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_text_of_a_run_is_escaped(tmp_path: Path) -> None:
     told = [syntheticruns.told(1, EVIL, "policy", policy=EVIL)]
     (tmp_path / "scenario.yaml").write_text(EVIL)
     (tmp_path / "locust.json").write_text(json.dumps([{"name": EVIL}]))
-    text = page(Run(evil, run.samples, [*run.events, *told]), tmp_path)
+    text = page(recorded(evil, run.samples, [*run.events, *told]), tmp_path)
     plain = page(run, tmp_path)
     assert "<script>alert" not in text
     assert Outline(text).tags.count("script") == Outline(plain).tags.count("script")
@@ -184,25 +184,25 @@ def test_statistics_that_are_none_are_not_shown(text: str) -> None:
 def test_settings_not_as_asked_are_counted(tmp_path: Path) -> None:
     run = syntheticruns.healthy()
     off = msgspec.structs.replace(run.result.settings[1], in_force="100 Mbit")
-    text = page(Run(msgspec.structs.replace(run.result, settings=(off,)), run.samples, run.events), tmp_path)
+    text = page(recorded(msgspec.structs.replace(run.result, settings=(off,)), run.samples, run.events), tmp_path)
     assert "1 not as asked" in text
 
 
 def test_a_long_run_of_many_nodes_stays_small(tmp_path: Path) -> None:
     run = syntheticruns.several(4)
     long = [msgspec.structs.replace(s, t_ns=s.t_ns + n * 40 * 10**9) for n in range(8) for s in run.samples]
-    assert len(page(Run(run.result, long, run.events), tmp_path).encode()) < SIZE_MAX
+    assert len(page(recorded(run.result, long, run.events), tmp_path).encode()) < SIZE_MAX
 
 
 def test_picture_is_a_png() -> None:
     run = syntheticruns.adhoc()
-    assert picture(run.result, run.samples, run.events, scale=1).startswith(b"\x89PNG\r\n")
+    assert picture(run, scale=1).startswith(b"\x89PNG\r\n")
 
 
 def test_picture_of_nothing_is_refused() -> None:
     run = syntheticruns.inconclusive()
     with pytest.raises(UsageError, match=r"no samples of 'initiator-1'"):
-        picture(run.result, run.samples, run.events)
+        picture(run)
 
 
 def test_bundle_cannot_end_its_own_script() -> None:
@@ -215,7 +215,7 @@ def test_bundle_cannot_end_its_own_script() -> None:
 def test_a_browser_draws_it_without_a_word_or_a_request(name: str, tmp_path: Path) -> None:
     require_programs("chromium")
     run = syntheticruns.ALL[name]()
-    seen = look(write(tmp_path, run.result, run.samples, run.events), tmp_path)
+    seen = look(write(tmp_path, run), tmp_path)
     figures = seen.dom.split('<figure class="timeline"')[1:]
     assert len(figures) == len({sample.node for sample in run.samples})
     for figure in figures:

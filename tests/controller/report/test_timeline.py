@@ -5,15 +5,16 @@ from itertools import pairwise
 import pytest
 import syntheticruns
 from msgspec import structs
-from syntheticruns import MIN, NODE, SECOND, START_NS, Moment, Run, at, told, trace
+from syntheticruns import MIN, NODE, SECOND, START_NS, Moment, at, told, trace
 
+from controller.experiment.record import Record
 from controller.report.timeline import ROWS_MAX, Timeline, build, rate, tell
 from nodes.eventkinds import Stalled
 from nodes.messages import Sample
 
 
-def drawn(run: Run, node: str = NODE) -> Timeline:
-    return build(node, run.result, run.samples, run.events)
+def drawn(run: Record, node: str = NODE) -> Timeline:
+    return build(node, run)
 
 
 def sample(second: float, **fields: int) -> Sample:
@@ -38,7 +39,7 @@ def test_a_counter_that_began_anew_counts_from_zero() -> None:
 def test_thinning_keeps_the_worst() -> None:
     samples = trace(NODE, 600, lambda t: Moment(free=7 if 300 <= t < 300.1 else 350, state="stuck"))
     run = syntheticruns.healthy()
-    rows = build(NODE, run.result, samples, ()).rows
+    rows = build(NODE, structs.replace(run, samples=samples, events=[])).rows
     assert len(rows) <= ROWS_MAX
     assert min(float(row["free"] or 0) for row in rows) == 7
 
@@ -50,7 +51,7 @@ def test_a_kernel_that_tells_less_often_than_it_is_sampled_has_no_spikes() -> No
     ]
     rates = [
         float(row["swap_out"] or 0)
-        for row in build(NODE, syntheticruns.healthy().result, told, ()).rows
+        for row in build(NODE, structs.replace(syntheticruns.healthy(), samples=told, events=[])).rows
         if "swap_out" in row
     ]
     assert rates and max(rates) <= 1200 and min(rates[1:]) >= 600
@@ -59,7 +60,7 @@ def test_a_kernel_that_tells_less_often_than_it_is_sampled_has_no_spikes() -> No
 def test_silence_is_a_gap() -> None:
     run = syntheticruns.healthy()
     samples = [s for s in run.samples if not 10 <= (s.t_ns - START_NS) / SECOND < 15]
-    rows = build(NODE, run.result, samples, ()).rows
+    rows = build(NODE, structs.replace(run, samples=samples, events=[])).rows
     assert [row["t"] for row in rows if "free" not in row] == [9.9]
 
 
@@ -76,7 +77,7 @@ def test_a_stall_is_marked_once_whatever_happens_meanwhile() -> None:
         syntheticruns.told(s, NODE, kind)
         for s, kind in enumerate(["stall", "flood_start", "stall", "recovered", "stall"])
     ]
-    markers = build(NODE, syntheticruns.healthy().result, [], told).markers
+    markers = build(NODE, structs.replace(syntheticruns.healthy(), samples=[], events=told)).markers
     assert [m["label"] for m in markers] == ["stall", "flood on", "recovered", "stall"]
 
 
@@ -93,7 +94,7 @@ def test_another_initiators_events_are_not_marked() -> None:
 def test_labels_in_one_row_do_not_meet() -> None:
     run = syntheticruns.healthy()
     events = [told(n / 2, "controller", "policy", policy=f"memalloc-{n}") for n in range(20)]
-    markers = build(NODE, run.result, run.samples, events, width_px=740).markers
+    markers = build(NODE, structs.replace(run, events=events), width_px=740).markers
     spans: dict[object, list[tuple[float, float]]] = {}
     for marker in markers:
         x, width = float(marker["t"] or 0) / 40 * 740, len(str(marker["label"])) * 6.0

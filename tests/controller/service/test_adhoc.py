@@ -25,7 +25,7 @@ async def test_a_flood_started_by_hand_is_recorded_and_judged(bed: Testbed) -> N
     warmup = result.phases[0]
     assert warmup.end_ns - warmup.start_ns > 1_000_000_000
     record = bed.record()
-    assert record.samples[0].t_ns < record.row.started_ns  # from the ring
+    assert record.samples[0].t_ns < record.result.started_ns  # from the ring
     assert (record.folder / "locust.json").is_file()
 
 
@@ -62,7 +62,7 @@ async def test_a_policy_switched_in_a_flood_is_an_event_between_its_start_and_st
     kinds = [event.kind for event in bed.record().events if event.kind in ("flood_start", "policy", "flood_stop")]
     assert kinds == ["flood_start", "policy", "flood_stop"]
     assert bed.initiator.policy == "memalloc"
-    assert result.policy == bed.record().row.policy == "none, then memalloc"
+    assert result.policy == bed.row().policy == "none, then memalloc"
 
 
 async def test_a_run_by_hand_is_called_by_the_policy_that_the_flood_met(bed: Testbed) -> None:

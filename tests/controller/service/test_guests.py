@@ -61,7 +61,7 @@ async def test_what_a_guest_cannot_be_ends_the_run_with_its_code(
     result = await bed.result(started.run)
     assert (result.verdict, result.exit_code) == ("inconclusive", exit_code)
     assert "kernel-initiator-1 cannot be what was asked: there is no kernel trixy" in result.sentence
-    assert bed.record(started.run).row.exit_code == exit_code
+    assert bed.record(started.run).result.exit_code == exit_code
 
 
 @pytest.mark.parametrize(("told", "exit_code"), [(2, 5), (3, 3), (5, 5), (6, 5), (0, 5)])

@@ -89,7 +89,7 @@ async def test_progress_tells_phases_rows_and_the_result(bed: Testbed) -> None:
     assert {"warmup", "flood", "heal", "done"} <= {item.phase for item in mine}
     assert {row.node for row in mine[-1].rows} == {"initiator-1", "target-1"}
     healing = next(item for item in mine if item.phase == "heal" and item.message != JUDGING)
-    heal, began_ns = bed.record().result.phases[-1], bed.record().row.started_ns
+    heal, began_ns = bed.record().result.phases[-1], bed.record().result.started_ns
     assert healing.expected_ns == heal.start_ns - began_ns + 500_000_000, "from the request on, as elapsed_ns"
     assert mine[-1].folder == started.folder
 

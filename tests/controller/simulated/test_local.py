@@ -17,10 +17,10 @@ import msgspec
 import pytest
 from simulatedruns import RUN, SECOND, TINY, ScriptedSimulation, outcome
 
-from controller.experiment.record import Result, RunRow
+from controller.experiment.record import Result
 from controller.experiment.scenario import parse
 from controller.simulated import local
-from controller.simulated.local import PROVED, Local, LocalRun, carry_out, environment, judged_result, run_here
+from controller.simulated.local import PROVED, Local, LocalRun, carry_out, environment, judged_record, run_here
 from controller.simulated.simulate import Heard
 from controller.store import drawing
 from controller.store.archive import Archive
@@ -33,7 +33,6 @@ from nodes.sim.proof import Proof
 SCENARIO = parse(TINY)
 IDLE = (sys.executable, "-c", "import sys; sys.stdin.buffer.read()")
 """A drawing process that draws nothing."""
-ROW = RunRow(run="r", scenario="tiny", kind="scenario", folder="tiny/r", tier="sim", policy="none", started_ns=1)
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +80,12 @@ def test_the_record_names_no_run_of_ours_but_the_database_does(hung: Local, runs
     assert {line["run"] for line in lines} == {RUN}
     assert lines[-1]["kind"] == "verdict" and lines[-1]["detail"]["verdict"] == "deadlocked"
     archive = Archive(runs)
-    record = archive.load(hung.result.run)
+    record, row = archive.load(hung.result.run), archive.find(hung.result.run)
     archive.close()
     assert record.result == hung.result
     assert {sample.run for sample in record.samples} == {event.run for event in record.events} == {hung.result.run}
     assert len(record.events) == len(lines)
-    assert (record.row.tier, record.row.policy, record.row.verdict) == ("sim", "none", "deadlocked")
+    assert (row.tier, row.policy, row.verdict) == ("sim", "none", "deadlocked")
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
@@ -119,16 +118,16 @@ def test_an_interrupted_simulation_is_judged_as_far_as_it_got(phase: str) -> Non
             raise KeyboardInterrupt
 
     ended = carry_out(ScriptedSimulation(at))
-    assert ended.phases[-1].name == phase
-    result = judged_result(SCENARIO, ended, ROW)
+    assert ended.result.phases[-1].name == phase
+    result = judged_record(SCENARIO, ended).result
     assert (result.verdict, result.exit_code) == ("inconclusive", 130)
     assert result.sentence == "Inconclusive: interrupted."
 
 
 def test_a_simulation_that_is_left_alone_is_not_void() -> None:
     ended = carry_out(ScriptedSimulation(lambda name: None))
-    assert [phase.name for phase in ended.phases] == ["warmup", "flood", "heal"]
-    assert judged_result(SCENARIO, ended, ROW).exit_code != 130
+    assert [phase.name for phase in ended.result.phases] == ["warmup", "flood", "heal"]
+    assert judged_record(SCENARIO, ended).result.exit_code != 130
 
 
 def test_a_place_that_cannot_keep_a_run_is_told_before_it_is_simulated(
@@ -180,8 +179,8 @@ def test_ctrl_c_while_it_is_recorded_waits_for_the_index_and_not_for_the_drawing
 ) -> None:
     monkeypatch.setattr(drawing, "DRAWER", (sys.executable, "-c", "import signal; signal.pause()"))
     Spoilt.spoil = lambda runs: None
-    write = local._Record.write
-    monkeypatch.setattr(local._Record, "write", lambda self: (signal.raise_signal(signal.SIGINT), write(self)))
+    write = local._Filed.write
+    monkeypatch.setattr(local._Filed, "write", lambda self: (signal.raise_signal(signal.SIGINT), write(self)))
     with Spoilt(SCENARIO, tmp_path) as run:
         run.simulate()
         ended = run.record()
@@ -195,7 +194,7 @@ def test_only_a_deadlock_is_told_with_a_proof() -> None:
     wait = Wait(waiter="a", resource="pages", need=2, have=1, who_frees="a", why="because")
     proof = Proof(node="initiator-1", cycle=(wait,), period_ns=SECOND, pending={})
     idle = outcome("warmup", "flood", "heal")
-    result = judged_result(SCENARIO, msgspec.structs.replace(idle, proofs={"initiator-1": proof}), ROW)
+    result = judged_record(SCENARIO, msgspec.structs.replace(idle, proofs={"initiator-1": proof})).result
     assert result.verdict == "inconclusive"
     assert PROVED not in result.sentence and not result.nodes[0].proof
 

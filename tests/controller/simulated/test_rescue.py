@@ -42,8 +42,8 @@ def test_the_first_remedy_that_helps_is_the_last_that_is_tried(hung: Outcome) ->
     assert (none.revived, none.error) == (False, IN_FORCE)
     assert (higher.revived, higher.after_ns, higher.error) == (False, 20 * SECOND_NS, "")
     assert memalloc.revived and 0 < memalloc.after_ns < 20 * SECOND_NS
-    assert hung.samples[-1].t_ns == hung.phases[-1].end_ns
-    assert [phase.name for phase in hung.phases] == ["warmup", "flood", "heal", "rescue"]
+    assert hung.samples[-1].t_ns == hung.result.phases[-1].end_ns
+    assert [phase.name for phase in hung.result.phases] == ["warmup", "flood", "heal", "rescue"]
 
 
 def test_the_verdict_is_that_on_the_run_before_it(hung: Outcome) -> None:
@@ -57,13 +57,13 @@ def test_the_verdict_is_that_on_the_run_before_it(hung: Outcome) -> None:
 
 def test_a_run_in_which_nobody_stands_still_has_no_rescue() -> None:
     outcome = simulate(rescued("memalloc", HIGHER))
-    assert [phase.name for phase in outcome.phases] == ["warmup", "flood", "heal"]
+    assert [phase.name for phase in outcome.result.phases] == ["warmup", "flood", "heal"]
     assert tried(outcome) == ()
 
 
 def test_a_brief_run_ends_with_its_verdict() -> None:
     outcome = simulate(rescued("none", MEMALLOC), brief=True)
-    assert [phase.name for phase in outcome.phases] == ["warmup", "flood", "heal"]
+    assert [phase.name for phase in outcome.result.phases] == ["warmup", "flood", "heal"]
 
 
 def test_what_a_machine_refuses_is_told() -> None:

@@ -94,7 +94,9 @@ def test_a_database_of_an_older_version_is_read_as_it_is_and_grows_when_written_
     with contextlib.closing(sqlite3.connect(tmp_path / INDEX)) as connection, connection:
         connection.execute("ALTER TABLE samples DROP COLUMN boost_pages")
     archive = Archive(tmp_path)
-    assert archive.load(ROW.run).samples == [SAMPLE], "nobody has written to it yet"
+    record = archive.load(ROW.run)
+    assert record.samples == [SAMPLE], "nobody has written to it yet"
+    assert record.result == ROW.unjudged(), "it goes on"
     archive.close()
     grown = Database.of(tmp_path)
     grown.create()
@@ -115,7 +117,7 @@ def test_another_process_reads_while_one_writes(tmp_path: Path, database: Databa
     database.insert([SAMPLE], [])
     read = (
         "import sys; from pathlib import Path; from controller.store.archive import Archive;"
-        "record = Archive(Path(sys.argv[1])).load(); print(record.row.run, len(record.samples))"
+        "record = Archive(Path(sys.argv[1])).load(); print(record.result.run, len(record.samples))"
     )
     with database._begin() as connection:  # a transaction of the writer is open all the while
         connection.execute(tables.samples.insert(), [msgspec.structs.asdict(SAMPLE)])
