@@ -17,8 +17,11 @@ import msgspec
 import pytest
 from simulatedruns import RUN, SECOND, TINY, ScriptedSimulation, outcome
 
+from controller.experiment import nextstep
+from controller.experiment.conclude import INTERRUPTED
 from controller.experiment.record import Result
 from controller.experiment.scenario import parse
+from controller.experiment.verdict import void
 from controller.simulated import local
 from controller.simulated.local import PROVED, Local, LocalRun, carry_out, environment, judged_record, run_here
 from controller.simulated.simulate import Heard
@@ -193,10 +196,12 @@ def test_ctrl_c_while_it_is_recorded_waits_for_the_index_and_not_for_the_drawing
 def test_only_a_deadlock_is_told_with_a_proof() -> None:
     wait = Wait(waiter="a", resource="pages", need=2, have=1, who_frees="a", why="because")
     proof = Proof(node="initiator-1", cycle=(wait,), period_ns=SECOND, pending={})
-    idle = outcome("warmup", "flood", "heal")
-    result = judged_record(SCENARIO, msgspec.structs.replace(idle, proofs={"initiator-1": proof})).result
-    assert result.verdict == "inconclusive"
-    assert PROVED not in result.sentence and not result.nodes[0].proof
+    still = msgspec.structs.replace(outcome("warmup", "flood", "heal"), proofs={"initiator-1": proof})
+    stopped = void(3 * SECOND, RUN, INTERRUPTED, next_step=nextstep.FINISH)
+    for ended, verdict in ((still, "deadlocked"), (msgspec.structs.replace(still, events=[stopped]), "inconclusive")):
+        result = judged_record(SCENARIO, ended).result
+        assert result.verdict == verdict
+        assert (PROVED in result.sentence) == bool(result.nodes[0].proof) == (verdict == "deadlocked")
 
 
 def test_where_it_ran_is_kept() -> None:
