@@ -15,8 +15,8 @@ from msgspec import Struct
 from controller.experiment.record import Result
 from controller.experiment.rescue import REMEDIES, WAIT_NS, Remedy
 from nodes.config import PolicySpec, Shape
+from nodes.floods import Flood
 from nodes.messages import Reported, Status
-from traffic.profiles import Flood
 
 REQUESTS = "netreserve/operator/+/request"
 PROGRESS = "netreserve/controller/progress"

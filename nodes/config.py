@@ -191,3 +191,17 @@ class TargetSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 
 
 Spec = InitiatorSpec | TargetSpec
+
+
+class NodeSetup(Struct, frozen=True, kw_only=True):
+    """What a node of a testbed is at the start of a run: its spec, its links, and whom it swaps to."""
+
+    name: str
+    spec: Spec
+    shape: Shape
+    """Of the link that everything comes through which is not block traffic of a second card. A target has this one alone: it
+    is that of the network which its initiators reach it over."""
+    target: str = ""
+    """The name of an initiator's storage target."""
+    storage_shape: Shape | None = None
+    """Of an initiator's second card's link, which carries block traffic alone; None: `shape` carries everything."""

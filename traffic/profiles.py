@@ -1,4 +1,4 @@
-"""What a flood is: the record that scenarios, Locust's form and the controller share. Pure.
+"""What Locust is asked to send: the swarm of a test, its form, and the sinks that take it. Pure.
 
 Every flood is bounded in rate and time; addresses outside the benchmarking range and loopback are refused by the users
 that carry it out.
@@ -7,59 +7,25 @@ that carry it out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, cast
+from typing import cast
 
 import msgspec
 from msgspec import Struct, structs
 
-from nodes.config import SINK_PORT_FIRST, SOCKETS_MAX, Reader, Sink
+from nodes.config import SINK_PORT_FIRST, Sink
 from nodes.errors import UsageError
+from nodes.floods import RATE_PPS_MAX, Flood, FloodKind
 from nodes.registry import did_you_mean
 from nodes.units import parse_rate_pps, parse_size_bytes
 
-FloodKind = Literal["udp", "tcp", "http"]
-RATE_PPS_MAX = 200_000
-"""More than one core can send here; a bound, not a target (own)."""
 DURATION_NS_MAX = 3600 * 1_000_000_000
 DURATION_NS_DEFAULT = 60 * 1_000_000_000
 """A flood that nobody stops ends by itself after a minute (own)."""
-BURST_NS_DEFAULT, BURST_NS_MAX = 1_000_000, 1_000_000_000
-"""A millisecond: twenty packets at 20 kpps, one NAPI poll. A second: no sender bunches longer (own)."""
 RATE_DEFAULT, SIZE_DEFAULT = "20 kpps", "1400 B"
 """A flood that fills a machine's memory within a second, where nothing keeps it out: what somebody wants to see who
 starts one without saying which."""
 SECONDS_MAX = DURATION_NS_MAX // 1_000_000_000
 SECONDS_DEFAULT = DURATION_NS_DEFAULT // 1_000_000_000
-
-
-class Flood(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Junk of one kind, aimed at every initiator. Raises ValueError when a bound is passed."""
-
-    kind: FloodKind
-    rate_pps: int = 1000
-    """Packets (udp), 1448-byte segments (tcp) or requests (http) per second, all users and initiators together."""
-    size_bytes: int = 1400
-    """Payload of a datagram, or of an http request's body."""
-    sockets: int = 4
-    """Sockets at each initiator that the junk is spread over."""
-    reader: Reader = "app"
-    rcvbuf_bytes: int = 212_992
-    start_ns: int = 0
-    """After the flood phase begins."""
-    duration_ns: int = 0
-    """0: until the flood phase ends."""
-    burst_ns: int = BURST_NS_DEFAULT
-    """The packets of so much time come at once (simulator; how Locust's senders bunch is their scheduler's doing)."""
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.rate_pps <= RATE_PPS_MAX:
-            raise ValueError(f"rate_pps is {self.rate_pps}: 1 to {RATE_PPS_MAX} are possible")
-        if not 1 <= self.size_bytes <= 65_000:
-            raise ValueError(f"size_bytes is {self.size_bytes}: 1 to 65000 are possible")
-        if not BURST_NS_DEFAULT <= self.burst_ns <= BURST_NS_MAX:
-            raise ValueError(f"burst_ns is {self.burst_ns}: 1000000 (1 ms) to 1000000000 (1 s) are possible")
-        if not 1 <= self.sockets <= SOCKETS_MAX:
-            raise ValueError(f"sockets is {self.sockets}: 1 to {SOCKETS_MAX} are possible")
 
 
 def goes(flood: Flood, t_ns: int) -> bool:

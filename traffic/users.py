@@ -22,10 +22,11 @@ from locust.contrib.fasthttp import FastHttpUser
 from locust.exception import StopUser
 
 from nodes.errors import UsageError
+from nodes.floods import FloodKind
 from nodes.units import SECOND_NS
 from traffic.counting import count_failed, count_sent
 from traffic.pacing import Pacer
-from traffic.profiles import DEFAULT_TARGETS, Aimed, FloodKind, Swarm, parse_form
+from traffic.profiles import DEFAULT_TARGETS, Aimed, Swarm, parse_form
 from traffic.targets import resolve
 
 TICK_S = 0.002

@@ -13,6 +13,7 @@ from controller.cli.options import parsed
 from controller.cli.session import ask
 from nodes.config import Reader
 from nodes.errors import UsageError
+from nodes.floods import Flood, FloodKind
 from nodes.registry import did_you_mean
 from nodes.units import parse_duration_ns, parse_rate_pps, parse_size_bytes
 from traffic.profiles import (
@@ -20,8 +21,6 @@ from traffic.profiles import (
     DURATION_NS_MAX,
     RATE_DEFAULT,
     SIZE_DEFAULT,
-    Flood,
-    FloodKind,
     default_sink,
 )
 

@@ -13,9 +13,10 @@ from msgspec import Struct
 
 from controller.experiment.plan import Plan, PlannedNode
 from controller.experiment.trace import growth
+from nodes.floods import Flood
 from nodes.messages import SAMPLE_INTERVAL_NS, Sample
 from nodes.units import SECOND_NS, format_ns
-from traffic.profiles import Aimed, Flood
+from traffic.profiles import Aimed
 
 IN_FORCE_RATIO = 0.5
 """Less of a flood than this is another flood (own)."""

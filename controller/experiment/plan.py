@@ -16,26 +16,20 @@ from controller.experiment.evidence import STOPS, fault_event
 from controller.experiment.record import Phase
 from controller.experiment.scenario import Scenario, override_policy
 from controller.experiment.scenario.faults import Fault
-from nodes.config import OPEN_LINK, GuestSpec, InitiatorSpec, Queueing, Shape, Spec
+from nodes.config import OPEN_LINK, GuestSpec, InitiatorSpec, NodeSetup, Queueing, Shape, Spec
 from nodes.errors import UsageError
+from nodes.floods import PlannedFlood
 from nodes.messages import Event, Role
 from nodes.units import PAGE_BYTES
-from traffic.profiles import Flood, sinks_of
+from traffic.profiles import sinks_of
 
 
-class PlannedNode(Struct, frozen=True, kw_only=True):
-    """One node at the start of the run."""
+class PlannedNode(NodeSetup, frozen=True, kw_only=True):
+    """One node at the start of the run. The address of its target goes into the spec by `spec_at`."""
 
-    name: str
     role: Role
-    spec: Spec
-    shape: Shape
     memory_limit_bytes: int
     """Of its container."""
-    target: str = ""
-    """The target an initiator swaps to; its address goes into the spec by `spec_at`."""
-    storage_shape: Shape | None = None
-    """An initiator's second card's link, which carries block traffic alone; None: `shape` carries everything."""
     queueing: Queueing = Queueing()
     """Of its links, where they are simulated."""
 
@@ -48,15 +42,6 @@ class PlannedNode(Struct, frozen=True, kw_only=True):
                 f"{self.name} needs the address of {self.target}: known are {', '.join(addresses) or 'none'}"
             )
         return structs.replace(self.spec, target=addresses[self.target])
-
-
-class PlannedFlood(Struct, frozen=True, kw_only=True):
-    """A flood with its times and its first sink port."""
-
-    flood: Flood
-    port: int
-    start_ns: int
-    end_ns: int
 
 
 class Told(Struct, frozen=True, kw_only=True):

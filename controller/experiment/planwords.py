@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.experiment.plan import Plan, PlannedFlood, PlannedNode
+from controller.experiment.plan import Plan, PlannedNode
 from controller.experiment.scenario import policy_text
 from nodes.config import Queueing, Shape, TargetSpec
+from nodes.floods import PlannedFlood
 from nodes.units import PAGE_BYTES, format_bps, format_bytes, format_ns
 
 

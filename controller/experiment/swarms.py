@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from controller.experiment.plan import PlannedFlood
+from nodes.floods import PlannedFlood
 from traffic.profiles import Aimed
 
 Swarm = tuple[PlannedFlood, ...]

@@ -22,8 +22,9 @@ from msgspec import Struct
 
 from nodes.config import MachineConfig, PolicySpec
 from nodes.errors import HarnessError
+from nodes.floods import Flood
 from nodes.machine.machine import Machine
-from traffic.profiles import Flood, goes
+from traffic.profiles import goes
 
 Pipe = Connection  # of messages, both ways
 SENDERS = 2

@@ -37,11 +37,12 @@ from controller.service.standing import Standing
 from nodes.config import InitiatorSpec, Shape, Sink, Spec
 from nodes.errors import InconclusiveError, LackingError, NetreserveError, UsageError
 from nodes.eventkinds import LinkSet, PolicySet
+from nodes.floods import Flood
 from nodes.machine.policies import POLICIES, policy_of
 from nodes.messages import ROOT
 from nodes.registry import did_you_mean
 from nodes.units import SECOND_NS, format_bytes
-from traffic.profiles import DURATION_NS_MAX, Aimed, Flood
+from traffic.profiles import DURATION_NS_MAX, Aimed
 
 Answer = RunStarted | State
 

@@ -14,7 +14,7 @@ from msgspec import msgpack, structs
 
 from controller.experiment import inforce, nextstep
 from controller.experiment.inforce import Flooded
-from controller.experiment.plan import Plan, PlannedFlood, plan
+from controller.experiment.plan import Plan, plan
 from controller.experiment.record import Phase, Record, Result
 from controller.experiment.rescue import RESCUE
 from controller.experiment.rescued import judge_record
@@ -25,9 +25,9 @@ from controller.simulated.interrupts import kept_interrupts
 from controller.simulated.rescue import rescue, standing
 from nodes.config import Shape, Spec
 from nodes.eventkinds import FloodStart, FloodStop, PhaseBegun
+from nodes.floods import PlannedFlood
 from nodes.messages import SAMPLE_INTERVAL_NS, Event
-from nodes.sim.cluster import Cluster, SimNode
-from nodes.sim.flood import Junk
+from nodes.sim.cluster import Cluster
 from nodes.sim.proof import Proof, prove, quiet
 from nodes.units import SECOND_NS
 
@@ -61,8 +61,7 @@ class Simulation:
         self.brief = brief
         self._heard = heard
         run = f"{scenario.name}-seed{scenario.seed}"
-        nodes = [_node(self.work, index) for index in range(len(self.work.nodes))]
-        self.cluster = Cluster(nodes, seed=scenario.seed, run=run, queueing=scenario.links.queueing)
+        self.cluster = Cluster(self.work.nodes, seed=scenario.seed, run=run, queueing=scenario.links.queueing)
         self._phases: list[Phase] = []
         self._proofs: dict[str, Proof] = {}
         self._try_ns: dict[str, int] = {}
@@ -147,18 +146,7 @@ class Simulation:
 
     def _flood(self, item: PlannedFlood) -> None:
         flood = item.flood
-        junk = Junk(
-            kind=flood.kind,
-            rate_pps=flood.rate_pps,
-            size_bytes=flood.size_bytes,
-            port=item.port,
-            sockets=flood.sockets,
-            reader=flood.reader,
-            start_ns=item.start_ns,
-            end_ns=item.end_ns,
-            burst_ns=flood.burst_ns,
-        )
-        self.cluster.flood(junk)
+        self.cluster.flood(item)
         run = self.cluster.run
         started = FloodStart(flood=flood.kind, rate_pps=flood.rate_pps, size_bytes=flood.size_bytes)
         for t_ns, detail in ((item.start_ns, started), (item.end_ns, FloodStop())):
@@ -290,15 +278,3 @@ def _checked(floods: Sequence[Flooded], cluster: Cluster) -> tuple[list[Event], 
         if not short.in_force
     ]
     return voids, tuple(short.told for _, short in told if short.in_force)
-
-
-def _node(work: Plan, index: int) -> SimNode:
-    node = work.nodes[index]
-    return SimNode(
-        name=node.name,
-        role=node.role,
-        spec=node.spec,
-        shape=node.shape,
-        target=node.target,
-        storage_shape=node.storage_shape,
-    )

@@ -25,7 +25,9 @@ INTERPRETED = (
     "__init__.py", "machine/checks.py", "machine/allocators/recording.py", "sim/cluster.py", "sim/proof.py",
 )  # fmt: skip
 """And those that are not: tables of names, what stands in another's place, and what compares functions by identity."""
-ALSO_HASHED = ("config.py", "errors.py", "eventkinds.py", "messages.py", "registry.py", "units.py", "compiled/build.py")
+ALSO_HASHED = (
+    "config.py", "errors.py", "eventkinds.py", "floods.py", "messages.py", "registry.py", "units.py", "compiled/build.py",
+)  # fmt: skip
 """What the compiled code knows of others, and how it was made."""
 NEEDS = "needs"
 """Folder of a build: the libraries that it takes beyond the base, for an environment that has none (`uv sync --no-dev`)."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct
-
-from nodes.config import InitiatorSpec, Queueing, Shape, Spec, TargetSpec
+from nodes.config import InitiatorSpec, NodeSetup, Queueing, Shape, Spec, TargetSpec
 from nodes.errors import UsageError
 from nodes.eventkinds import Detail
-from nodes.messages import SAMPLE_INTERVAL_NS, Event, Role, Sample
+from nodes.floods import PlannedFlood
+from nodes.messages import SAMPLE_INTERVAL_NS, Event, Sample
 from nodes.sim.connection import Connection
-from nodes.sim.flood import Flood, Junk
+from nodes.sim.flood import Flood
 from nodes.sim.initiator import Initiator
 from nodes.sim.link import Port
 from nodes.sim.loop import CHANGE, MEASURE, Loop
@@ -23,23 +22,11 @@ LEAST_RTT_NS = MS_NS
 """A retransmission is not repeated sooner, on however short a link (TCP_TIMEOUT_MIN's order; own)."""
 
 
-class SimNode(Struct, frozen=True, kw_only=True):
-    """A node to be. `target` names an initiator's storage; `storage_shape` its second card's link, where it has one. A
-    target has one link, `shape`: that of the network which its initiators reach it over."""
-
-    name: str
-    role: Role
-    spec: Spec
-    shape: Shape
-    target: str = ""
-    storage_shape: Shape | None = None
-
-
 class Cluster:
     """Everything that happens, from time 0 on. `run` marks samples and events. Raises UsageError for a machine that
     cannot be."""
 
-    def __init__(self, nodes: Sequence[SimNode], *, seed: int, run: str, queueing: Queueing | None = None) -> None:
+    def __init__(self, nodes: Sequence[NodeSetup], *, seed: int, run: str, queueing: Queueing | None = None) -> None:
         self.loop, self.run, self._seed = Loop(), run, seed
         self._queueing = queueing or Queueing()
         self.samples: list[Sample] = []
@@ -49,7 +36,7 @@ class Cluster:
         self.ports: dict[str, Port] = {}
         """By node; an initiator's storage port is `<name>/storage`."""
         self.floods: list[Flood] = []
-        for node in sorted(nodes, key=lambda node: node.role != "target"):
+        for node in sorted(nodes, key=lambda node: not isinstance(node.spec, TargetSpec)):
             self._add(node)
         self.loop.at_rank(SAMPLE_INTERVAL_NS, MEASURE, self._measure, SAMPLE_INTERVAL_NS)
         for initiator in self.initiators.values():
@@ -59,7 +46,7 @@ class Cluster:
 
     # ---- building
 
-    def _add(self, node: SimNode) -> None:
+    def _add(self, node: NodeSetup) -> None:
         port = self._port(node.name, node.shape)
         spec = node.spec
         if isinstance(spec, TargetSpec):
@@ -92,11 +79,11 @@ class Cluster:
 
     # ---- what happens
 
-    def flood(self, junk: Junk) -> Flood:
+    def flood(self, planned: PlannedFlood) -> Flood:
         """Junk at every initiator."""
         aims = [(initiator, self.ports[name]) for name, initiator in self.initiators.items()]
         random = stream(self._seed, f"flood/{len(self.floods)}")
-        flood = Flood(junk, self.loop, aims, random)
+        flood = Flood(planned, self.loop, aims, random)
         self.floods.append(flood)
         return flood
 

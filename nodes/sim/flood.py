@@ -10,11 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
-from typing import Literal
 
-from msgspec import Struct
-
-from nodes.config import Reader
+from nodes.floods import PlannedFlood
 from nodes.machine.allocators.slab import HEAD_BYTES
 from nodes.machine.retransmit import RTO_MAX_NS, RTO_MIN_NS
 from nodes.sim.initiator import Initiator
@@ -35,22 +32,6 @@ WINDOW_SHARE = 2
 """The window opens to half the buffer, in payload (tcp_adv_win_scale 1; net/ipv4/tcp_input.c)."""
 
 
-class Junk(Struct, frozen=True, kw_only=True):
-    """A flood as the simulator needs it: the fields of traffic.profiles.Flood, and where it goes."""
-
-    kind: Literal["udp", "tcp", "http"]
-    rate_pps: int
-    size_bytes: int
-    port: int
-    """The first of `sockets` consecutive ports."""
-    sockets: int
-    reader: Reader
-    start_ns: int
-    end_ns: int
-    burst_ns: int = MS_NS
-    """What is due in so much time comes at once."""
-
-
 class Aim:
     """The sockets of one flood at one initiator."""
 
@@ -66,34 +47,37 @@ class Aim:
 
 
 class Flood:
-    """Sends `junk` at `aims` from its start to its end. `sent` counts packets, segments or requests."""
+    """Sends what is planned at `aims` from its start to its end. `sent` counts packets, segments or requests."""
 
     owner = ""
 
-    def __init__(self, junk: Junk, loop: Loop, aims: Sequence[tuple[Initiator, Port]], random: Random) -> None:
-        self.junk, self._loop = junk, loop
-        ports = range(junk.port, junk.port + junk.sockets)
+    def __init__(
+        self, planned: PlannedFlood, loop: Loop, aims: Sequence[tuple[Initiator, Port]], random: Random
+    ) -> None:
+        junk = planned.flood
+        self.planned, self.junk, self._loop = planned, junk, loop
+        ports = range(planned.port, planned.port + junk.sockets)
         place = int(random.random() * junk.sockets)
         self._aims = [Aim(who, port, [who.sockets[p][0] for p in ports], place) for who, port in aims]
         self._turn = int(random.random() * len(self._aims)) if self._aims else 0
-        self._late_ns = int(random.random() * min(LATE_NS_MAX, (junk.end_ns - junk.start_ns) // 20))
+        self._late_ns = int(random.random() * min(LATE_NS_MAX, (planned.end_ns - planned.start_ns) // 20))
         self.sent = 0
         self.skipped = 0
         """What a full window or an unanswered request kept from being sent."""
-        self._tick_after(junk.start_ns)
+        self._tick_after(planned.start_ns)
 
     def _tick(self) -> None:
-        junk, now_ns = self.junk, self._loop.now_ns
-        until_ns = min(now_ns, junk.end_ns) - junk.start_ns - self._late_ns
-        due = max(until_ns, 0) * junk.rate_pps // SECOND_NS - self.sent - self.skipped
+        planned, now_ns = self.planned, self._loop.now_ns
+        until_ns = min(now_ns, planned.end_ns) - planned.start_ns - self._late_ns
+        due = max(until_ns, 0) * self.junk.rate_pps // SECOND_NS - self.sent - self.skipped
         if due > 0:
             self._spread(due)
         self._tick_after(now_ns)
 
     def _tick_after(self, time_ns: int) -> None:
         """The next burst, or what is left of it when the flood ends."""
-        if time_ns < self.junk.end_ns:
-            self._loop.at(min(time_ns + self.junk.burst_ns, self.junk.end_ns), self._tick)
+        if time_ns < self.planned.end_ns:
+            self._loop.at(min(time_ns + self.junk.burst_ns, self.planned.end_ns), self._tick)
 
     def _spread(self, due: int) -> None:
         aims = self._aims

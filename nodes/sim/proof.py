@@ -77,7 +77,7 @@ def prove(cluster: Cluster, name: str) -> Proof | None:
 
 def quiet(cluster: Cluster) -> bool:
     """Whether no flood goes on, is to come or is still under way, and no change is pending."""
-    if any(flood.junk.end_ns > cluster.loop.now_ns for flood in cluster.floods):
+    if any(flood.planned.end_ns > cluster.loop.now_ns for flood in cluster.floods):
         return False
     return not any(_unquiet(act) for _, _, _, act, _ in cluster.loop.pending())
 

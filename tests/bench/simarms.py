@@ -25,13 +25,13 @@ from controller.experiment.scenario import load  # noqa: E402
 from controller.experiment.scenario.vary import vary  # noqa: E402
 from controller.simulated.simulate import judged, simulate  # noqa: E402
 from nodes.compiled import place  # noqa: E402
-from nodes.config import InitiatorSpec, MachineConfig, Reader, Shape, Sink, TargetSpec  # noqa: E402
+from nodes.config import InitiatorSpec, MachineConfig, NodeSetup, Reader, Shape, Sink, TargetSpec  # noqa: E402
+from nodes.floods import Flood, PlannedFlood  # noqa: E402
 from nodes.machine.allocators.slab import SlabAllocator  # noqa: E402
 from nodes.machine.pages import PagePool  # noqa: E402
 from nodes.machine.policies import spec_of  # noqa: E402
 from nodes.machine.watermarks import Watermarks  # noqa: E402
-from nodes.sim.cluster import Cluster, SimNode  # noqa: E402
-from nodes.sim.flood import Junk  # noqa: E402
+from nodes.sim.cluster import Cluster  # noqa: E402
 from nodes.units import MS_NS, SECOND_NS  # noqa: E402
 
 RATE_PPS = 20_000
@@ -118,25 +118,21 @@ def _cluster(count: int, machine: MachineConfig, reader: Reader) -> Cluster:
     link, size_bytes = Shape(rate_bps=10**9, delay_ns=200_000), machine.working_set_pages * 4096
     disk = TargetSpec(latency_ns=200_000, rate_bps=200_000_000)
     nodes = [
-        SimNode(name=f"target-{number}", role="target", spec=disk, shape=link)
-        for number in range(-(-count // INITIATORS_A_TARGET))
+        NodeSetup(name=f"target-{number}", spec=disk, shape=link) for number in range(-(-count // INITIATORS_A_TARGET))
     ]
     for number in range(count):
         target, place_on_disk = divmod(number, INITIATORS_A_TARGET)
         spec = InitiatorSpec(
             machine=machine, policy=spec_of("memalloc"), sinks=(sink,), swap_offset_bytes=place_on_disk * size_bytes
         )
-        nodes.append(
-            SimNode(name=f"initiator-{number}", role="initiator", spec=spec, shape=link, target=f"target-{target}")
-        )
+        nodes.append(NodeSetup(name=f"initiator-{number}", spec=spec, shape=link, target=f"target-{target}"))
     return Cluster(nodes, seed=1, run="bench")
 
 
-def _junk(rate_pps: int, reader: Reader, seconds: int) -> Junk:
+def _junk(rate_pps: int, reader: Reader, seconds: int) -> PlannedFlood:
     end_ns = seconds * SECOND_NS
-    return Junk(
-        kind="udp", rate_pps=rate_pps, size_bytes=1400, port=9000, sockets=SOCKETS, reader=reader, start_ns=0, end_ns=end_ns
-    )  # fmt: skip
+    flood = Flood(kind="udp", rate_pps=rate_pps, size_bytes=1400, sockets=SOCKETS, reader=reader)
+    return PlannedFlood(flood=flood, port=9000, start_ns=0, end_ns=end_ns)
 
 
 # ---- how fast virtual time goes, and how cost grows

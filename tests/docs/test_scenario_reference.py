@@ -13,7 +13,7 @@ from controller.experiment.scenario.fields import Kind, Table
 from controller.experiment.scenario.model import Initiators, Phases, Scenario, Targets
 from nodes import units
 from nodes.config import OPEN_LINK, GuestSpec, PolicySpec, Queueing
-from traffic.profiles import Flood
+from nodes.floods import Flood
 
 SCENARIO = Scenario(name="any", policy=PolicySpec(name="none"), expect=())
 FAULTS = {"cut": "cut", "shape": "shape", "target": "target", "policy": "policy fault", "min_free": "min_free"}

@@ -12,6 +12,7 @@ TESTED_BY = {
     "nodes/arm.py": "nodes/agent/test_loop.py",
     "nodes/compiled/__main__.py": "nodes/compiled/test_build.py",
     "nodes/config.py": "controller/experiment/test_scenario.py",
+    "nodes/floods.py": "traffic/test_profiles.py",
     "nodes/errors.py": "controller/cli/test_reference.py",
     "nodes/messages.py": "nodes/agent/test_loop.py",
     "nodes/container/disk.py": "nodes/container/test_driver.py",

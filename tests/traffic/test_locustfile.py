@@ -10,8 +10,9 @@ from threading import Thread
 import pytest
 from locusts import UdpSinks, entries, get, headless, post, wait_for, web
 
+from nodes.floods import Flood
 from nodes.units import SECOND_NS
-from traffic.profiles import Aimed, Flood, form
+from traffic.profiles import Aimed, form
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodes.errors import UsageError
+from nodes.floods import Flood, FloodKind
 from traffic.profiles import (
     DEFAULT_SINKS,
     FLOODS_MAX,
     SECONDS_MAX,
     Aimed,
-    Flood,
-    FloodKind,
     check_users,
     form,
     parse_form,

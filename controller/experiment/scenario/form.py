@@ -44,9 +44,9 @@ from controller.experiment.scenario.values import (
     VERDICT,
 )
 from nodes.config import OPEN_LINK, SOCKETS_MAX, Caps, GuestSpec, PolicySpec, Queueing, Reader, Spread, Transport, Work
+from nodes.floods import Flood, FloodKind
 from nodes.machine.nic import NICS
 from nodes.machine.policies import POLICIES
-from traffic.profiles import Flood, FloodKind
 
 QUEUE_PACKETS_MAX, BURST_PACKETS_MAX = 1_000_000, 10_000
 

@@ -13,11 +13,12 @@ from controller.experiment.scenario.faults import Reshape, SetMinFree, Storage, 
 from controller.experiment.scenario.model import Scenario
 from nodes.config import RATE_BPS_MAX, RATE_BPS_MIN, GuestSpec, MachineConfig, Queueing
 from nodes.errors import NetreserveError
+from nodes.floods import BURST_NS_DEFAULT, RATE_PPS_MAX
 from nodes.kernel import bounds
 from nodes.kernel.commandline import DEVICES, LEAST_MEMORY_BYTES
 from nodes.kernel.policies import check_live
 from nodes.units import PAGE_BYTES, format_bytes, format_pps
-from traffic.profiles import BURST_NS_DEFAULT, FLOODS_MAX, RATE_PPS_MAX, goes
+from traffic.profiles import FLOODS_MAX, goes
 
 Finding = tuple[str, str]
 """The key path, and what is wrong there."""

@@ -12,8 +12,8 @@ from controller.experiment.scenario.faults import Fault
 from controller.experiment.scenario.policies import read_policy
 from controller.experiment.verdicts import VerdictName
 from nodes.config import OPEN_LINK, GuestSpec, MachineConfig, PolicySpec, Queueing, Shape, TargetSpec
+from nodes.floods import Flood
 from nodes.units import SECOND_NS
-from traffic.profiles import Flood
 
 Tier = Literal["sim", "container", "kernel"]
 SEED_END = 1 << 32

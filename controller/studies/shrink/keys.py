@@ -13,7 +13,7 @@ from typing import Any
 from controller.experiment.scenario import Scenario
 from controller.experiment.scenario.form import SCENARIO
 from nodes.config import PolicySpec
-from traffic.profiles import Flood
+from nodes.floods import Flood
 
 AMOUNTS = (
     "phases.warmup",

@@ -11,9 +11,9 @@ from testbeds import SCENARIO
 from controller.experiment.inforce import Flooded, Shortfall, arrived, hindered, metrics, shortfalls
 from controller.experiment.plan import plan
 from controller.experiment.scenario import parse
+from nodes.floods import Flood
 from nodes.messages import Sample
 from nodes.units import SECOND_NS
-from traffic.profiles import Flood
 
 FLOOD = Flood(kind="udp", rate_pps=1000)
 BEGAN_NS = 100 * SECOND_NS

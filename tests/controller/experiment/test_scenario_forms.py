@@ -35,10 +35,10 @@ from controller.experiment.scenario.faults import Cut, Fault, Reshape, SetMinFre
 from controller.experiment.scenario.policies import known_policies, read_policy
 from controller.experiment.verdicts import SURVIVED
 from nodes.config import OPEN_LINK, PAGE_BYTES, Queueing
+from nodes.floods import Flood
 from nodes.machine.nic import NICS
 from nodes.machine.policies import POLICIES
 from nodes.units import EXACT_MAX
-from traffic.profiles import Flood
 
 ROOT = Path(__file__).parents[3]
 GALLERY = sorted((ROOT / "scenarios").glob("*.yaml"))

@@ -5,8 +5,8 @@ import pytest
 from controller.here import capacity
 from controller.here.capacity import Spent, asked_pps, capacity_of, measure
 from nodes.errors import HarnessError
+from nodes.floods import Flood
 from nodes.units import SECOND_NS
-from traffic.profiles import Flood
 
 
 def test_this_machine_is_measured() -> None:

@@ -14,8 +14,8 @@ from testbeds import SCENARIO, Testbed, failed
 from controller.api import Command, SetPolicy, SetShape, StartFlood, State, StopFlood, StopRun
 from controller.experiment.scenario import Scenario, parse
 from nodes.config import OPEN_LINK, InitiatorSpec, PolicySpec, Shape
+from nodes.floods import Flood
 from nodes.messages import Desired, Reported, Status, encode, topic
-from traffic.profiles import Flood
 
 AS_OPEN = Flood(kind="udp", sockets=4, reader="stalled", rcvbuf_bytes=4 << 20)
 """What meets the default sink."""

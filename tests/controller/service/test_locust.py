@@ -12,7 +12,8 @@ from standinlocust import StandInLocust
 
 from controller.service.locust import Locust
 from nodes.errors import HarnessError, LackingError
-from traffic.profiles import Aimed, Flood, parse_form
+from nodes.floods import Flood
+from traffic.profiles import Aimed, parse_form
 
 FLOOD = Aimed(flood=Flood(kind="udp", rate_pps=20_000, size_bytes=1400, sockets=4), port=9000)
 

@@ -7,10 +7,10 @@ from smallworlds import small
 
 from controller.experiment.plan import plan
 from controller.experiment.scenario import Scenario
-from nodes.config import InitiatorSpec, Shape, TargetSpec
+from nodes.config import InitiatorSpec, NodeSetup, Shape, TargetSpec
 from nodes.errors import UsageError
 from nodes.machine.merge import Transfer
-from nodes.sim.cluster import Cluster, SimNode
+from nodes.sim.cluster import Cluster
 from nodes.sim.link import FRAME_BYTES
 from nodes.sim.tcp import HEADERS_BYTES, SEGMENT_BYTES
 from nodes.units import MS_NS, PAGE_BYTES, SECOND_NS
@@ -20,18 +20,7 @@ REQUEST_BYTES, REPLY_BYTES = 28, 16
 
 
 def cluster_of(scenario: Scenario) -> Cluster:
-    nodes = [
-        SimNode(
-            name=node.name,
-            role=node.role,
-            spec=node.spec,
-            shape=node.shape,
-            target=node.target,
-            storage_shape=node.storage_shape,
-        )
-        for node in plan(scenario).nodes
-    ]
-    return Cluster(nodes, seed=scenario.seed, run="test", queueing=scenario.links.queueing)
+    return Cluster(plan(scenario).nodes, seed=scenario.seed, run="test", queueing=scenario.links.queueing)
 
 
 CALM = {"policy": "memalloc", "floods.0.rate": "10 pps"}
@@ -139,15 +128,15 @@ def test_samples_come_ten_times_a_second_from_everybody() -> None:
 
 
 def test_a_target_that_is_not_there_is_an_error_with_what_is() -> None:
-    nodes = [SimNode(name="i", role="initiator", spec=spec_of_small(), shape=Shape(), target="nobody")]
+    nodes = [NodeSetup(name="i", spec=spec_of_small(), shape=Shape(), target="nobody")]
     with pytest.raises(UsageError, match="i needs a target: there is no 'nobody'; there are: none"):
         Cluster(nodes, seed=1, run="test")
 
 
 def test_a_swap_area_beyond_the_disk_is_an_error() -> None:
     nodes = [
-        SimNode(name="t", role="target", spec=TargetSpec(size_bytes=1 << 20), shape=Shape()),
-        SimNode(name="i", role="initiator", spec=spec_of_small(), shape=Shape(), target="t"),
+        NodeSetup(name="t", spec=TargetSpec(size_bytes=1 << 20), shape=Shape()),
+        NodeSetup(name="i", spec=spec_of_small(), shape=Shape(), target="t"),
     ]
     with pytest.raises(UsageError, match="beyond the disk of t"):
         Cluster(nodes, seed=1, run="test")

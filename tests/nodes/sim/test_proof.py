@@ -82,7 +82,7 @@ def test_nothing_is_proved_while_a_flood_goes_on() -> None:
     run.flood()
     again = Simulation(small())
     again.warm_up()
-    again.cluster.flood(run.cluster.floods[0].junk)
+    again.cluster.flood(run.cluster.floods[0].planned)
     again.cluster.loop.run_until(20 * SECOND_NS)
     assert again.cluster.initiators["initiator-1"].machine.cycle()
     assert prove(again.cluster, "initiator-1") is None
