@@ -31,27 +31,27 @@ _QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%/]+)\s*")
 
 def parse_size_bytes(text: object) -> int:
     """A size, e.g. `64 MiB`, in bytes. Raises UsageError."""
-    return round(_parse(text, SIZE_UNITS, "size", "64 MiB"))
+    return _whole(text, SIZE_UNITS, "size", "64 MiB")
 
 
 def parse_duration_ns(text: object) -> int:
     """A time, e.g. `200 us`, in nanoseconds. Raises UsageError."""
-    return round(_parse(text, TIME_UNITS, "time", "200 us"))
+    return _whole(text, TIME_UNITS, "time", "200 us")
 
 
 def parse_rate_bps(text: object) -> int:
     """A link rate, e.g. `1 Gbit`, in bits per second. Raises UsageError."""
-    return round(_parse(text, BIT_UNITS, "link rate", "1 Gbit"))
+    return _whole(text, BIT_UNITS, "link rate", "1 Gbit")
 
 
 def parse_rate_pps(text: object) -> int:
     """A packet (or request) rate, e.g. `20 kpps`, per second. Raises UsageError."""
-    return round(_parse(text, PACKET_UNITS, "packet rate", "20 kpps"))
+    return _whole(text, PACKET_UNITS, "packet rate", "20 kpps")
 
 
 def parse_pages_per_s(text: object) -> int:
     """A paging rate, e.g. `2000 pages/s`. Raises UsageError."""
-    return round(_parse(text, PAGE_UNITS, "page rate", "2000 pages/s"))
+    return _whole(text, PAGE_UNITS, "page rate", "2000 pages/s")
 
 
 def parse_ratio(text: object) -> float:
@@ -102,6 +102,15 @@ def _parse(text: object, units: Mapping[str, float], kind: str, example: str) ->
             f"'{text}' is too much for a {kind}: {EXACT_MAX} {next(iter(units))} is the most that is possible"
         )
     return value
+
+
+def _whole(text: object, units: Mapping[str, float], kind: str, example: str) -> int:
+    """`text` to the nearest whole number. One that is not 0 does not become 0, which often means something else: a link
+    without a limit, a flood to the end of its phase."""
+    value = _parse(text, units, kind, example)
+    if value and not round(value):
+        raise UsageError(f"'{text}' is too little for a {kind}: 0 or at least 1 {next(iter(units))} is possible")
+    return round(value)
 
 
 def _format(value: float, scale: tuple[tuple[str, int], ...], smallest: str) -> str:

@@ -63,6 +63,18 @@ def test_a_number_and_a_unit_are_needed(text: object) -> None:
         units.parse_size_bytes(text)
 
 
+@pytest.mark.parametrize("kind", WHOLE)
+def test_what_is_not_0_never_becomes_0(kind: str) -> None:
+    """0 often means something else than very little: `rate: 0 bit` is a link without a limit."""
+    parse, known, _ = WHOLE[kind]
+    smallest = next(iter(known))
+    assert (parse(f"0 {smallest}"), parse(f"0.6 {smallest}")) == (0, 1)
+    with pytest.raises(UsageError) as caught:
+        parse(f"0.4 {smallest}")
+    right = f"0 or at least 1 {smallest} is possible"
+    assert str(caught.value) == f"'0.4 {smallest}' is too little for a {kind}: {right}"
+
+
 def test_shares_end_at_all() -> None:
     assert (units.parse_ratio("0.5 %"), units.parse_ratio("100 %")) == (0.005, 1.0)
     with pytest.raises(UsageError, match=r"'100\.1 %' is more than 100 %"):
