@@ -13,6 +13,7 @@ from controller.cli.runs import Run, Runs, find_run, load_result
 from controller.cli.summary import print_summary
 from controller.cli.unfinished import still_due, wait_for
 from controller.experiment.folders import LATEST
+from controller.experiment.record import Result
 from nodes.errors import HarnessError, InconclusiveError, LackingError
 
 
@@ -36,13 +37,19 @@ def report(
     if not page.is_file():
         if result.tier != "sim" and (due := still_due(result.run)):
             raise InconclusiveError(f"the report of run {result.run} is not there yet: {due}")
-        raise HarnessError(f"run {result.run} has no {page}: the controller's log tells why it was not written")
+        raise HarnessError(f"run {result.run} has no {page}: {_why_none(folder, result)}")
     if json:
         print_json({"run": result.run, "report": str(page), "result": result})
     else:
         print_summary(result, folder)
     if open_it and not webbrowser.open(page.as_uri()):
         raise LackingError(f"no browser can be started here: open {page} in one, or copy it to where there is one")
+
+
+def _why_none(folder: Path, result: Result) -> str:
+    if result.tier == "sim":
+        return f"its drawing failed or was interrupted; `netreserve run {folder}/scenario.yaml` draws the same run anew"
+    return "the controller's log tells why it was not written"
 
 
 def _wait(run: str, runs: Path | None) -> None:

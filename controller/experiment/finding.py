@@ -241,13 +241,21 @@ def _moving(case: Evidence) -> Finding:
         return Finding(verdict="starved", reason=reason, seen=(across.start_ns, flood_end_ns))
     rate, before = case.flood_rate(), case.warmup_rate()
     if rate is None or before is None:
-        longer = nextstep.longer_flood(flood_end_ns - case.flood.start_ns)
-        return _inconclusive("faults covered the whole flood: nothing is left to judge", longer)
+        return _unmeasured(case)
     figures = f"{rate:.0f} pages/s in the flood, {before:.0f} before it"
     if rate < STILL_RATIO * before:
         reason = f"as good as no progress in the flood: {figures}"
         return Finding(verdict="starved", reason=reason, seen=(case.flood.start_ns, flood_end_ns))
     return Finding(verdict="healthy" if rate >= HEALTHY_RATIO * before else "slow", reason=figures)
+
+
+def _unmeasured(case: Evidence) -> Finding:
+    """No progress could be measured: faults took all the time there was, or a phase was too short for two samples."""
+    assert case.flood
+    if case.excused:
+        longer = nextstep.longer_flood(case.flood.end_ns - case.flood.start_ns)
+        return _inconclusive("faults covered the whole flood: nothing is left to judge", longer)
+    return _inconclusive("warmup or flood was too short for two samples: nothing can be judged", nextstep.LONGER_PHASES)
 
 
 def _inconclusive(reason: str, next_step: str, *, harness: bool = False, seen: Span | None = None) -> Finding:

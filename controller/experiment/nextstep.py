@@ -39,6 +39,10 @@ MORE_JUNK = f"ask for junk that can come while the flood lasts: a higher `rate` 
 MORE_MEMORY = f"free some of this computer's memory (`netreserve doctor`), or ask for a smaller machine, {AGAIN}"
 MEND_TARGET = f"take the fault that makes the target fail out of the scenario, or read its nodes/*.log, {AGAIN}"
 READ_LOG = f"read in the run's nodes/*.log what ended the application, {AGAIN}"
+LONGER_PHASES = (
+    "raise `phases.warmup` and `phases.flood` to a few seconds:"
+    f" {changed('phases.warmup=5 s')}, or {changed('phases.flood=5 s')}"
+)
 MORE_PRESSURE = (
     "raise the working set above the `memory` of the initiator:"
     f" {changed('nodes.initiator.working_set=SIZE')}, or warmup: {changed('phases.warmup=TIME')}"

@@ -7,6 +7,9 @@ import sqlite3
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from msgspec.structs import fields
+
+from controller.experiment.record import RunRow
 from nodes.errors import LackingError
 
 ROOM_BYTES = 1 << 20
@@ -26,7 +29,7 @@ def require_writable(runs_folder: Path, index: Path | None) -> None:
         raise LackingError(
             f"no run can be kept in {runs_folder}: {error.strerror}: make room there, or name another folder with --runs"
         ) from None
-    if index is not None and index.exists():
+    if index is not None and (index.exists() or index.is_symlink()):
         _require_usable(index)
 
 
@@ -34,7 +37,8 @@ def _require_usable(index: Path) -> None:
     try:
         with contextlib.closing(sqlite3.connect(index, timeout=LOCKED_S)) as database:
             database.execute("BEGIN IMMEDIATE")
-            database.execute("SELECT count(*) FROM sqlite_master")
+            if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchone():
+                database.execute(f"SELECT {', '.join(field.name for field in fields(RunRow))}, result FROM runs LIMIT 0")
             database.rollback()
     except sqlite3.Error as error:
         raise LackingError(

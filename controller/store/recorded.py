@@ -26,8 +26,10 @@ class Recorded(Record, frozen=True, kw_only=True):
 
     def scenario(self) -> Scenario:
         """What ran: scenario.yaml with the policy and seed of the run, for the simulator. Raises UsageError for a run by
-        hand, which has none."""
+        hand, which has none, and HarnessError where it is gone."""
         path = self.folder / "scenario.yaml"
+        if not path.is_file() and self.result.kind == "scenario":
+            raise HarnessError(f"run {self.result.run} has no {path}: was it deleted?")
         if not path.is_file():
             raise UsageError(f"run {self.result.run} was made by hand: there is no scenario to run again")
         written = structs.replace(load(path), seed=self.result.seed, tier="sim")

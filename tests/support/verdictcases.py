@@ -229,6 +229,9 @@ CASES: dict[str, Case] = {
     "inconclusive: the cut covers the flood": Case(
         "inconclusive", trace(WARMUP, stretch(20, 0), stretch(1, 0), stretch(14, 900)), cut(5, 25)
     ),
+    "inconclusive: the flood is too short for two samples": Case(
+        "inconclusive", trace(WARMUP, stretch(15, 900)), phases=phases(flood=0.05)
+    ),
     # ---- it dies
     "oom: a task is killed": Case(
         "oom", stuck_from(3.2, 15), [event(9, "oom", free_pages=0, min_pages=256, kind="modelled")]

@@ -221,3 +221,12 @@ def end_run(runs: Path) -> None:
     folder.write("report.html", "<!doctype html>")
     database.close_run(result)
     database.close()
+
+
+def test_a_simulated_run_without_a_report_leads_to_one(runs: Path, capsys: Capture) -> None:
+    folder = runs / "tiny" / RUN
+    result = msgspec.structs.replace(deadlocked(), tier="sim")
+    (folder / "result.json").write_bytes(msgspec.json.encode(result))
+    (folder / "report.html").unlink()
+    assert carry_out(["report", "3fa9"]) == 6
+    assert f"`netreserve run {folder}/scenario.yaml` draws the same run anew" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller.store import ready
+from controller.store.database import Database
 from controller.store.folder import INDEX
 from controller.store.ready import require_writable
 from nodes.errors import LackingError
@@ -46,3 +47,21 @@ def test_an_index_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pyte
         require_writable(tmp_path, index)
     writer.close()
     require_writable(tmp_path, index)
+
+
+def test_an_index_of_something_else_is_named_before_the_run(tmp_path: Path) -> None:
+    index = tmp_path / INDEX
+    index.symlink_to(tmp_path / "gone" / INDEX)
+    with pytest.raises(LackingError, match="unable to open database file: move the file away"):
+        require_writable(tmp_path, index)
+    index.unlink()
+    sqlite3.connect(index).execute("CREATE TABLE runs (run TEXT)").connection.close()
+    with pytest.raises(LackingError, match="no such column: scenario: move the file away"):
+        require_writable(tmp_path, index)
+
+
+def test_an_index_that_is_ours_can_be_used(tmp_path: Path) -> None:
+    database = Database.of(tmp_path)
+    database.create()
+    database.close()
+    require_writable(tmp_path, tmp_path / INDEX)

@@ -82,7 +82,13 @@ def test_an_interrupted_run_cannot_be_replayed(recorded: Recorded) -> None:
 
 
 def test_a_run_by_hand_has_no_scenario(recorded: Recorded, tmp_path: Path) -> None:
+    by_hand = structs.replace(recorded, folder=tmp_path, result=structs.replace(recorded.result, kind="adhoc"))
     with pytest.raises(UsageError, match="made by hand"):
+        by_hand.scenario()
+
+
+def test_a_scenario_that_is_gone_is_not_taken_for_a_run_by_hand(recorded: Recorded, tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match=r"scenario\.yaml: was it deleted\?"):
         structs.replace(recorded, folder=tmp_path).scenario()
 
 
