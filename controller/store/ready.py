@@ -38,7 +38,8 @@ def _require_usable(index: Path) -> None:
         with contextlib.closing(sqlite3.connect(index, timeout=LOCKED_S)) as database:
             database.execute("BEGIN IMMEDIATE")
             if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchone():
-                database.execute(f"SELECT {', '.join(field.name for field in fields(RunRow))}, result FROM runs LIMIT 0")
+                columns = ", ".join(field.name for field in fields(RunRow))
+                database.execute(f"SELECT {columns}, result FROM runs LIMIT 0")
             database.rollback()
     except sqlite3.Error as error:
         raise LackingError(
