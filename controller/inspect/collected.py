@@ -32,11 +32,11 @@ class Collected:
         self._denied: set[str] = set()
         self.whole = False
         lines: list[str] = []
-        for line in text.split("\n")[1:]:
+        for line in text.replace("\r", "").split("\n")[1:]:
             if line.startswith("|"):
                 lines.append(line[1:])
             elif line.startswith("@"):
-                lines = self._entry(line.rstrip("\r"))
+                lines = self._entry(line)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -46,14 +46,15 @@ class Collected:
                 text = file.read(FILE_BYTES_MAX + 1).decode(errors="replace")
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-        if text.split("\n", 1)[0].rstrip("\r") != FIRST:
+        _, first, rest = text.replace("\r", "").partition(f"{FIRST}\n")
+        if not first:
             raise UsageError(
-                f"{path} is not what the collector writes (its first line would be '{FIRST}'):"
+                f"{path} is not what the collector writes (it begins with '{FIRST}'):"
                 " `netreserve inspect --collector > collect.sh`, then `sh collect.sh > machine.txt` on the machine"
             )
         if len(text) > FILE_BYTES_MAX:
             raise UsageError(f"{path} is larger than {FILE_BYTES_MAX >> 20} MiB: no machine is")
-        return cls(text)
+        return cls(first + rest)  # a serial console has its own words before
 
     def content(self, path: str) -> bytes:
         if path in self._denied:

@@ -11,7 +11,7 @@ from machines import NAMES, Edited, answer, collected, machine
 
 from controller.inspect.answer import judged
 from controller.inspect.cards import DRIVERS
-from controller.inspect.facts import Card, Daemon, Machine, Readiness, Store
+from controller.inspect.facts import Card, Daemon, Machine, Memory, Readiness, Store, Zone
 from controller.inspect.finding import Finding
 from controller.inspect.measured import CELLS, Cell
 from controller.inspect.rules.kernels import RANGES
@@ -137,6 +137,19 @@ def test_a_reserve_below_the_default_or_too_large() -> None:
             finding.rule for finding in answer(Edited(source, {"/proc/sys/vm/min_free_kbytes": str(kib)})).findings
         }
         assert rule in rules
+
+
+def test_the_choice_of_a_real_kernel_is_not_called_somebody_s() -> None:
+    """A guest of 256 MiB, 6.12, e1000e: 1828 KiB where its zones give 1865, as its initrd was not free yet."""
+    zones = (
+        Zone(node=0, name="DMA", free=3840, min=28, low=35, high=42, present=3998, managed=3840),
+        Zone(node=0, name="DMA32", free=40000, min=429, low=536, high=643, present=61406, managed=50526),
+    )
+    memory = Memory(total_kib=217464, swap_total_kib=0, zones=zones, min_free_kib=1828)
+    assert default_kib(memory) == 1865
+    assert "reserve-below-default" not in found(Machine(memory=memory))
+    lowered = msgspec.structs.replace(memory, min_free_kib=1024)
+    assert "reserve-below-default" in found(Machine(memory=lowered))
 
 
 # ---- kernels

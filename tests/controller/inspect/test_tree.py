@@ -70,6 +70,14 @@ def test_addresses_with_and_without_a_port(text: str, address: str) -> None:
     assert str(address_of(text)) == address
 
 
+def test_what_a_serial_console_says_before_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(
+        b"Booting from ROM..netreserve-machine 1\r\n@file /proc/version\r\n|Linux version 6\r\n@end\r\n"
+    )
+    read = Collected.read(tmp_path / "x")
+    assert read.whole and read.content("/proc/version") == b"Linux version 6\n"
+
+
 def test_what_is_no_collected_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("README\n")
     for path, why in ((tmp_path / "x", "is not what the collector writes"), (tmp_path / "none", "cannot be read")):
