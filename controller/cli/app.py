@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from typing import Annotated
@@ -13,6 +14,9 @@ from controller.cli.console import DEBUG, complain, debugging, say
 from controller.cli.verbs import Verbs
 from nodes.compiled import in_use
 from nodes.errors import HarnessError, NetreserveError
+
+OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
+"""Of an output whose disk is full or gone; an error of a file of ours names that file."""
 
 app = typer.Typer(
     name="netreserve",
@@ -53,6 +57,8 @@ def options(
 
 def carry_out(words: list[str]) -> int:
     """The exit code of `netreserve WORDS`. Raises KeyboardInterrupt."""
+    if sys.stdout is None:  # closed by whoever started us
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
     try:
         outcome = app([word for word in words if word != DEBUG], prog_name="netreserve", standalone_mode=False)
         sys.stdout.flush()  # now, while it can still be told that nobody reads
@@ -72,6 +78,10 @@ def carry_out(words: list[str]) -> int:
             return _nobody_reads()
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in OUTPUT_ERRORS:
+            _nobody_reads()
+            complain(f"what there was to say could not be written: {error.strerror}")
+            return HarnessError.exit_code
         return _unexpected(error, words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -211,3 +212,18 @@ def test_ctrl_c_while_it_loads_is_told_in_a_line() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment(), capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (130, "netreserve: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("where", "code", "told"),
+    [
+        (">&-", 0, ""),
+        (">/dev/full", 6, "netreserve: what there was to say could not be written: No space left on device\n"),
+    ],
+)
+def test_an_output_that_is_closed_or_full_is_told_as_what_it_is(where: str, code: int, told: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{shlex.join(COMMAND)} validate scenarios/calm.yaml {where}"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, env=environment(),
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (code, told)
