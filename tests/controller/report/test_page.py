@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -112,7 +111,7 @@ def test_a_policy_switched_by_hand_stands_beside_the_first(tmp_path: Path) -> No
 
 def test_policies_that_a_run_by_hand_names_itself_stand_there_once(tmp_path: Path) -> None:
     run = syntheticruns.adhoc()
-    run = replace(run, result=structs.replace(run.result, policy="none, then memalloc"))
+    run = structs.replace(run, result=structs.replace(run.result, policy="none, then memalloc"))
     text = page(run, tmp_path)
     header = text[: text.index("</header>")]
     assert "none → memalloc" in header and "memalloc → memalloc" not in header
