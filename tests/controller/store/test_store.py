@@ -43,7 +43,15 @@ EVENT = Event(
     run=ROW.run,
     detail=Stalled(cycle=(EDGE,)),
 )
-RESULT = Result(run=ROW.run, scenario="classic", ended_ns=9, verdict="deadlocked", exit_code=1, sentence="It hung.")
+RESULT = Result(
+    run=ROW.run,
+    scenario="classic",
+    ended_ns=9,
+    verdict="deadlocked",
+    exit_code=1,
+    policy=ROW.policy,
+    sentence="It hung.",
+)
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_commands_that_come_while_another_is_carried_out_are_kept(swapping: tupl
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        (Settings(address="nonsense"), "address nonsense is none"),
+        (Settings(address="nonsense"), "'nonsense' is not an address"),
         (Settings(address=ADDRESS, sinks="udp:9000:1:65536"), "sinks udp:9000:1:65536: kind:port"),
     ],
 )
