@@ -66,7 +66,7 @@ def test_a_storage_guest_is_the_target_and_has_a_disk_for_this_guest_alone() -> 
     assert (settings.swap_offset, settings.swap_bytes) == (0, 40_960 * 4096)
 
 
-def test_a_target_that_is_none_is_refused() -> None:
+def test_a_target_that_is_not_one_is_refused() -> None:
     assert target_host("target") == "target"
-    with pytest.raises(UsageError, match="no storage target"):
+    with pytest.raises(UsageError, match="is not a storage target"):
         told(target="target:port")
