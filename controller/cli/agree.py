@@ -29,7 +29,7 @@ from controller.studies import child
 from controller.studies.agree import (
     KERNEL,
     Pair,
-    Row,
+    TierEnding,
     cells,
     explained,
     kernels_line,
@@ -51,15 +51,17 @@ NOTHING_TO_MATCH = "the kernel's run measured nothing to match"
 Place = tuple[str, ...]
 
 
-def _key(row: Row) -> Place:
+def _key(row: TierEnding) -> Place:
     return row.scenario, row.digest, row.policy, row.tier, row.matched
 
 
-def _kept_as(row: Row) -> tuple[Place, bool]:
+def _kept_as(row: TierEnding) -> tuple[Place, bool]:
     return _key(row), row.proves
 
 
-FORM: Form[tuple[Place, bool], Row] = Form("comparison of tiers", Row, _kept_as, f"move {FILE_NAME} away to begin anew")
+FORM: Form[tuple[Place, bool], TierEnding] = Form(
+    "comparison of tiers", TierEnding, _kept_as, f"move {FILE_NAME} away to begin anew"
+)
 
 
 def agree(
@@ -96,7 +98,7 @@ def agree(
     for file in scenarios:
         for name in policies:
             override_policy(load(file), name)
-    found: list[Row] = []
+    found: list[TierEnding] = []
     kept = runs_folder(runs) / FILE_NAME
     with Rows.open(kept, FORM) as rows, resumable(lambda: f"{len(rows.by_key)} rows are kept in {kept}"):
         comparison = _Comparison(wanted, runs, rows, set() if fresh else set(rows.by_key))
@@ -122,15 +124,15 @@ class _Comparison:
 
     wanted: Sequence[str]
     runs: Path | None
-    kept: Rows[tuple[Place, bool], Row]
+    kept: Rows[tuple[Place, bool], TierEnding]
     before: set[tuple[Place, bool]]
     """Keys of what need not be run again, where it proves something."""
     ran: dict[tuple[str, str], Scenario] = field(default_factory=dict)
     """Scenario and policy -> what the simulator was given."""
 
-    def rows_of(self, file: Path, policy: str) -> Iterator[Row]:
+    def rows_of(self, file: Path, policy: str) -> Iterator[TierEnding]:
         """A row for each tier. The kernel's comes first: the others are matched to it."""
-        kernel: Row | None = None
+        kernel: TierEnding | None = None
         for tier in sorted(self.wanted, key=lambda tier: tier != KERNEL):
             row = self._row(file, policy, tier, kernel)
             kernel = row if tier == KERNEL else kernel
@@ -145,8 +147,10 @@ class _Comparison:
                 found[place] = why
         return found
 
-    def _row(self, file: Path, policy: str, tier: str, kernel: Row | None) -> Row:
-        blank = Row(scenario=load(file).name, digest=_digest(file), policy=policy, tier=tier, matched=_run_of(kernel))
+    def _row(self, file: Path, policy: str, tier: str, kernel: TierEnding | None) -> TierEnding:
+        blank = TierEnding(
+            scenario=load(file).name, digest=_digest(file), policy=policy, tier=tier, matched=_run_of(kernel)
+        )
         if kernel is not None and not blank.matched:
             return structs.replace(blank, error=NOTHING_TO_MATCH)
         try:
@@ -162,7 +166,7 @@ class _Comparison:
             self.kept.append(row)
         return row
 
-    def _prepared(self, blank: Row, file: Path, kernel: Row | None) -> tuple[Row, Path]:
+    def _prepared(self, blank: TierEnding, file: Path, kernel: TierEnding | None) -> tuple[TierEnding, Path]:
         """The row with how its scenario was matched, and the file to run."""
         if kernel is None or kernel.measured is None:
             if blank.tier == "sim":
@@ -178,7 +182,7 @@ class _Comparison:
         path.write_text(dump(matched))
         return structs.replace(blank, changes=changes), path
 
-    def _carried_out(self, blank: Row, path: Path) -> Row:
+    def _carried_out(self, blank: TierEnding, path: Path) -> TierEnding:
         words = [str(path), "--tier", blank.tier]
         words += [] if blank.matched else ["--policy", blank.policy]
         words += ["--runs", str(self.runs)] if self.runs is not None else []
@@ -195,7 +199,7 @@ class _Comparison:
         return structs.replace(row, scenario=blank.scenario, matched=blank.matched, changes=blank.changes)
 
 
-def _run_of(kernel: Row | None) -> str:
+def _run_of(kernel: TierEnding | None) -> str:
     """The kernel's run that others can be matched to; empty: there is none, or it proves nothing."""
     usable = kernel is not None and kernel.proves and kernel.measured is not None and kernel.measured.usable
     return kernel.measured.run if usable and kernel and kernel.measured else ""

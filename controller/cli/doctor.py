@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from controller.cli.console import Json, console, print_json
-from controller.here.doctor import Diagnosis, Row, examine
+from controller.here.doctor import Ability, Diagnosis, examine
 
 STYLES = {"yes": "green", "no": "red", "unknown": "yellow"}
 
@@ -38,5 +38,5 @@ def _print(diagnosis: Diagnosis) -> None:
         out.print(f"tier {tier}: {escape(answer)}")
 
 
-def _purpose(row: Row) -> str:
+def _purpose(row: Ability) -> str:
     return f"{row.why}; to do: {row.do}" if row.state != "yes" and row.do else row.why

@@ -23,7 +23,7 @@ from nodes.errors import HarnessError, UsageError
 
 if TYPE_CHECKING:  # what these import takes a second, and only this verb needs it
     from controller.studies.sweep.folder import SweepFolder
-    from controller.studies.sweep.model import Broken, Row
+    from controller.studies.sweep.model import Broken, Swept
 
 WORTH_COMPILING = 64
 """Points: some 30 s of plain Python, which is half of what compiling takes (own)."""
@@ -123,10 +123,10 @@ def _compute(folder: SweepFolder, jobs: int, dask: str, *, json: bool) -> list[B
     return broken
 
 
-def _computed(folder: SweepFolder, jobs: int, dask: str) -> Generator[tuple[list[Row], list[Broken]], None, None]:
+def _computed(folder: SweepFolder, jobs: int, dask: str) -> Generator[tuple[list[Swept], list[Broken]], None, None]:
     """What is missing, chunk by chunk, kept already."""
     from controller.studies.sweep.chunks import chunks
-    from controller.studies.sweep.model import Broken, Row
+    from controller.studies.sweep.model import Broken, Swept
     from controller.studies.sweep.work import carry_out
     from controller.studies.workers import Workers
 
@@ -136,7 +136,7 @@ def _computed(folder: SweepFolder, jobs: int, dask: str) -> Generator[tuple[list
     with Workers(jobs, dask) as workers:
         pieces = chunks(folder.plan, missing, workers=workers.jobs)
         for _, results in workers.each(partial(carry_out, folder.plan.scenario), pieces):
-            rows = [row for row in results if isinstance(row, Row)]
+            rows = [row for row in results if isinstance(row, Swept)]
             folder.append(rows)
             yield rows, [point for point in results if isinstance(point, Broken)]
 

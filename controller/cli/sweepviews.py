@@ -13,7 +13,7 @@ from typing import Protocol, Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from controller.cli.console import console, print_json, say
-from controller.studies.sweep.model import Row
+from controller.studies.sweep.model import Swept
 from nodes.units import SECOND_NS, format_ns
 
 EVERY_S = 5.0
@@ -28,7 +28,7 @@ class SweepView(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-    def computed(self, rows: Sequence[Row]) -> None: ...
+    def computed(self, rows: Sequence[Swept]) -> None: ...
     def close(self) -> None: ...
 
 
@@ -58,7 +58,7 @@ class BarView:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def computed(self, rows: Sequence[Row]) -> None:
+    def computed(self, rows: Sequence[Swept]) -> None:
         """Counts them."""
         self._counts.update(row.verdict for row in rows)
         told = ", ".join(f"{count} {name}" for name, count in self._counts.most_common(3))
@@ -91,7 +91,7 @@ class LineView:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def computed(self, rows: Sequence[Row]) -> None:
+    def computed(self, rows: Sequence[Swept]) -> None:
         """Counts them; tells when it is time or everything is done."""
         self._done += len(rows)
         now_s = self._clock()

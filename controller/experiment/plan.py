@@ -54,7 +54,7 @@ class Told(Struct, frozen=True, kw_only=True):
     """The initiators that it keeps from working, or lets work again."""
 
 
-class Change(Struct, frozen=True, kw_only=True):
+class FaultChange(Struct, frozen=True, kw_only=True):
     """Faults begin or end at one node at one time: only the settings that differ are changed, whatever a person set
     meanwhile."""
 
@@ -92,7 +92,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     nodes: tuple[PlannedNode, ...]
     phases: tuple[Phase, ...]
     floods: tuple[PlannedFlood, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[FaultChange, ...]
     """In the order of their times."""
 
     @property
@@ -196,7 +196,7 @@ def _floods(scenario: Scenario) -> tuple[PlannedFlood, ...]:
     )
 
 
-def _changes(scenario: Scenario, nodes: Sequence[PlannedNode]) -> Iterator[Change]:
+def _changes(scenario: Scenario, nodes: Sequence[PlannedNode]) -> Iterator[FaultChange]:
     for node, generic in zip(nodes, _generic_names(nodes), strict=True):
         concerned = [fault for fault in scenario.faults if fault.concerns(generic)]
         times = sorted({time for fault in concerned for time in (fault.at_ns, fault.end_ns) if time is not None})
@@ -207,7 +207,7 @@ def _changes(scenario: Scenario, nodes: Sequence[PlannedNode]) -> Iterator[Chang
             spec, shape = new_spec, new_shape
             if spec_changes or shape_changes:
                 apart = _differing(node.spec, spec) | _differing(node.shape, shape)
-                yield Change(
+                yield FaultChange(
                     at_ns=scenario.phases.warmup_ns + time_ns,
                     node=node.name,
                     told=tuple(_told(node, nodes, spec_changes | shape_changes, apart)),

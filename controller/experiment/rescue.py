@@ -79,7 +79,7 @@ class EndFlood(Struct, frozen=True, kw_only=True, tag="flood"):
 
 
 Remedy = SwitchTo | SetMin | EndFlood
-Change = SwitchTo | SetMin
+LiveRemedy = SwitchTo | SetMin
 """Remedies that change what a machine is."""
 REMEDIES: tuple[Remedy, ...] = (EndFlood(), SwitchTo(policy=PolicySpec(name="memalloc")), SetMin())
 """What is tried, in this order, unless somebody asks for less: from the cheapest to what costs memory for good (own)."""

@@ -34,7 +34,7 @@ PACKETS_JUDGED = ("NFQUEUE", "iptables NFQUEUE")
 """What the modelled machine needs and a guest does not: its own kernel judges its packets."""
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class Ability(Struct, frozen=True, kw_only=True):
     """One thing that was looked at. `needed`: without it the container tier cannot run."""
 
     what: str
@@ -50,7 +50,7 @@ class Row(Struct, frozen=True, kw_only=True):
 class Diagnosis(Struct, frozen=True, kw_only=True):
     """All that was looked at, and what it means for each tier."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[Ability, ...]
     tiers: dict[str, str]
     """Per tier `yes`, or `no: ` and why."""
 
@@ -75,20 +75,20 @@ def examine() -> Diagnosis:
     return Diagnosis(rows=rows, tiers=_tiers(rows))
 
 
-def _docker_rows(engine: Fact, info: dict[str, object]) -> tuple[Row, ...]:
+def _docker_rows(engine: Fact, info: dict[str, object]) -> tuple[Ability, ...]:
     limits: State = "unknown" if not info else "yes" if info.get("MemoryLimit") else "no"
     found = f"cgroup v{info.get('CgroupVersion', '?')}" if info else "the engine did not say"
     return (
-        Row(what="Docker engine", state=engine.state, found=engine.found, needed=True,
+        Ability(what="Docker engine", state=engine.state, found=engine.found, needed=True,
             why="runs the testbed's containers", do=""),
         _row("compose v2 plugin", _asked(testbed.compose_version), "starts all containers together",
              "install docker-compose-plugin (or docker-compose)", needed=True),
-        Row(what="memory limits", state=limits, found=found, needed=True,
+        Ability(what="memory limits", state=limits, found=found, needed=True,
             why="an initiator lives under a tight limit", do="boot with cgroup_enable=memory"),
     )  # fmt: skip
 
 
-def _network_rows(info: dict[str, object]) -> tuple[Row, ...]:
+def _network_rows(info: dict[str, object]) -> tuple[Ability, ...]:
     rows = (
         ("NFQUEUE", kernelfacts.nfqueue, "hands each packet to the modelled machine",
          "use a kernel with CONFIG_NETFILTER_NETLINK_QUEUE", True),
@@ -110,13 +110,13 @@ def _of_engine(info: dict[str, object], look: Callable[[], Fact]) -> Fact:
     return look()
 
 
-def _machine_rows() -> tuple[Row, ...]:
+def _machine_rows() -> tuple[Ability, ...]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     available = _available_bytes() or memory
     disk = shutil.disk_usage(Path.cwd()).free
     python = sys.version_info >= (3, 11)
     return (
-        Row(what="Python", state="yes" if python else "no", found=platform.python_version(),
+        Ability(what="Python", state="yes" if python else "no", found=platform.python_version(),
             why="runs this command", do="install Python 3.11 or later"),
         _row("compiled code", _compiled(), "simulates several times faster",
              f"`{COMMAND}` (a minute or two, needs gcc)"),
@@ -130,10 +130,10 @@ def _compiled() -> Fact:
     return Fact("yes", f"in {folder}") if folder else Fact("no", "plain Python")
 
 
-def _junk_row() -> Row:
+def _junk_row() -> Ability:
     found = capacity.measure()
     enough = found.rate_pps >= RATE_PPS_WANTED
-    return Row(
+    return Ability(
         what="junk",
         state="yes" if enough else "no",
         found=f"about {format_pps(found.rate_pps)} can be sent and judged now, {found.processors:.1f} processors are free",
@@ -142,16 +142,16 @@ def _junk_row() -> Row:
     )
 
 
-def _port_rows(engine: Fact) -> tuple[Row, ...]:
+def _port_rows(engine: Fact) -> tuple[Ability, ...]:
     values = testbed.settings()
     return tuple(_port_row(name, testbed.port_of(name, values), engine) for name in testbed.PORTS)
 
 
-def _port_row(setting: str, port: int, engine: Fact) -> Row:
+def _port_row(setting: str, port: int, engine: Fact) -> Ability:
     taken = testbed.port_taken(port)
     ours = taken and engine.state == "yes" and port in _our_ports()
     found = "published by this testbed" if ours else "another program listens" if taken else "free"
-    return Row(
+    return Ability(
         what=f"port {port}", state="no" if taken and not ours else "yes", found=found, needed=True,
         why="the broker" if "BROKER" in setting else "Locust's page", do=f"set {setting} to a free port in .env",
     )  # fmt: skip
@@ -164,7 +164,7 @@ def _our_ports() -> frozenset[int]:
         return frozenset()
 
 
-def _guest_rows(info: dict[str, object]) -> tuple[Row, ...]:
+def _guest_rows(info: dict[str, object]) -> tuple[Ability, ...]:
     speed = kvm.speed()
     kvm_fact = Fact("yes" if speed == "hardware" else "unknown" if speed.startswith("not examined") else "no", speed)
     return (
@@ -184,8 +184,8 @@ def _processor(info: dict[str, object]) -> Fact:
     return Fact("yes" if found.lower() in X86_NAMES else "no", f"the processor is {found}")
 
 
-def _row(what: str, fact: Fact, why: str, do: str, *, needed: bool = False) -> Row:
-    return Row(what=what, state=fact.state, found=fact.found, why=why, do=do, needed=needed)
+def _row(what: str, fact: Fact, why: str, do: str, *, needed: bool = False) -> Ability:
+    return Ability(what=what, state=fact.state, found=fact.found, why=why, do=do, needed=needed)
 
 
 def _asked(version: Callable[[], str]) -> Fact:
@@ -195,10 +195,10 @@ def _asked(version: Callable[[], str]) -> Fact:
         return Fact("no", str(error))
 
 
-def _enough(what: str, there: int, needed: int, why: str, do: str) -> Row:
+def _enough(what: str, there: int, needed: int, why: str, do: str) -> Ability:
     state: State = "yes" if there >= needed else "no"
     found = f"{format_bytes(there)} available, {format_bytes(needed)} wanted"
-    return Row(what=what, state=state, found=found, why=why, do=do)
+    return Ability(what=what, state=state, found=found, why=why, do=do)
 
 
 def _available_bytes() -> int:
@@ -210,7 +210,7 @@ def _available_bytes() -> int:
     return next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")), 0)
 
 
-def _tiers(rows: tuple[Row, ...]) -> dict[str, str]:
+def _tiers(rows: tuple[Ability, ...]) -> dict[str, str]:
     needed = {
         "sim": [],
         "container": [row for row in rows if row.needed],
@@ -219,7 +219,7 @@ def _tiers(rows: tuple[Row, ...]) -> dict[str, str]:
     return {name: _able(needed[name]) for name in TIERS}
 
 
-def _able(needed: Sequence[Row]) -> str:
+def _able(needed: Sequence[Ability]) -> str:
     lacking = [row.what for row in needed if row.state == "no"]
     unsure = [row.what for row in needed if row.state == "unknown"]
     return f"no: {', '.join(lacking)}" if lacking else f"yes, if {', '.join(unsure)} will do" if unsure else "yes"

@@ -21,7 +21,7 @@ CELL_WIDTH, CELL_HEIGHT = 92, 34
 COLUMNS = 2
 _BARE: dict[str, Any] = {"title": None, "domain": False, "ticks": False}
 
-Row = dict[str, Any]
+Datum = dict[str, Any]
 
 
 def spec(asked: Asked, cells: Sequence[Cell], title: str) -> Spec:
@@ -70,7 +70,7 @@ def _panel_name(asked: Asked, cell: Cell) -> str:
     return kernel if len(asked.subjects) == 1 else f"{cell.place.scenario}, {kernel}"
 
 
-def _row(asked: Asked, cell: Cell) -> Row:
+def _row(asked: Asked, cell: Cell) -> Datum:
     swatch = VERDICTS[cell.verdict or "cannot"]
     counted = f" {cell.counts[cell.verdict]}/{len(cell.trials)}" if cell.verdict and not cell.cannot else ""
     return {

@@ -21,15 +21,15 @@ DASHES = ((1, 0), (6, 2), (2, 2), (5, 3), (1, 3), (8, 3, 2, 3), (3, 2), (10, 2))
 PANELS = (("free", "Free pages", "pages"), ("progress", "Progress of the application", "pages/s"))
 HEIGHT = 150
 
-Row = dict[str, Any]
+Datum = dict[str, Any]
 
 
-def rows(comparison: Comparison) -> list[Row]:
+def rows(comparison: Comparison) -> list[Datum]:
     """One row for each moment and run: `t` in seconds from the start of the flood, of the initiator that fared worst."""
     return [row for subject in comparison.subjects for row in _rows_of(subject)]
 
 
-def _rows_of(subject: Subject) -> list[Row]:
+def _rows_of(subject: Subject) -> list[Datum]:
     shown = subject.shown
     worst = by_need(shown.result)
     if not worst:
@@ -58,7 +58,7 @@ def spec(comparison: Comparison) -> Spec:
     return made | {"datasets": {"rows": shown}}
 
 
-def _panel(shown: Sequence[Row], labels: list[str], field: str, title: str, unit: str, *, last: bool) -> View:
+def _panel(shown: Sequence[Datum], labels: list[str], field: str, title: str, unit: str, *, last: bool) -> View:
     count = len(labels)
     colour = alt.Scale(domain=labels, range=[COLOURS[i % len(COLOURS)] for i in range(count)])
     dash = alt.Scale(domain=labels, range=[list(DASHES[i % len(DASHES)]) for i in range(count)])
@@ -85,7 +85,7 @@ def _panel(shown: Sequence[Row], labels: list[str], field: str, title: str, unit
     return alt.layer(lines, zero.encode(x="t:Q"), width=charts.WIDTH, height=HEIGHT, title=title)
 
 
-def _scale(shown: Sequence[Row], field: str) -> alt.Scale:
+def _scale(shown: Sequence[Datum], field: str) -> alt.Scale:
     """From 0 to what is seen from a second before the flood on: before it, memory fills from empty."""
     values = [float(row[field]) for row in shown if row[field] is not None and row["t"] >= -1]
     return alt.Scale(domain=[0, max(1.0, 1.08 * max(values, default=1.0))], clamp=True)

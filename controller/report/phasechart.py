@@ -32,7 +32,7 @@ LABEL_WIDTH = 64
 _TICKS = 6
 _LINE = "#10141c"
 
-Row = dict[str, Any]
+Datum = dict[str, Any]
 
 
 def spec(grid: Grid, title: str) -> Spec:
@@ -71,8 +71,8 @@ def gain_words(found: Difference) -> dict[str, str]:
 
 def _drawn(
     grid: Grid,
-    rows: list[Row],
-    pieces: list[Row],
+    rows: list[Datum],
+    pieces: list[Datum],
     colours: Mapping[str, str],
     legend: Mapping[str, str],
     tooltips: Sequence[alt.Tooltip],
@@ -196,7 +196,7 @@ def _length(scale: Scale) -> int:
     return round(count * min(CELL_MOST, max(CELL_LEAST, PANEL_WIDTH / count)))
 
 
-def _cell_row(grid: Grid, cell: Cell) -> Row:
+def _cell_row(grid: Grid, cell: Cell) -> Datum:
     swatch, second = VERDICTS.get(cell.verdict), VERDICTS.get(cell.second)
     worst = next((row for row in cell.rows if row.verdict == cell.verdict), None)
     recovery = [row.recovery_ns for row in cell.rows if row.recovery_ns is not None]
@@ -213,7 +213,7 @@ def _cell_row(grid: Grid, cell: Cell) -> Row:
     }
 
 
-def _change_row(found: Difference, index: int) -> Row:
+def _change_row(found: Difference, index: int) -> Datum:
     change = found.changes[index]
     _, ink, sign = GAINS[change.gain]
     moved = change.differs and change.gain in ("both", "neither")
@@ -228,7 +228,7 @@ def _change_row(found: Difference, index: int) -> Row:
     }
 
 
-def _place(grid: Grid, cell: Cell) -> Row:
+def _place(grid: Grid, cell: Cell) -> Datum:
     across, up = grid.across, grid.up
     return {
         "panel": cell.panel,
@@ -238,7 +238,7 @@ def _place(grid: Grid, cell: Cell) -> Row:
     }  # fmt: skip
 
 
-def _piece_row(piece: Segment) -> Row:
+def _piece_row(piece: Segment) -> Datum:
     return {"panel": piece.panel, "x0": piece.x, "x1": piece.x2, "y0": piece.y, "y1": piece.y2}
 
 

@@ -18,7 +18,7 @@ from controller.experiment.verdicts import VERDICTS, VOID
 from controller.report import charts, phasechart
 from controller.report.page import environment
 from controller.store.whole import write_whole
-from controller.studies.sweep.difference import Change, Difference, difference
+from controller.studies.sweep.difference import CellChange, Difference, difference
 from controller.studies.sweep.folder import SweepFolder
 from controller.studies.sweep.grid import Cell, Grid, grid
 from controller.studies.sweep.model import Plan, SweptVerdict
@@ -140,7 +140,7 @@ def _shown(plan: Plan, found: Difference) -> Shown:
     return Shown(found.first, found.second, sentence, spec, _keys(found.grid), changes)
 
 
-def _change(found: Difference, change: Change, words: dict[str, str]) -> dict[str, object]:
+def _change(found: Difference, change: CellChange, words: dict[str, str]) -> dict[str, object]:
     where = _where(found.grid, change.before)
     return {"where": where, "before": change.before.told(), "after": change.after.told(), "gain": words[change.gain]}
 

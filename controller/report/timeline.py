@@ -16,7 +16,7 @@ from nodes.eventkinds import Detail, FaultSet, Recovered, Stalled
 from nodes.messages import Event, Sample
 from nodes.units import SECOND_NS, format_ns
 
-Row = dict[str, float | str | None]
+Datum = dict[str, float | str | None]
 
 ROWS_MAX = 600
 """Of one initiator: one and a half per pixel at most (own)."""
@@ -36,7 +36,7 @@ RATES = {
     "swap_in": "swap_in_pages",
     "progress": "progress_pages",
 }
-"""Row field: the counter it is the rate of, per second."""
+"""Field of a datum: the counter it is the rate of, per second."""
 
 _TINTS = {"warmup": "#8a93a6", "flood": "#e2574c", "heal": "#3f9f6b", "rescue": "#c98a1b"}
 _OTHER_TINT = "#8a93a6"
@@ -65,9 +65,9 @@ class Timeline:
     `marker_rows` lines. Times are seconds from the start of the run."""
 
     node: str
-    rows: list[Row]
-    bands: list[Row]
-    markers: list[Row]
+    rows: list[Datum]
+    bands: list[Datum]
+    markers: list[Datum]
     span_s: float
     marker_rows: int
 
@@ -100,9 +100,9 @@ def rate(before: Sample, after: Sample, counter: str) -> float:
     return float(new - old if new >= old else new) / seconds if seconds > 0 else 0.0
 
 
-def _rows(samples: list[Sample], zero_ns: int) -> list[Row]:
+def _rows(samples: list[Sample], zero_ns: int) -> list[Datum]:
     groups = _groups(sorted(samples, key=lambda sample: sample.t_ns))
-    rows: list[Row] = []
+    rows: list[Datum] = []
     last: Sample | None = None
     for group in groups:
         if last and (group[-1].t_ns - last.t_ns) / SECOND_NS > max(GAP_S, 2 * _length_s(group)):
@@ -122,9 +122,9 @@ def _length_s(group: list[Sample]) -> float:
     return (group[-1].t_ns - group[0].t_ns) / SECOND_NS
 
 
-def _row(before: Sample, group: list[Sample], zero_ns: int) -> Row:
+def _row(before: Sample, group: list[Sample], zero_ns: int) -> Datum:
     last = group[-1]
-    row: Row = {
+    row: Datum = {
         "t": _seconds(last.t_ns, zero_ns),
         "free": min(s.free_pages for s in group),
         "min": last.min_pages,
@@ -147,7 +147,7 @@ def _seconds(t_ns: int, zero_ns: int) -> float:
     return round((t_ns - zero_ns) / SECOND_NS, 3)
 
 
-def _band(phase: Phase, zero_ns: int) -> Row:
+def _band(phase: Phase, zero_ns: int) -> Datum:
     tint = _TINTS.get(phase.name, _OTHER_TINT)
     return {
         "phase": phase.name,
@@ -157,8 +157,8 @@ def _band(phase: Phase, zero_ns: int) -> Row:
     }
 
 
-def _markers(events: Sequence[Event], zero_ns: int) -> list[Row]:
-    markers: list[Row] = []
+def _markers(events: Sequence[Event], zero_ns: int) -> list[Datum]:
+    markers: list[Datum] = []
     stalled = False
     for event in sorted(events, key=lambda event: event.t_ns):
         again = isinstance(event.detail, Stalled) and stalled  # it is told again and again while it lasts
@@ -192,7 +192,7 @@ def _part(key: str, value: object) -> str:
     return f"{key} {value}"
 
 
-def _stagger(markers: list[Row], span_s: float, width_px: int) -> int:
+def _stagger(markers: list[Datum], span_s: float, width_px: int) -> int:
     """Gives each marker the first `row` where its label has room; returns how many rows that takes."""
     ends: list[float] = []
     for marker in markers:

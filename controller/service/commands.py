@@ -32,7 +32,7 @@ from controller.experiment.rescue import SwitchTo
 from controller.service.conductor import Conductor
 from controller.service.connections import Parts
 from controller.service.floodwatch import FloodWatch
-from controller.service.nodes import Change, Node, replaced
+from controller.service.nodes import Edit, Node, replaced
 from controller.service.standing import Standing
 from nodes.config import InitiatorSpec, Shape, Sink, Spec
 from nodes.errors import InconclusiveError, LackingError, NetreserveError, UsageError
@@ -153,7 +153,7 @@ class Commands:
         nodes = everybody if everybody and not command.node else self._named(command.node, "initiator")
         return await self._conductor.rescue(nodes, command.remedies, command.wait_ns)
 
-    async def _change(self, nodes: list[Node], change: Change) -> None:
+    async def _change(self, nodes: list[Node], change: Edit) -> None:
         """A live change; one that is not in force voids the present run."""
         current, deadline_s = self._conductor.current, self._parts.timing.ack_deadline_s
         if current is not None:

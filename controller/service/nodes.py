@@ -71,7 +71,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     shape: Shape = OPEN_LINK
 
 
-Change = Callable[[Spec, Shape], tuple[Spec, Shape]]
+Edit = Callable[[Spec, Shape], tuple[Spec, Shape]]
 Listener = Callable[[Node, Sample | Event | Status], None]
 
 
@@ -111,7 +111,7 @@ class Nodes:
         there = [node for node in self if node.role == role and node.online]
         return [node for node in there if not tier or role == "target" or node.tier == tier]
 
-    async def change(self, names: Iterable[str], change: Change, deadline_s: float) -> dict[str, Reported]:
+    async def change(self, names: Iterable[str], change: Edit, deadline_s: float) -> dict[str, Reported]:
         """Changes what the named nodes are, live: the same run goes on. Raises as `apply` does, and InconclusiveError for
         a node that was never set up. A change that is not in force at one of them is taken back at all: else brokers
         would go on asking for it, and the next change too."""

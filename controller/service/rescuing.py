@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 
-from controller.experiment.rescue import IN_FORCE, SHOWN_NS, Change, EndFlood, Remedy, stands_still
+from controller.experiment.rescue import IN_FORCE, SHOWN_NS, EndFlood, LiveRemedy, Remedy, stands_still
 from controller.experiment.trace import has_moved
 from controller.service.activity import Activity
 from controller.service.nodes import Node
@@ -84,7 +84,7 @@ class _Trial:
             for node in nodes:
                 self._give_up(node, "no flood was going on")
 
-    async def _change(self, node: Node, remedy: Change) -> None:
+    async def _change(self, node: Node, remedy: LiveRemedy) -> None:
         self._ask(node)
         spec = node.initiator
         if spec is None or remedy.applied(spec) == spec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from controller.experiment.rescue import IN_FORCE, SHOWN_NS, Change
+from controller.experiment.rescue import IN_FORCE, SHOWN_NS, LiveRemedy
 from controller.experiment.trace import STALL_NS
 from nodes.errors import UsageError
 from nodes.eventkinds import Rescue
@@ -19,7 +19,7 @@ def standing(cluster: Cluster) -> list[str]:
     return [name for name, work in works.items() if not work.dead and now_ns - work.last_progress_ns >= STALL_NS]
 
 
-def rescue(cluster: Cluster, remedies: Sequence[Change], wait_ns: int, advance: Callable[[int], None]) -> None:
+def rescue(cluster: Cluster, remedies: Sequence[LiveRemedy], wait_ns: int, advance: Callable[[int], None]) -> None:
     """Tries `remedies` in their order, each on top of those before it, on whoever stands still; `advance` lets virtual time
     go on to a moment."""
     names = standing(cluster)
@@ -28,7 +28,7 @@ def rescue(cluster: Cluster, remedies: Sequence[Change], wait_ns: int, advance: 
 
 
 def _try(
-    cluster: Cluster, remedy: Change, names: Sequence[str], wait_ns: int, advance: Callable[[int], None]
+    cluster: Cluster, remedy: LiveRemedy, names: Sequence[str], wait_ns: int, advance: Callable[[int], None]
 ) -> list[str]:
     """Those of `names` that stand still afterwards."""
     end_ns, waiting = cluster.loop.now_ns + wait_ns, []
@@ -73,7 +73,7 @@ class _Waiting:
         return True
 
 
-def _change(cluster: Cluster, remedy: Change, name: str) -> str:
+def _change(cluster: Cluster, remedy: LiveRemedy, name: str) -> str:
     """Why the machine does not take it; empty when it does."""
     spec = cluster.initiators[name].spec
     if remedy.applied(spec) == spec:

@@ -23,7 +23,7 @@ from nodes.messages import Sample
 KERNEL = "kernel"
 
 
-class Row(Ending, frozen=True, kw_only=True):
+class TierEnding(Ending, frozen=True, kw_only=True):
     """What one tier said. `error`: why it could not run it (one line); there is no verdict then."""
 
     scenario: str
@@ -56,7 +56,7 @@ class Pair(Struct, frozen=True, kw_only=True):
 
     scenario: str
     policy: str
-    rows: tuple[Row, ...]
+    rows: tuple[TierEnding, ...]
 
     @property
     def agreement(self) -> str:
@@ -74,16 +74,16 @@ class Pair(Struct, frozen=True, kw_only=True):
         return f"{self.agreement}: {told}" if told else self.agreement
 
 
-def _kinds(rows: Iterable[Row]) -> set[str]:
+def _kinds(rows: Iterable[TierEnding]) -> set[str]:
     return {VERDICTS[row.verdict].kind for row in rows if row.verdict and row.proves}
 
 
 def row_of(
     result: Result, samples: Sequence[Sample] = (), told: Sequence[Told] = (), *, policy: str, digest: str
-) -> Row:
+) -> TierEnding:
     """The row of a finished run: of its worst initiator. `told`: a guest's telemetry."""
     found = ending(result, samples)
-    return Row(
+    return TierEnding(
         **structs.asdict(found),
         scenario=result.scenario,
         digest=digest,
@@ -97,9 +97,9 @@ def row_of(
     )
 
 
-def pairs(rows: Iterable[Row], tiers: Sequence[str]) -> Iterator[Pair]:
+def pairs(rows: Iterable[TierEnding], tiers: Sequence[str]) -> Iterator[Pair]:
     """The rows laid side by side, in the order in which scenarios and policies first came; the newest row of each counts."""
-    newest: dict[tuple[str, str], dict[str, Row]] = {}
+    newest: dict[tuple[str, str], dict[str, TierEnding]] = {}
     for row in rows:
         newest.setdefault((row.scenario, row.policy), {})[row.tier] = row
     for (scenario, policy), found in newest.items():
@@ -138,7 +138,7 @@ def kernels_line(found: Iterable[Pair]) -> str:
     return f"Kernels: {', '.join(ran)}." if ran else ""
 
 
-def cells(row: Row) -> tuple[str, str]:
+def cells(row: TierEnding) -> tuple[str, str]:
     """Verdict and figures of a row, in words; of a run that proves nothing, why."""
     if row.error:
         return "cannot", row.error

@@ -92,7 +92,7 @@ def twin(scenario: Scenario, found: Measured, tier: str) -> Scenario:
     return vary(scenario, {**changes, "tier": tier})
 
 
-class Change(Struct, frozen=True):
+class Adjusted(Struct, frozen=True):
     """One setting of the twin, and where it is from."""
 
     path: str
@@ -103,21 +103,21 @@ class Change(Struct, frozen=True):
         return f"{self.path} {self.value} ({self.why})"
 
 
-def changes_of(scenario: Scenario, found: Measured) -> Iterator[Change]:
+def changes_of(scenario: Scenario, found: Measured) -> Iterator[Adjusted]:
     """How the twin differs from `scenario`."""
-    yield Change("nodes.initiator.memory", _size(found.free_pages), "what the guest had for the taking")
-    yield Change("nodes.initiator.min_free", _size(found.min_pages), "read back")
+    yield Adjusted("nodes.initiator.memory", _size(found.free_pages), "what the guest had for the taking")
+    yield Adjusted("nodes.initiator.min_free", _size(found.min_pages), "read back")
     if scenario.nodes.initiator.touch_pages_per_s:
-        yield Change("nodes.initiator.touch_rate", f"{found.touch_pages_per_s} pages/s", "the guest's under pressure")
+        yield Adjusted("nodes.initiator.touch_rate", f"{found.touch_pages_per_s} pages/s", "the guest's under pressure")
     elif found.swap_pages_per_s:
         rate = f"{found.swap_pages_per_s * PAGE_BYTES * 8 // 1000} kbit"
-        yield Change("nodes.target.rate", rate, f"{found.swap_pages_per_s} pages/s, as fast as the guest swapped")
+        yield Adjusted("nodes.target.rate", rate, f"{found.swap_pages_per_s} pages/s, as fast as the guest swapped")
     if (name := FLAGGED.get(scenario.policy.name)) is not None:
         text = policy_text(scenario.policy).replace(scenario.policy.name, name, 1)
-        yield Change("policy", text, "the flag as kernels have it")
+        yield Adjusted("policy", text, "the flag as kernels have it")
     for index, flood in enumerate(scenario.floods):
         if flood.kind == "udp" and found.sent_ratio < SENT_LESS:
-            yield Change(f"floods.{index}.rate", f"{round(flood.rate_pps * found.sent_ratio)} pps", "as it was sent")
+            yield Adjusted(f"floods.{index}.rate", f"{round(flood.rate_pps * found.sent_ratio)} pps", "as it was sent")
 
 
 def unmatched(scenario: Scenario) -> Iterator[str]:

@@ -37,7 +37,7 @@ COUNTED = (
 )  # fmt: skip
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class GuestRun(Struct, frozen=True, kw_only=True):
     """One initiator of one run."""
 
     scenario: str
@@ -76,19 +76,19 @@ def run_folders(given: Iterable[Path]) -> list[Path]:
     return found
 
 
-def rows(folders: Iterable[Path]) -> list[Row]:
+def rows(folders: Iterable[Path]) -> list[GuestRun]:
     """Of the runs of tier kernel in `folders`, in that order."""
     return [row for folder in folders for row in _rows(folder)]
 
 
-def _rows(folder: Path) -> Iterator[Row]:
+def _rows(folder: Path) -> Iterator[GuestRun]:
     recorded = read_run(folder)
     result = recorded.result
     if result.tier != "kernel":
         return
     for node in result.nodes:
         decided_ns, granted_ns = _decision(result, node)
-        yield Row(
+        yield GuestRun(
             scenario=result.scenario,
             policy=result.policy,
             run=result.run,
@@ -116,7 +116,7 @@ def _last_judged(phases: Sequence[Phase]) -> Phase | None:
     return next((each for each in reversed(phases) if each.name != "rescue"), None)
 
 
-def table(found: Sequence[Row]) -> str:
+def table(found: Sequence[GuestRun]) -> str:
     """Node by node, then the counts, as Markdown."""
     single = [
         (
@@ -125,14 +125,14 @@ def table(found: Sequence[Row]) -> str:
         )
         for row in found
     ]  # fmt: skip
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[str, str], list[GuestRun]] = {}
     for row in found:
         groups.setdefault((row.scenario, row.policy), []).append(row)
     counted = [(*key, *_counts(group)) for key, group in sorted(groups.items())]
     return "\n\n".join((_markdown(HEAD, single), _markdown(COUNTED, counted)))
 
 
-def _counts(group: list[Row]) -> tuple[str, ...]:
+def _counts(group: list[GuestRun]) -> tuple[str, ...]:
     """`20/20 deadlocked`, and the rest in figures."""
     verdicts = Counter(row.verdict for row in group)
     decided = [row.decided_ns for row in group if row.decided_ns is not None]

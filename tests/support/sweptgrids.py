@@ -10,7 +10,7 @@ from controller.experiment.scenario import Scenario, load, parse
 from controller.experiment.scenario.axes import axis
 from controller.experiment.verdict import Judgement
 from controller.studies.sweep.folder import SweepFolder
-from controller.studies.sweep.model import Plan, Row, SweptVerdict
+from controller.studies.sweep.model import Plan, Swept, SweptVerdict
 from controller.studies.sweep.work import Simulated
 from nodes.messages import Sample
 
@@ -27,7 +27,7 @@ def plan(*axes: str, seeds: int = 1) -> Plan:
     return Plan(classic(), tuple(axis(text) for text in axes), seeds)
 
 
-def rows(asked: Plan, rule: Rule) -> dict[int, Row]:
+def rows(asked: Plan, rule: Rule) -> dict[int, Swept]:
     """A row for every point of `asked`."""
     found = {}
     for index in range(asked.points):
@@ -36,7 +36,7 @@ def rows(asked: Plan, rule: Rule) -> dict[int, Row]:
         labels = {key: value.label for key, value in values.items()}
         numbers = {key: value.number for key, value in values.items() if value.number is not None}
         verdict = rule(labels, numbers, repeat)
-        found[index] = Row(point=index, verdict=verdict, reason=f"it is {verdict}", hang_ns=repeat * 10**9)
+        found[index] = Swept(point=index, verdict=verdict, reason=f"it is {verdict}", hang_ns=repeat * 10**9)
     return found
 
 

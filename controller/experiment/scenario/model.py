@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from controller.experiment.expect import Expectation
-from controller.experiment.rescue import WAIT_NS, Change
+from controller.experiment.rescue import WAIT_NS, LiveRemedy
 from controller.experiment.scenario.faults import Fault
 from controller.experiment.scenario.policies import read_policy
 from controller.experiment.verdicts import VerdictName
@@ -100,7 +100,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     floods: tuple[Flood, ...] = ()
     faults: tuple[Fault, ...] = ()
     phases: Phases = Phases()
-    rescue: tuple[Change, ...] = ()
+    rescue: tuple[LiveRemedy, ...] = ()
     """Remedies for an initiator that still stands still when the heal phase is over, in the order of their trial."""
     expect: tuple[Expectation, ...]
     arms: dict[str, Arm] = {}

@@ -8,7 +8,7 @@ from typing import Literal
 
 from controller.experiment.scenario.axes import Axis
 from controller.studies.sweep.grid import Cell, Grid, grid
-from controller.studies.sweep.model import Plan, Row
+from controller.studies.sweep.model import Plan, Swept
 from nodes.errors import UsageError
 
 Gain = Literal["both", "first", "second", "neither", "unknown"]
@@ -16,7 +16,7 @@ Gain = Literal["both", "first", "second", "neither", "unknown"]
 
 
 @dataclass(frozen=True)
-class Change:
+class CellChange:
     """One place under both values."""
 
     panel: int
@@ -41,21 +41,23 @@ class Difference:
     second: str
     grid: Grid
     """Of `first`; the cells of `second` lie on the same axes."""
-    changes: tuple[Change, ...]
+    changes: tuple[CellChange, ...]
     """Every cell, panel by panel."""
 
     @property
-    def differing(self) -> list[Change]:
+    def differing(self) -> list[CellChange]:
         """Those whose verdict changes, the ones that change survival first."""
         found = [change for change in self.changes if change.differs]
         return sorted(found, key=lambda c: (c.gain not in ("first", "second"), c.panel, c.y, c.x))
 
 
-def difference(plan: Plan, rows: Mapping[int, Row], names: str) -> Difference:
+def difference(plan: Plan, rows: Mapping[int, Swept], names: str) -> Difference:
     """`names`: two values of one axis, `none,memalloc`. Raises UsageError when there is no such axis."""
     axis, pair = named(plan, names)
     one, other = (_only(plan, rows, axis, level) for level in pair)
-    changes = tuple(Change(a.panel, a.x, a.y, _gain(a, b), a, b) for a, b in zip(one.all(), other.all(), strict=True))
+    changes = tuple(
+        CellChange(a.panel, a.x, a.y, _gain(a, b), a, b) for a, b in zip(one.all(), other.all(), strict=True)
+    )
     labels = [axis.values[level].label for level in pair]
     return Difference(axis.key, labels[0], labels[1], one, changes)
 
@@ -72,11 +74,11 @@ def named(plan: Plan, names: str) -> tuple[Axis, tuple[int, int]]:
     raise UsageError(f"--diff '{names}': two values of one axis of this sweep are needed, with a comma ({words})")
 
 
-def _only(plan: Plan, rows: Mapping[int, Row], axis: Axis, level: int) -> Grid:
+def _only(plan: Plan, rows: Mapping[int, Swept], axis: Axis, level: int) -> Grid:
     """The diagram of one value of `axis`, as a sweep of the other axes."""
     where = plan.axes.index(axis)
     rest = Plan(plan.scenario, plan.axes[:where] + plan.axes[where + 1 :], plan.seeds)
-    kept: dict[int, Row] = {}
+    kept: dict[int, Swept] = {}
     for index, row in rows.items():
         place, repeat = divmod(index, plan.seeds)
         levels = plan.levels_of(place)

@@ -1,8 +1,8 @@
 """A sweep's folder: what was asked, and a line for every point that was computed (controller.studies.rows).
 
-`<sweeps>/<scenario>/<id>/`: sweep.json (the plan and the code that it stands for), rows.jsonl (a `Row` a line, added a chunk
-at a time), and what is drawn from them. The id is a hash of the plan and of netreserve's own code: the same sweep finds its
-folder again, another never writes into it.
+`<sweeps>/<scenario>/<id>/`: sweep.json (the plan and the code that it stands for), rows.jsonl (a `Swept` a line, added a
+chunk at a time), and what is drawn from them. The id is a hash of the plan and of netreserve's own code: the same sweep
+finds its folder again, another never writes into it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from controller.experiment.scenario.axes import Axis
 from controller.store.whole import write_whole
 from controller.studies.code import fingerprint
 from controller.studies.rows import ROWS, Form, Rows, ident
-from controller.studies.sweep.model import Plan, Row
+from controller.studies.sweep.model import Plan, Swept
 from nodes.errors import HarnessError, UsageError
 
 ASKED = "sweep.json"
-FORM: Form[int, Row] = Form("sweep", Row, attrgetter("point"), "--fresh")
+FORM: Form[int, Swept] = Form("sweep", Swept, attrgetter("point"), "--fresh")
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,11 +43,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 class SweepFolder:
     """An open sweep. One process at a time writes into it."""
 
-    def __init__(self, path: Path, asked: Asked, rows: Rows[int, Row]) -> None:
+    def __init__(self, path: Path, asked: Asked, rows: Rows[int, Swept]) -> None:
         self.path, self.asked, self.plan, self._rows = path, asked, asked.plan(), rows
 
     @property
-    def rows(self) -> Mapping[int, Row]:
+    def rows(self) -> Mapping[int, Swept]:
         """What was computed, by point."""
         return self._rows.by_key
 
@@ -80,7 +80,7 @@ class SweepFolder:
         """The points that are still to be computed."""
         return [index for index in range(self.plan.points) if index not in self.rows]
 
-    def append(self, rows: Iterable[Row]) -> None:
+    def append(self, rows: Iterable[Swept]) -> None:
         """Keeps `rows`: when this returns they are on the disk."""
         self._rows.append(*rows)
 

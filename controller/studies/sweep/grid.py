@@ -10,7 +10,7 @@ from itertools import pairwise, product
 
 from controller.experiment.scenario.axes import Axis
 from controller.experiment.verdicts import SURVIVED, VOID, WORST_FIRST, rank
-from controller.studies.sweep.model import Plan, Row, numeric
+from controller.studies.sweep.model import Plan, Swept, numeric
 
 NONE = Axis(key="", values=(), asked=0)
 """Stands for an axis that the sweep does not have."""
@@ -41,7 +41,7 @@ class Cell:
     panel: int
     x: int
     y: int
-    rows: tuple[Row, ...]
+    rows: tuple[Swept, ...]
     seeds: int
     """How many there will be."""
 
@@ -135,7 +135,7 @@ class Grid:
         return {scale.axis.key: scale.labels[index] for scale, index in pairs if scale.axis.key}
 
 
-def grid(plan: Plan, rows: Mapping[int, Row]) -> Grid:
+def grid(plan: Plan, rows: Mapping[int, Swept]) -> Grid:
     """The diagram of `plan`, of whatever rows there are. The last quantity lies across, the first one up; words take the
     place of a quantity that is missing, the last of them first; every other axis makes panels."""
     across, up = _chosen(plan)
@@ -187,7 +187,7 @@ def _chosen(plan: Plan) -> tuple[int, int]:
     return order[0], order[1]
 
 
-def _cell(plan: Plan, rows: Mapping[int, Row], panel: int, x: int, y: int, place: int) -> Cell:
+def _cell(plan: Plan, rows: Mapping[int, Swept], panel: int, x: int, y: int, place: int) -> Cell:
     points = range(place * plan.seeds, (place + 1) * plan.seeds)
     return Cell(panel, x, y, tuple(rows[point] for point in points if point in rows), plan.seeds)
 

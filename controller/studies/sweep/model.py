@@ -47,7 +47,7 @@ class Point(Struct, frozen=True, kw_only=True):
     """For `vary`, the seed among them."""
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class Swept(Struct, frozen=True, kw_only=True):
     """What a point came to. The figures are those of the initiator that fared worst; all zero for an invalid point."""
 
     point: int

@@ -14,16 +14,16 @@ import duckdb
 
 from controller.experiment.scenario.axes import Axis
 from controller.store.whole import write_whole
-from controller.studies.sweep.model import Plan, Row, numeric
+from controller.studies.sweep.model import Plan, Swept, numeric
 
-FIGURES = Row.__struct_fields__[1:]
+FIGURES = Swept.__struct_fields__[1:]
 """Columns after point, axes and seed; `point` stands first."""
 _TYPES = {int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
 
 
 def columns(plan: Plan) -> dict[str, str]:
     """Name -> SQL type: `point`; a column an axis, named by its key, with the value as the scenario has it (and for a
-    quantity `<key>.number` in netreserve's own unit); `seed`; and the fields of `Row`."""
+    quantity `<key>.number` in netreserve's own unit); `seed`; and the fields of `Swept`."""
     found = {"point": "BIGINT"}
     for axis in plan.axes:
         found[axis.key] = "VARCHAR"
@@ -32,7 +32,7 @@ def columns(plan: Plan) -> dict[str, str]:
     return found | {"seed": "BIGINT"} | {name: _sql(name) for name in FIGURES}
 
 
-def write(folder: Path, plan: Plan, rows: Mapping[int, Row]) -> tuple[Path, Path]:
+def write(folder: Path, plan: Plan, rows: Mapping[int, Swept]) -> tuple[Path, Path]:
     """Writes table.csv and table.parquet, in the order of points, each there in full or not at all. Equal rows give equal
     CSV, byte for byte."""
     text = io.StringIO()
@@ -43,7 +43,7 @@ def write(folder: Path, plan: Plan, rows: Mapping[int, Row]) -> tuple[Path, Path
     return plain, _parquet(plain, folder / "table.parquet", columns(plan))
 
 
-def _cells(plan: Plan, row: Row) -> Iterator[Any]:
+def _cells(plan: Plan, row: Swept) -> Iterator[Any]:
     place, repeat = divmod(row.point, plan.seeds)
     yield row.point
     for axis, index in zip(plan.axes, plan.levels_of(place), strict=True):
@@ -70,8 +70,8 @@ def _parquet(plain: Path, path: Path, types_of: Mapping[str, str]) -> Path:
 
 
 def _sql(name: str) -> str:
-    """The SQL type of a field of `Row`; a Literal is text."""
-    kind = typing.get_type_hints(Row)[name]
+    """The SQL type of a field of `Swept`; a Literal is text."""
+    kind = typing.get_type_hints(Swept)[name]
     if isinstance(kind, types.UnionType):
         kind = next(part for part in typing.get_args(kind) if part is not type(None))
     return _TYPES.get(kind, "VARCHAR")

@@ -11,7 +11,7 @@ from controller.experiment.scenario.vary import vary
 from controller.experiment.verdict import Judgement
 from controller.experiment.verdicts import worst
 from controller.simulated.simulate import judged, simulate_many
-from controller.studies.sweep.model import Broken, Chunk, Row
+from controller.studies.sweep.model import Broken, Chunk, Swept
 from nodes.errors import HarnessError, InconclusiveError, UsageError
 from nodes.messages import Sample
 
@@ -25,7 +25,7 @@ def in_virtual_time(scenarios: Sequence[Scenario]) -> Iterator[Simulated]:
     return ((judged(outcome), outcome.samples) for outcome in simulate_many(scenarios))
 
 
-def carry_out(scenario: Scenario, chunk: Chunk, simulator: Simulator = in_virtual_time) -> list[Row | Broken]:
+def carry_out(scenario: Scenario, chunk: Chunk, simulator: Simulator = in_virtual_time) -> list[Swept | Broken]:
     """A result for each point of `chunk`. A point whose settings cannot go together is `invalid`; one where netreserve
     itself fails is Broken; neither stops the others."""
     varied, found = _varied(scenario, chunk)
@@ -40,40 +40,40 @@ def carry_out(scenario: Scenario, chunk: Chunk, simulator: Simulator = in_virtua
     return sorted(found, key=lambda result: result.point)
 
 
-def _varied(scenario: Scenario, chunk: Chunk) -> tuple[dict[int, Scenario], list[Row | Broken]]:
+def _varied(scenario: Scenario, chunk: Chunk) -> tuple[dict[int, Scenario], list[Swept | Broken]]:
     """By point what can be run, and a row for what cannot. `plan` refuses too: it knows the machine's marks."""
     varied: dict[int, Scenario] = {}
-    refused: list[Row | Broken] = []
+    refused: list[Swept | Broken] = []
     for point in chunk:
         try:
             changed = vary(scenario, point.changes)
             plan(changed)
             varied[point.index] = changed
         except UsageError as error:
-            refused.append(Row(point=point.index, verdict="invalid", reason=_line(error)))
+            refused.append(Swept(point=point.index, verdict="invalid", reason=_line(error)))
     return varied, refused
 
 
-def _failed(index: int, error: Exception) -> Row | Broken:
+def _failed(index: int, error: Exception) -> Swept | Broken:
     if isinstance(error, UsageError):
-        return Row(point=index, verdict="invalid", reason=_line(error))
+        return Swept(point=index, verdict="invalid", reason=_line(error))
     if isinstance(error, InconclusiveError):
-        return Row(point=index, verdict="inconclusive", reason=_line(error))
+        return Swept(point=index, verdict="inconclusive", reason=_line(error))
     what = _line(error) if isinstance(error, HarnessError) else f"unexpected {type(error).__name__}: {_line(error)}"
     return Broken(point=index, message=what)
 
 
-def _row(index: int, judgement: Judgement, samples: Sequence[Sample]) -> Row:
+def _row(index: int, judgement: Judgement, samples: Sequence[Sample]) -> Swept:
     if not judgement.nodes:
-        return Row(point=index, verdict=judgement.verdict, reason=judgement.sentence)
+        return Swept(point=index, verdict=judgement.verdict, reason=judgement.sentence)
     verdict = worst(node.verdict for node in judgement.nodes)
     node = next(node for node in judgement.nodes if node.verdict == verdict)
     return _figures(index, node, [sample for sample in samples if sample.node == node.node])
 
 
-def _figures(index: int, node: NodeVerdict, samples: Sequence[Sample]) -> Row:
+def _figures(index: int, node: NodeVerdict, samples: Sequence[Sample]) -> Swept:
     last = samples[-1] if samples else Sample(t_ns=0, node=node.node, run="")
-    return Row(
+    return Swept(
         point=index,
         verdict=node.verdict,
         reason=node.reason,

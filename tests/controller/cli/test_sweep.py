@@ -19,7 +19,7 @@ from controller.cli import sweep, sweepviews
 from controller.cli.main import carry_out
 from controller.cli.sweepviews import BarView, LineView
 from controller.studies.sweep import work
-from controller.studies.sweep.model import Row
+from controller.studies.sweep.model import Swept
 
 CLASSIC = str(ROOT / "scenarios" / "classic.yaml")
 AXES = (
@@ -212,7 +212,7 @@ def test_ctrl_c_that_comes_when_all_is_computed_is_too_late(
 ) -> None:
     computed = LineView.computed
 
-    def interrupted(self: LineView, rows: Sequence[Row]) -> None:
+    def interrupted(self: LineView, rows: Sequence[Swept]) -> None:
         computed(self, rows)
         if self._done == 12:
             raise KeyboardInterrupt
@@ -229,7 +229,7 @@ def test_lines_come_in_their_time_with_the_time_left() -> None:
     told: list[tuple[str, dict[str, object]]] = []
     now_s = iter([0.0, 1.0, 6.0, 7.0, 20.0])
     view = LineView(100, 20, "f", lambda kind, what: told.append((kind, what)), 5.0, lambda: next(now_s))
-    row = Row(point=0, verdict="healthy", reason="")
+    row = Swept(point=0, verdict="healthy", reason="")
     with view:
         for count in (5, 25, 10, 40):
             view.computed([structs.replace(row)] * count)
@@ -243,6 +243,6 @@ def test_a_bar_counts_verdicts_on_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
     view = sweepviews.view_for(10, 4, Path("f"), json=False)
     assert isinstance(view, BarView)
     with view:
-        view.computed([Row(point=0, verdict="deadlocked", reason="")] * 2)
+        view.computed([Swept(point=0, verdict="deadlocked", reason="")] * 2)
         task = view._bar.tasks[0]
         assert (task.completed, task.total, task.description) == (6, 10, "2 deadlocked")

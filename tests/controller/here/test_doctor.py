@@ -11,7 +11,7 @@ import pytest
 from controller.cli.main import carry_out
 from controller.here import capacity, doctor, kernelfacts, testbed
 from controller.here.capacity import Capacity
-from controller.here.doctor import Diagnosis, Row
+from controller.here.doctor import Ability, Diagnosis
 from controller.here.kernelfacts import Fact
 
 
@@ -25,7 +25,7 @@ def measure_once(measured: Capacity, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capacity, "measure", lambda: measured)
 
 
-def _row(diagnosis: Diagnosis, what: str) -> Row:
+def _row(diagnosis: Diagnosis, what: str) -> Ability:
     return next(row for row in diagnosis.rows if row.what == what)
 
 

@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 from tinyscenario import tiny
 
-from controller.experiment.rescue import IN_FORCE, Change, SetMin, SwitchTo, rescues_of
+from controller.experiment.rescue import IN_FORCE, LiveRemedy, SetMin, SwitchTo, rescues_of
 from controller.experiment.scenario import Scenario
 from controller.simulated.rescue import rescue
 from controller.simulated.simulate import Outcome, judged, simulate
@@ -23,7 +23,7 @@ HIGHER = SetMin(min_free_pages=512)
 """No remedy: a refill may take a page only above 3/8 of min, so that it waits for even more."""
 
 
-def rescued(policy: str, *remedies: Change, wait_s: int = 20) -> Scenario:
+def rescued(policy: str, *remedies: LiveRemedy, wait_s: int = 20) -> Scenario:
     plain = tiny(policy)
     return structs.replace(plain, rescue=remedies, phases=structs.replace(plain.phases, rescue_ns=wait_s * SECOND_NS))
 

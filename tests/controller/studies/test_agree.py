@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from controller.experiment.record import NodeVerdict, Phase, Result, Setting
-from controller.studies.agree import Row, cells, kernels_line, markdown, matched_lines, pairs, row_of
+from controller.studies.agree import TierEnding, cells, kernels_line, markdown, matched_lines, pairs, row_of
 from nodes.eventkinds import Wait
 from nodes.messages import Sample
 from nodes.units import SECOND_NS
 
 
-def row(tier: str, verdict: str, policy: str = "none") -> Row:
-    return Row(scenario="s", digest="d", policy=policy, tier=tier, verdict=verdict)
+def row(tier: str, verdict: str, policy: str = "none") -> TierEnding:
+    return TierEnding(scenario="s", digest="d", policy=policy, tier=tier, verdict=verdict)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_verdicts_agree_when_they_are_of_one_kind(sim: str, container: str, agre
 
 def test_one_tier_alone_agrees_with_nobody() -> None:
     (pair,) = pairs(
-        [row("sim", "healthy"), Row(scenario="s", digest="d", policy="none", tier="container", error="no")],
+        [row("sim", "healthy"), TierEnding(scenario="s", digest="d", policy="none", tier="container", error="no")],
         ("sim", "container"),
     )
     assert pair.agreement == "-"
@@ -62,14 +62,16 @@ def test_a_row_has_the_figures_of_the_worst_initiator() -> None:
 
 
 def test_the_page_tells_what_could_not_be_run_and_why_they_differ() -> None:
-    lacking = Row(scenario="s", digest="d", policy="none", tier="container", error="no links.storage")
+    lacking = TierEnding(scenario="s", digest="d", policy="none", tier="container", error="no links.storage")
     table = list(pairs([row("sim", "healthy"), lacking], ("sim", "container")))
     text = list(markdown(table, ("sim", "container"), {("s", "none"): "because"}))
     assert text[2] == "| s | none | healthy | cannot: no links.storage | -: because |"
 
 
 def test_of_a_run_that_proves_nothing_the_reason_is_told() -> None:
-    void = Row(scenario="s", digest="d", policy="none", tier="sim", verdict="inconclusive", sentence="why", hang_s=1.0)
+    void = TierEnding(
+        scenario="s", digest="d", policy="none", tier="sim", verdict="inconclusive", sentence="why", hang_s=1.0
+    )
     assert cells(void) == ("inconclusive", "why")
 
 
@@ -86,7 +88,7 @@ def test_what_was_matched_to_a_kernel_is_told_once_a_pair() -> None:
     rows = [
         row("kernel", "healthy"),
         *(
-            Row(scenario="s", digest="d", policy="none", tier=t, matched="r", changes=changes)
+            TierEnding(scenario="s", digest="d", policy="none", tier=t, matched="r", changes=changes)
             for t in ("sim", "container")
         ),
         row("kernel", "healthy", "memalloc"),

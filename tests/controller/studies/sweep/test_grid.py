@@ -7,11 +7,11 @@ from sweptgrids import more_reserve_helps, plan, rows
 
 from controller.experiment.scenario.axes import axis
 from controller.studies.sweep.grid import Cell, Segment, grid, scale
-from controller.studies.sweep.model import Row, SweptVerdict
+from controller.studies.sweep.model import Swept, SweptVerdict
 
 
 def cell(*verdicts: SweptVerdict, seeds: int = 3) -> Cell:
-    return Cell(0, 0, 0, tuple(Row(point=i, verdict=v, reason="") for i, v in enumerate(verdicts)), seeds)
+    return Cell(0, 0, 0, tuple(Swept(point=i, verdict=v, reason="") for i, v in enumerate(verdicts)), seeds)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_boundary_lies_between_survivors_and_others_alone() -> None:
 
 def test_a_part_of_a_sweep_is_drawn_with_holes() -> None:
     asked = plan("floods.0.rate=1k,9k", seeds=2)
-    found = grid(asked, {2: Row(point=2, verdict="healthy", reason="")})
+    found = grid(asked, {2: Swept(point=2, verdict="healthy", reason="")})
     empty, half = found.all()
     assert (empty.verdict, empty.survives, empty.share) == ("", None, 0.0)
     assert (half.verdict, len(half.rows), half.seeds) == ("healthy", 1, 2) and not found.boundary()

@@ -10,7 +10,7 @@ from msgspec import structs
 from sweptgrids import by_reserve, classic, plan
 
 from controller.experiment.scenario import Scenario
-from controller.studies.sweep.model import Broken, Row
+from controller.studies.sweep.model import Broken, Swept
 from controller.studies.sweep.work import Simulated, carry_out
 from nodes.errors import InconclusiveError, UsageError
 
@@ -20,17 +20,17 @@ CHUNK = tuple(ASKED.point(index) for index in range(4))
 
 def test_rows_have_the_figures_of_the_worst_initiator() -> None:
     found = carry_out(classic(), CHUNK, by_reserve)
-    assert [row.verdict for row in found if isinstance(row, Row)] == ["deadlocked", "healthy", "healthy", "healthy"]
-    assert isinstance(found[0], Row)
+    assert [row.verdict for row in found if isinstance(row, Swept)] == ["deadlocked", "healthy", "healthy", "healthy"]
+    assert isinstance(found[0], Swept)
     assert (found[0].reason, found[0].hang_ns, found[0].free_least_pages) == ("by rule", 2, 98)
 
 
 def test_an_invalid_corner_is_a_row_with_the_sentence() -> None:
     asked = plan("nodes.initiator.min_free=4M,63M,64M")
     found = carry_out(classic(), tuple(asked.point(i) for i in range(3)), by_reserve)
-    verdicts = [row.verdict for row in found if isinstance(row, Row)]
+    verdicts = [row.verdict for row in found if isinstance(row, Swept)]
     assert verdicts[0] != "invalid" and verdicts[1:] == ["invalid", "invalid"]
-    assert isinstance(found[2], Row) and "is not below memory 64 MiB" in found[2].reason
+    assert isinstance(found[2], Swept) and "is not below memory 64 MiB" in found[2].reason
     assert "\n" not in found[2].reason
 
 
@@ -56,7 +56,7 @@ def test_one_bad_point_does_not_stop_the_others(error: Exception, verdict: str, 
         assert not verdict and bad.message == told
     else:
         assert (bad.verdict, bad.reason) == (verdict, told)
-    assert isinstance(found[2], Row) and found[2].verdict == "healthy"
+    assert isinstance(found[2], Swept) and found[2].verdict == "healthy"
     assert found[3] == structs.replace(bad, point=3), "the second that fails is told of too"
 
 
