@@ -65,8 +65,9 @@ def _link(shape: Shape) -> str:
 
 def _flood(item: PlannedFlood) -> str:
     flood = item.flood
+    sockets = f"{flood.sockets} socket{'s' if flood.sockets > 1 else ''}"
     return (
-        f"{flood.kind} flood, {flood.rate_pps} pps x {flood.size_bytes} B to {flood.sockets} sockets from port {item.port},"
+        f"{flood.kind} flood, {flood.rate_pps} pps x {flood.size_bytes} B to {sockets} from port {item.port},"
         f" reader {flood.reader}, rcvbuf {format_bytes(flood.rcvbuf_bytes)}"
     )
 
