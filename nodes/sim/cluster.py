@@ -60,6 +60,8 @@ class Cluster:
         disk.spec = target.spec  # a local disk is as fast as the target's: what differs is the network alone
         initiator = self.initiators[node.name] = Initiator(node.name, spec, self.loop, self.emit, disk)
         if initiator.machine.policy.local_disk:
+            if not _takes_time(target.spec):
+                initiator.bound_by_processor()
             return
         near, near_shape = port, node.shape
         if node.storage_shape is not None and spec.machine.storage_nic:
@@ -69,6 +71,8 @@ class Cluster:
         if (first + pages) * PAGE_BYTES > target.spec.size_bytes:
             raise UsageError(f"{node.name}'s swap area ends beyond the disk of {node.target}")
         far = self.ports[node.target]
+        if not (_takes_time(target.spec) or near_shape.rate_bps or near_shape.delay_ns):
+            initiator.bound_by_processor()
         rtt_ns = max((near_shape.delay_ns or 0) * 2, LEAST_RTT_NS)
         initiator.connection = Connection(self.loop, initiator, target, near, far, pages, rtt_ns)
 
@@ -115,3 +119,8 @@ class Cluster:
         self.samples.extend(initiator.sample(self.run) for initiator in self.initiators.values())
         self.samples.extend(target.sample(self.run) for target in self.targets.values())
         self.loop.at_rank(self.loop.now_ns + interval_ns, MEASURE, self._measure, interval_ns)
+
+
+def _takes_time(disk: TargetSpec) -> bool:
+    """Does a request?"""
+    return bool(disk.rate_bps or disk.latency_ns)

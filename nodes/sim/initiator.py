@@ -27,9 +27,14 @@ from nodes.messages import Sample
 from nodes.sim.connection import Connection
 from nodes.sim.loop import Loop
 from nodes.sim.target import Disk
+from nodes.units import SECOND_NS
 
 Emit = Callable[[str, Detail], None]
 """`emit(node, detail)`: an event of the run."""
+PROCESSOR_PAGES_PER_S = 6400
+"""What a processor touches, of pages that are not there, where no link and no disk takes time: else the virtual time of an
+application that is as fast as it can (`touch_rate: 0 pages/s`) would stand. Measured: a guest of one emulated processor that
+swaps to a disk beside it, no network in the way (docs/reference/kernel-runs.md, `kernel-tcp` under `local`)."""
 _SHARED = sorted({field.name for field in fields(Stats)} & set(Sample.__struct_fields__))
 """Measurements that a machine reports under the name a sample has for them."""
 
@@ -54,6 +59,11 @@ class Initiator:
             for port in range(sink.port, sink.port + sink.sockets):
                 number = self.machine.open_socket(sink.rcvbuf_bytes, coalesces=sink.kind != "udp")
                 self.sockets[port] = (number, sink.reader)
+
+    def bound_by_processor(self) -> None:
+        """Nothing else takes time: an application without a pace of its own has the processor's."""
+        work = self.machine.workload
+        work.interval_ns = work.interval_ns or SECOND_NS // PROCESSOR_PAGES_PER_S
 
     # ---- packets
 
