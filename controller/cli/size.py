@@ -14,18 +14,23 @@ from rich.table import Table
 from controller.cli.console import Json, console, print_json, say
 from controller.cli.scenarios import found
 from controller.cli.studies import Fresh, Jobs, Out, resumable, studies_folder
-from controller.experiment.scenario import dump, load
+from controller.experiment.scenario import Scenario, dump, load
 from controller.experiment.scenario.policies import policy_text, read_policy
 from controller.studies.rows import Rows, place
+from controller.studies.size.advised import asked_of
 from controller.studies.size.search import Level, Progress
 from controller.studies.size.sequential import SequentialTest
 from controller.studies.size.study import Sized, agreement, sentence, study
-from controller.studies.trials import try_out
+from controller.studies.trials import Goal, try_out
 from controller.studies.tried import FORM, Kept, Tried
 from controller.studies.workers import Workers
-from nodes.units import PAGE_BYTES, format_bytes
+from nodes.errors import UsageError
+from nodes.machine.minfree import SHARE_MOST
+from nodes.machine.policies import POLICIES
+from nodes.units import PAGE_BYTES, format_bytes, parse_size_bytes
 
 EVERY = "all"
+DONE: dict[Goal, str] = {"survival": "survived", "no-failures": "survived without a failed allocation"}
 
 
 def size(
@@ -38,14 +43,29 @@ def size(
     ] = None,
     confidence: Annotated[float, typer.Option(help="How sure the answer must be.")] = 0.95,
     survive: Annotated[float, typer.Option(help="Share of seeds that must survive.")] = 0.95,
+    goal: Annotated[
+        Goal, typer.Option(help="What a run must come to: to survive, or that and no failed allocation in reception.")
+    ] = "survival",
+    memory: Annotated[
+        str | None,
+        typer.Option(help="Of the real machine, where the scenario's is smaller, e.g. '16 GiB'.", metavar="SIZE"),
+    ] = None,
+    huge_pages: Annotated[
+        bool,
+        typer.Option(
+            "--huge-pages/--no-huge-pages",
+            help="Whether transparent huge pages may be on: the kernel then wants a larger reserve.",
+        ),
+    ] = True,
     jobs: Jobs = 0,
     fresh: Fresh = False,
     out: Out = None,
     json: Json = False,
 ) -> None:
-    """Find the smallest reserve (min_free) that survives, and derive it as a sum.
+    """Find a reserve (vm.min_free_kbytes) to set: the smallest that survives, never below what Linux itself asks for.
 
-    Can be stopped at any time: the same command goes on from there.
+    Says what decided, how sure it is, and what theory gives as a sum. Can be stopped at any time: the same command goes on
+    from there.
 
     Exits with 1 when there is a policy that no reserve lets survive.
 
@@ -56,10 +76,10 @@ def size(
     named = [name.strip() for name in ",".join(policy or ()).split(",") if name.strip()]
     names = named or [policy_text(experiment.policy)]
     if names == [EVERY]:
-        from nodes.machine.policies import POLICIES
-
         names = list(POLICIES)
     specs = [read_policy(name, experiment.policy) for name in names]
+    memory_kib = _memory_kib(memory, experiment)
+    asked = asked_of(memory_kib, huge_pages=huge_pages)
     sized: list[Sized] = []
     with Workers(jobs) as workers:
         for spec in specs:
@@ -67,14 +87,27 @@ def size(
             with Rows.open(file, FORM, fresh=fresh) as rows, resumable(partial(_kept, rows)):
                 tried = Tried(workers, rows, try_out)
                 told = _told(policy_text(spec))
-                sized.append(study(experiment, spec, test, tried.all, batch=workers.jobs, progress=told))
+                sized.append(
+                    study(experiment, spec, test, tried.all, goal=goal, asked=asked, batch=workers.jobs, progress=told)
+                )
             if not json:
-                _print(sized[-1])
+                _print(sized[-1], memory_kib)
     if json:
-        print_json({"scenario": experiment.name, "test": test.describe(), "policies": [_plain(item) for item in sized]})
+        said = {"scenario": experiment.name, "goal": goal, "test": test.describe()}
+        print_json(said | {"policies": [_plain(item) for item in sized]})
     else:
         console().print(escape(f"{test.describe()}."), soft_wrap=True)
-    raise typer.Exit(1 if any(item.min_free_pages is None for item in sized) else 0)
+    raise typer.Exit(1 if any(item.advice.min_free_kib is None for item in sized) else 0)
+
+
+def _memory_kib(asked: str | None, experiment: Scenario) -> int:
+    """Of the machine that is to be advised. Raises UsageError."""
+    if asked is None:
+        return experiment.nodes.initiator.memory_pages * PAGE_BYTES >> 10
+    try:
+        return parse_size_bytes(asked) >> 10
+    except ValueError as error:
+        raise UsageError(f"--memory {asked}: {error}") from None
 
 
 def _kept(rows: Rows[str, Kept]) -> str:
@@ -83,18 +116,17 @@ def _kept(rows: Rows[str, Kept]) -> str:
 
 def _told(policy: str) -> Progress:
     def progress(level: Level, runs: int) -> None:
-        lived = sum(trial.survived for trial in level.trials)
         say(
-            f"{policy}: min_free {_size(level.pages)}: {level.decided}, {lived} of {len(level.trials)} runs survived"
-            f" ({runs} runs so far)"
+            f"{policy}: min_free {_size(level.pages)}: {level.decided}, {level.met} of {len(level.trials)} runs"
+            f" {DONE[level.goal]} ({runs} runs so far)"
         )
 
     return progress
 
 
-def _print(item: Sized) -> None:
+def _print(item: Sized, memory_kib: int) -> None:
     out = console()
-    for line in _lines(item):
+    for line in (*_advised(item, memory_kib), *_lines(item)):
         out.print(escape(line), soft_wrap=True)
     table = Table("consumer", "how it is made up", "pages", "seen at most", "physics.md", box=None, pad_edge=False)
     for part in item.derivation.lines:
@@ -106,14 +138,35 @@ def _print(item: Sized) -> None:
     out.print()
 
 
+def _advised(item: Sized, memory_kib: int) -> Iterator[str]:
+    advice = item.advice
+    if advice.min_free_kib is None:
+        yield f"{item.policy}: no setting can be advised"
+        yield f"  why: {sentence(advice.why)}"
+        return
+    yield f"{item.policy}: {advice.command}"
+    yield f"  decided by: {advice.decided_by}: {sentence(advice.why)}"
+    yield f"  asked for: {', '.join(f'{each.kib} KiB ({each.name})' for each in advice.bounds)}"
+    yield f"  how sure: {sentence(advice.certainty)}"
+    if advice.failures:
+        yield f"  failed allocations in reception at that size: {sentence(advice.failures)}"
+    if advice.min_free_kib > memory_kib * SHARE_MOST:
+        yield (
+            f"  beware: that is {advice.min_free_kib / memory_kib:.0%} of memory, which no program can use; above"
+            f" {SHARE_MOST:.0%} the OOM killer comes sooner."
+        )
+    if POLICIES[read_policy(item.policy).name].in_kernel is None:
+        yield f"  beware: no kernel has policy {item.policy}."
+
+
 def _lines(item: Sized) -> Iterator[str]:
     found = item.found
     if found.survives is None:
-        yield f"{item.policy}: {sentence(item.warning)}"
+        yield f"  simulated: {sentence(item.warning)}"
     else:
         below = f"the largest that fails is {_size(found.fails.pages)}" if found.fails else "no smaller one is possible"
         yield (
-            f"{item.policy}: the smallest min_free that survives is {_size(found.survives.pages)}; {below}"
+            f"  simulated: the smallest min_free that will do is {_size(found.survives.pages)}; {below}"
             f" ({len(found.survives.trials)} runs there, {found.runs} in all)"
         )
     yield from (f"anomaly: {said}" for said in found.anomalies)
@@ -134,6 +187,7 @@ def _plain(item: Sized) -> dict[str, Any]:
     found = item.found
     return {
         "policy": item.policy,
+        "advice": item.advice,
         "min_free_pages": item.min_free_pages,
         "min_pages": item.min_pages,
         "fails_pages": found.fails.pages if found.fails else None,
@@ -145,6 +199,8 @@ def _plain(item: Sized) -> dict[str, Any]:
                 "decided": level.decided,
                 "runs": len(level.trials),
                 "survived": sum(trial.survived for trial in level.trials),
+                "met": level.met,
+                "with_failures": sum(trial.alloc_failures > 0 for trial in level.trials),
             }
             for level in found.levels
         ],

@@ -56,6 +56,7 @@ for d in /sys/class/block /sys/class/net /sys/class/nvme /sys/class/iscsi_connec
     names "$d"
 done
 one /sys/module/pstore/parameters/backend
+one /sys/kernel/mm/transparent_hugepage/enabled
 for p in "$R"/sys/class/block/*; do
     b="/sys/class/block/${p##*/}"
     link "$b"

@@ -33,6 +33,8 @@ class Memory(Struct, frozen=True, kw_only=True):
     watermark_scale: int | None = None
     boost_factor: int | None = None
     overcommit: int | None = None
+    huge_pages: bool | None = None
+    """Whether transparent huge pages are not off; None: this kernel has none, or nothing told."""
 
     @property
     def min_kib(self) -> int | None:

@@ -10,10 +10,11 @@ from msgspec import Struct, structs
 from controller.experiment.scenario import Scenario
 from controller.experiment.scenario.policies import policy_text
 from controller.inspect.answer import Answer
-from controller.inspect.facts import Machine
+from controller.inspect.facts import Machine, Memory
 from controller.inspect.modelled import scenario_of
-from controller.inspect.rules.reserve import default_kib
+from controller.inspect.rules.reserve import NOT_LOW, low_memory_kib
 from controller.studies.advice import saving_policy
+from controller.studies.size.advised import Bound, Decider, asked_of
 from controller.studies.size.search import Progress
 from controller.studies.size.sequential import SequentialTest
 from controller.studies.size.study import study
@@ -36,7 +37,7 @@ class Foretold(Struct, frozen=True, kw_only=True):
     """Who waits for whom; empty when nobody does for ever."""
     min_free_kib: int | None
     """The smallest safe min_free found; None: none helps."""
-    bound: Literal["simulation", "kernel default", "none helps"]
+    bound: Literal[Decider, "none helps"]
     """What decided it."""
     saves: tuple[str, ...]
     """What saves it as the machine stands: exact commands, or a policy's name."""
@@ -57,8 +58,17 @@ def foretell(
     """Simulates `machine` under the standard floods: junk at the link's rate that nobody reads, as datagrams and as
     streams. Raises LackingError when the machine's memory could not be read."""
     scenario = scenario_of(machine)
-    least_kib = default_kib(machine.memory) or 0
-    return [_one(scenario, kind, name, least_kib, simulate, batch, progress) for kind, name in JUNK]
+    asked = asked_by(machine.memory)
+    return [_one(scenario, kind, name, asked, simulate, batch, progress) for kind, name in JUNK]
+
+
+def asked_by(memory: Memory) -> tuple[Bound, ...]:
+    """What Linux asks for on a machine with this memory, by its own zones where they could be read."""
+    zones = sum(not zone.name.startswith(NOT_LOW) for zone in memory.zones)
+    huge_pages = bool(memory.huge_pages)
+    return asked_of(
+        memory.total_kib or 0, low_kib=low_memory_kib(memory) or None, zones=zones or None, huge_pages=huge_pages
+    )
 
 
 def under(scenario: Scenario, kind: Literal["udp", "tcp"]) -> Scenario:
@@ -67,18 +77,18 @@ def under(scenario: Scenario, kind: Literal["udp", "tcp"]) -> Scenario:
 
 
 def _one(
-    scenario: Scenario, kind: Literal["udp", "tcp"], name: str, least_kib: int, simulate: Simulate, batch: int,
-    progress: Progress | None,
+    scenario: Scenario, kind: Literal["udp", "tcp"], name: str, asked: Sequence[Bound], simulate: Simulate,
+    batch: int, progress: Progress | None,
 ) -> Foretold:  # fmt: skip
     flooded = under(scenario, kind)
     now = simulate([flooded])[0]
-    sized = study(flooded, flooded.policy, TEST, simulate, batch=batch, progress=progress)
-    found_kib = None if sized.min_free_pages is None else sized.min_free_pages * PAGE_BYTES >> 10
-    safe_kib = None if found_kib is None else max(found_kib, least_kib)
+    sized = study(flooded, flooded.policy, TEST, simulate, asked=asked, batch=batch, progress=progress)
+    advice = sized.advice
+    safe_kib = advice.min_free_kib
     saves = []
     if not now.survived:
         if safe_kib is not None and safe_kib << 10 > flooded.nodes.initiator.min_free_pages * PAGE_BYTES:
-            saves.append(f"sysctl -w vm.min_free_kbytes={safe_kib}")
+            saves.append(advice.command)
         if policy := saving_policy(flooded, lambda changed: simulate([changed])[0].survived):
             saves.append(f"policy {policy} instead of {policy_text(flooded.policy)} (simulated once)")
     return Foretold(
@@ -87,7 +97,7 @@ def _one(
         verdict=now.verdict,
         cycle=cycle_text(now.cycle) if now.cycle else "",
         min_free_kib=safe_kib,
-        bound="none helps" if found_kib is None else "simulation" if safe_kib == found_kib else "kernel default",
+        bound=advice.decided_by or "none helps",
         saves=tuple(saves),
         runs=sized.found.runs,
     )

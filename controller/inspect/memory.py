@@ -9,6 +9,7 @@ from controller.inspect.tree import Tree, is_number
 from nodes.units import PAGE_BYTES
 
 ZONEINFO, MEMINFO = "/proc/zoneinfo", "/proc/meminfo"
+HUGE_PAGES = "/sys/kernel/mm/transparent_hugepage/enabled"
 MARKS = ("free", "min", "low", "high", "present", "managed")
 ZONES_SHARE = 0.9
 """The pages of all zones are at least MemTotal: much less means a torn file (own)."""
@@ -31,6 +32,7 @@ def read_memory(tree: Tree) -> Memory:
         watermark_scale=tree.number("/proc/sys/vm/watermark_scale_factor"),
         boost_factor=tree.number("/proc/sys/vm/watermark_boost_factor"),
         overcommit=tree.number("/proc/sys/vm/overcommit_memory"),
+        huge_pages=_huge_pages(tree),
     )
 
 
@@ -48,6 +50,12 @@ def read_sockets(tree: Tree) -> Sockets:
         udp_pages=held.get("UDP"),
         rmem_max_bytes=tree.number("/proc/sys/net/core/rmem_max"),
     )
+
+
+def _huge_pages(tree: Tree) -> bool | None:
+    """The setting in force stands in brackets: `always [madvise] never`. A kernel without them has no such file."""
+    words = tree.text(HUGE_PAGES).split()
+    return "[never]" not in words if words else None
 
 
 def _meminfo(tree: Tree) -> dict[str, int]:

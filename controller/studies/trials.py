@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import Struct
 
@@ -16,6 +17,10 @@ from nodes.eventkinds import Wait
 Cycle = tuple[tuple[str, str], ...]
 """Waiter and resource of each edge of a wait-for cycle, beginning with the first waiter in the alphabet."""
 
+Goal = Literal["survival", "no-failures"]
+"""What is asked of a run: that its machine survives; or that it does and that none of its receptions failed for want of
+memory, as a kernel's log would tell by `page allocation failure: order:0 ... GFP_ATOMIC`."""
+
 
 class Trial(Struct, frozen=True, kw_only=True):
     """One simulated run and what it came down to."""
@@ -26,14 +31,31 @@ class Trial(Struct, frozen=True, kw_only=True):
     """Of the first initiator with that verdict."""
     sentence: str = ""
     peaks: dict[str, int] = {}
-    """The most of each gauge in any sample of an initiator, by the field's name in `nodes.messages.Sample`."""
+    """The most of each gauge in any sample of an initiator, by the field's name in `nodes.messages.Sample`: of a counter its
+    end."""
 
     @property
     def survived(self) -> bool:
         return self.verdict in SURVIVED
 
+    @property
+    def alloc_failures(self) -> int:
+        """Allocations of the receive path that failed, of the initiator that had most."""
+        return self.peaks.get("rx_alloc_failures", 0)
 
-GAUGES = ("reserve_used_pages", "in_flight", "writeback_pages", "ring_free_slots", "junk_held_bytes")
+    def meets(self, goal: Goal) -> bool:
+        """Whether it came to what was asked."""
+        return self.survived and (goal == "survival" or not self.alloc_failures)
+
+
+GAUGES = (
+    "reserve_used_pages",
+    "in_flight",
+    "writeback_pages",
+    "ring_free_slots",
+    "junk_held_bytes",
+    "rx_alloc_failures",
+)
 
 
 def try_out(scenario: Scenario) -> Trial:

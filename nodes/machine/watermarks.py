@@ -5,21 +5,10 @@ Source: physics.md section 2 (mm/page_alloc.c of Linux 6.1.192 and 6.12.117, whi
 
 from __future__ import annotations
 
-from math import isqrt
-
 from nodes.errors import UsageError
-from nodes.units import PAGE_BYTES
 
 SCALE_FACTOR = 10
 """vm.watermark_scale_factor: the gap between marks is at least this many ten-thousandths of the zone (default 10)."""
-MIN_FREE_KIB_LEAST, MIN_FREE_KIB_MOST = 128, 262_144
-"""calculate_min_free_kbytes clamps to these."""
-
-
-def min_free_pages_default(memory_pages: int) -> int:
-    """What the kernel would choose for min: floor(sqrt(16 x lowmem kB)) kB, clamped (calculate_min_free_kbytes)."""
-    kib = isqrt(16 * memory_pages * PAGE_BYTES // 1024)
-    return min(max(kib, MIN_FREE_KIB_LEAST), MIN_FREE_KIB_MOST) * 1024 // PAGE_BYTES
 
 
 class Watermarks:

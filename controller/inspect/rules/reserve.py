@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isqrt
 
 from controller.inspect.facts import Machine, Memory
 from controller.inspect.finding import Finding
+from nodes.machine import minfree
+from nodes.machine.minfree import SHARE_MOST
 from nodes.units import PAGE_BYTES
 
-LEAST_KIB, MOST_KIB = 128, 262144
-"""Bounds of the kernel's own choice (mm/page_alloc.c calculate_min_free_kbytes)."""
-SHARE_MOST = 0.10
-"""Above 5 to 10 % of memory Red Hat warns: what is kept free nobody can use, and the OOM killer comes sooner."""
 NOT_LOW = ("HighMem", "Movable", "Device")
 """Zones that a driver cannot use, and that the kernel's own formula leaves out."""
 NEAR = 0.95
@@ -64,8 +61,13 @@ def judge(machine: Machine) -> Iterator[Finding]:
 
 def default_kib(memory: Memory) -> int | None:
     """What the kernel would choose for this memory (transparent huge pages raise it at boot)."""
-    low_kib = sum(zone.managed for zone in memory.zones if not zone.name.startswith(NOT_LOW)) * PAGE_BYTES >> 10
-    return min(max(isqrt(16 * low_kib), LEAST_KIB), MOST_KIB) if low_kib else None
+    low_kib = low_memory_kib(memory)
+    return minfree.default_kib(low_kib) if low_kib else None
+
+
+def low_memory_kib(memory: Memory) -> int:
+    """Of the zones that a driver can use; 0 where none is known."""
+    return sum(zone.managed for zone in memory.zones if not zone.name.startswith(NOT_LOW)) * PAGE_BYTES >> 10
 
 
 def _boost(machine: Machine) -> Iterator[Finding]:

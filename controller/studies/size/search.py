@@ -1,8 +1,9 @@
-"""The search for the smallest reserve that survives: a ladder over all sizes, bisection, confirmation, probes above.
+"""The search for the smallest reserve that meets a goal: a ladder over all sizes, bisection, confirmation, probes above.
 
 A level is a size of min_free in pages. Every level meets the same seeds in the same order, so that levels differ by their
 reserve alone. A level is *screened* with a few seeds first; only what is to be the answer is confirmed by the whole
-sequential test. Survival need not grow with the reserve: the ladder and the probes show where it does not.
+sequential test. Survival need not grow with the reserve: the ladder and the probes show where it does not. Where more than
+survival is asked, a level or run that does not give it counts as one that does not survive.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from msgspec import Struct
 
 from controller.experiment.scenario.model import seed_after
 from controller.studies.size.sequential import SequentialTest
-from controller.studies.trials import Trial, cycle_text
+from controller.studies.trials import Goal, Trial, cycle_text
 
 LADDER_RUNS = 1
 """Runs without a failure that let a step of the ladder pass for the time being (own)."""
@@ -34,6 +35,7 @@ class Level(Struct, frozen=True, kw_only=True):
     trials: tuple[Trial, ...]
     decided: Literal["survives", "fails", "screened"]
     """`screened`: it survived its first few seeds and was not asked further."""
+    goal: Goal = "survival"
 
     @property
     def survives(self) -> bool:
@@ -41,8 +43,14 @@ class Level(Struct, frozen=True, kw_only=True):
 
     @property
     def worst(self) -> Trial | None:
-        """The first run that did not survive."""
-        return next((trial for trial in self.trials if not trial.survived), None)
+        """The first run that did not survive, or else did not meet the goal."""
+        failed = [trial for trial in self.trials if not trial.meets(self.goal)]
+        return next((trial for trial in failed if not trial.survived), next(iter(failed), None))
+
+    @property
+    def met(self) -> int:
+        """So many runs came to what was asked."""
+        return sum(trial.meets(self.goal) for trial in self.trials)
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -74,8 +82,10 @@ class Search:
     """Levels and what was found out about them. `batch`: runs asked for at once (one per core)."""
 
     def __init__(
-        self, run: Run, test: SequentialTest, *, first_seed: int = 0, batch: int = 1, progress: Progress | None = None
-    ) -> None:
+        self, run: Run, test: SequentialTest, *, goal: Goal = "survival", first_seed: int = 0, batch: int = 1,
+        progress: Progress | None = None,
+    ) -> None:  # fmt: skip
+        self._goal: Goal = goal
         self._run, self._test, self._first_seed, self._batch = run, test, first_seed, batch
         self._progress = progress
         self._levels: dict[int, Level] = {}
@@ -96,18 +106,18 @@ class Search:
             needed = self._batch if thoroughly or len(trials) >= enough else 1
             seeds = [seed_after(self._first_seed, len(trials) + index) for index in range(needed)]
             trials += self._run(pages, seeds)
-        level = Level(pages=pages, trials=tuple(trials), decided=decided)
+        level = Level(pages=pages, trials=tuple(trials), decided=decided, goal=self._goal)
         self._levels[pages] = level
         if self._progress:
             self._progress(level, sum(len(other.trials) for other in self._levels.values()))
         return level.survives
 
     def smallest(self, low: int, high: int) -> Found:
-        """The smallest level from `low` to `high`, both included, that survives."""
-        ladder = _ladder(low, high)
-        for pages in ladder:
+        """The smallest level from `low` to `high`, both included, that survives. Levels below `low` that were asked before
+        say nothing about those above."""
+        for pages in _ladder(low, high):
             self.ask(pages, screen_runs=LADDER_RUNS)
-        while bracket := self._bracket():
+        while bracket := self._bracket(low):
             below, above = bracket
             above = self._bisect(below, above)
             if self.ask(above, thoroughly=True):
@@ -116,18 +126,19 @@ class Search:
         return Found(survives=None, fails=self.levels[-1], levels=self.levels)
 
     def _decided(self, trials: Sequence[Trial], enough: int) -> Literal["survives", "fails", "screened"] | None:
-        lived = [trial.survived for trial in trials]
+        lived = [trial.meets(self._goal) for trial in trials]
         answer = self._test.decide(lived)
         if answer is not None:
             return "survives" if answer else "fails"
         return "screened" if len(lived) >= enough and all(lived) else None
 
-    def _bracket(self) -> tuple[int | None, int] | None:
-        """The level below (None: there is none) and the first of the longest stretch of levels that survive; the lower of
-        two equals. None when nothing survives."""
+    def _bracket(self, low: int) -> tuple[int | None, int] | None:
+        """From `low` on: the level below (None: there is none) and the first of the longest stretch of levels that survive;
+        the lower of two equals. None when nothing survives."""
+        levels = [level for level in self.levels if level.pages >= low]
         stretches: list[tuple[int, int]] = []
         index = 0
-        for survives, group in groupby(self.levels, key=lambda level: level.survives):
+        for survives, group in groupby(levels, key=lambda level: level.survives):
             length = len(list(group))
             if survives:
                 stretches.append((length, index))
@@ -135,7 +146,7 @@ class Search:
         if not stretches:
             return None
         _, start = max(stretches, key=lambda stretch: (stretch[0], -stretch[1]))
-        return (self.levels[start - 1].pages if start else None), self.levels[start].pages
+        return (levels[start - 1].pages if start else None), levels[start].pages
 
     def _bisect(self, below: int | None, above: int) -> int:
         """The smallest of the screened survivors that bisection between a rejected level and a survivor finds."""
@@ -173,9 +184,15 @@ def _anomalies(found: Found) -> list[str]:
         if smaller.survives and not larger.survives:
             worst = larger.worst
             assert worst is not None
-            cycle = f", {cycle_text(worst.cycle)}" if worst.cycle else ""
-            said.append(
-                f"{smaller.pages} pages survive and {larger.pages} do not: seed {worst.seed} is {worst.verdict}{cycle}"
-                + (f" ({worst.sentence})" if worst.sentence and not worst.cycle else "")
-            )
+            said.append(f"{smaller.pages} pages survive and {larger.pages} do not: {how(worst)}")
     return said
+
+
+def how(trial: Trial) -> str:
+    """What became of a run that did not come to what was asked."""
+    said = f"seed {trial.seed} is {trial.verdict}"
+    if trial.survived:
+        return f"{said}, with {trial.alloc_failures} failed allocations"
+    if trial.cycle:
+        return f"{said}: {cycle_text(trial.cycle)}"
+    return f"{said} ({trial.sentence})" if trial.sentence else said

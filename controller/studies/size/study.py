@@ -10,10 +10,11 @@ from controller.experiment.scenario import Scenario
 from controller.experiment.scenario.faults import SetMinFree
 from controller.experiment.scenario.policies import policy_text
 from controller.experiment.scenario.vary import vary
+from controller.studies.size.advised import Advice, Bound, advise, asked_of
 from controller.studies.size.derivation import Derivation, derive
-from controller.studies.size.search import Found, Level, Progress, Search
+from controller.studies.size.search import Found, Level, Progress, Search, how
 from controller.studies.size.sequential import SequentialTest
-from controller.studies.trials import Trial, cycle_text
+from controller.studies.trials import Goal, Trial
 from nodes.config import PolicySpec
 from nodes.errors import UsageError
 from nodes.units import PAGE_BYTES, format_bytes
@@ -27,6 +28,7 @@ class Sized(Struct, frozen=True, kw_only=True):
 
     policy: str
     found: Found
+    advice: Advice
     derivation: Derivation
     most_pages: int
     """The largest min_free that memory has room for."""
@@ -35,7 +37,7 @@ class Sized(Struct, frozen=True, kw_only=True):
 
     @property
     def min_free_pages(self) -> int | None:
-        """The smallest setting that survives; None: none does."""
+        """The smallest setting that survives in the simulation, which nobody is advised to set; None: none does."""
         return self.found.survives.pages if self.found.survives else None
 
     @property
@@ -50,25 +52,37 @@ def study(
     test: SequentialTest,
     simulate: Simulate,
     *,
+    goal: Goal = "survival",
+    asked: Sequence[Bound] | None = None,
     batch: int = 1,
     progress: Progress | None = None,
 ) -> Sized:
-    """Sizes the reserve of `scenario` under `spec`, with seeds from the scenario's own on, `batch` runs at
-    once. Raises UsageError when the
-    scenario sets min_free itself, or nothing about it can be simulated."""
+    """Sizes the reserve of `scenario` under `spec`, with seeds from the scenario's own on, `batch` runs at once. `asked`:
+    what Linux asks of the real machine; None: of one with the scenario's memory. Raises UsageError when the scenario sets
+    min_free itself, or nothing about it can be simulated."""
     bare = _under(scenario, spec)
     most_pages = largest(bare)
 
     def run(pages: int, seeds: Sequence[int]) -> list[Trial]:
         return simulate([at_level(bare, pages, seed) for seed in seeds])
 
-    search = Search(run, test, first_seed=scenario.seed, batch=batch, progress=progress)
+    search = Search(run, test, goal=goal, first_seed=scenario.seed, batch=batch, progress=progress)
     found = search.smallest(1, most_pages)
+    asked = asked_of(bare.nodes.initiator.memory_pages * PAGE_BYTES >> 10) if asked is None else asked
+    advice = advise(search, found, test, most_pages=most_pages, asked=asked)
+    found = structs.replace(found, levels=search.levels)  # with those that the advice asked for
     shown = found.survives or found.fails
     assert shown is not None, "at least one level was tried"
     derivation = derive(bare, spec, min_most_pages=most_pages, seen=seen(shown))
     warning = "" if found.survives else _warning(found, derivation, most_pages)
-    return Sized(policy=policy_text(spec), found=found, derivation=derivation, most_pages=most_pages, warning=warning)
+    return Sized(
+        policy=policy_text(spec),
+        found=found,
+        advice=advice,
+        derivation=derivation,
+        most_pages=most_pages,
+        warning=warning,
+    )
 
 
 def at_level(scenario: Scenario, pages: int, seed: int) -> Scenario:
@@ -109,8 +123,7 @@ def _warning(found: Found, derivation: Derivation, most_pages: int) -> str:
     said = f"no reserve helps, up to the largest that memory has room for ({most_pages} pages, {size})"
     worst = found.fails.worst if found.fails else None
     if worst is not None:
-        told = f"{cycle_text(worst.cycle)}" if worst.cycle else worst.sentence
-        said += f"; there seed {worst.seed} is {worst.verdict}: {told}"
+        said += f"; there {how(worst)}"
     return f"{said}. {sentence(derivation.why_hopeless)}" if derivation.why_hopeless else said
 
 

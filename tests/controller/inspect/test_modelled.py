@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from machines import NAMES, machine
+from machines import NAMES, Edited, collected, machine
 
 from controller.experiment.scenario import Scenario, parse
 from controller.experiment.scenario.limits import beyond
 from controller.inspect.facts import Machine
 from controller.inspect.foretold import foretell
+from controller.inspect.look import look
+from controller.inspect.memory import HUGE_PAGES
 from controller.inspect.modelled import nic_of, policy_of, scenario_of, scenario_text
+from controller.inspect.tree import Tree
 from controller.studies.trials import GAUGES, Trial
 from nodes.errors import LackingError
 from nodes.units import PAGE_BYTES
@@ -84,6 +87,15 @@ def test_a_machine_that_survives_needs_no_less_than_the_kernel_s_default() -> No
     assert [each.junk for each in told] == ["datagrams", "streams"]
     assert all(each.survives and each.bound == "kernel default" and not each.saves for each in told)
     assert {each.min_free_kib for each in told} == {5792}
+
+
+def test_where_huge_pages_are_on_no_less_than_they_want_is_advised() -> None:
+    """What stands on such a machine is the raised value: the kernel's choice at boot would lower it."""
+    on = Edited(collected("diskless-nbd-client"), {HUGE_PAGES: "always [madvise] never"})
+    told = foretell(look(Tree(on)), Simulator(2))
+    assert all((each.min_free_kib, each.bound) == (45056, "transparent huge pages") for each in told)
+    off = Edited(collected("diskless-nbd-client"), {HUGE_PAGES: "always madvise [never]"})
+    assert look(Tree(off)).memory.huge_pages is False
 
 
 def test_a_machine_that_does_not_is_told_what_saves_it() -> None:

@@ -5,14 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodes.errors import UsageError
-from nodes.machine.watermarks import Watermarks, min_free_pages_default
-
-
-@pytest.mark.parametrize(
-    ("mib", "kib"), [(128, 1448), (256, 2048), (512, 2896), (1024, 4096), (4096, 8192), (16384, 16384)]
-)
-def test_default_min_is_the_kernels(mib: int, kib: int) -> None:
-    assert min_free_pages_default(mib * 256) == kib // 4
+from nodes.machine.watermarks import Watermarks
 
 
 def test_floors_of_each_class() -> None:

@@ -65,7 +65,7 @@ def test_more_reserve_that_kills_is_an_anomaly() -> None:
     found = Search(run, QUICK).smallest(1, 4096)
     assert found.survives and found.survives.pages >= 50
     assert len(found.anomalies) == 1
-    assert "survive and 512 do not: seed 0 is deadlocked, kswapd (waits for writes answered)" in found.anomalies[0]
+    assert "survive and 512 do not: seed 0 is deadlocked: kswapd (waits for writes answered)" in found.anomalies[0]
 
 
 def test_a_lonely_survivor_is_not_the_answer() -> None:

@@ -4,31 +4,11 @@ from __future__ import annotations
 
 import pytest
 from clirunner import ROOT
+from sizing import CLASSIC, sized
 
-from controller.experiment.scenario import Scenario, load, parse
-from controller.experiment.scenario.policies import read_policy
-from controller.studies.size.sequential import SequentialTest
-from controller.studies.size.study import Sized, agreement, at_level, largest, study
-from controller.studies.trials import Trial
+from controller.experiment.scenario import parse
+from controller.studies.size.study import agreement, at_level, largest
 from nodes.errors import UsageError
-
-CLASSIC = load(ROOT / "scenarios" / "classic.yaml")
-QUICK = SequentialTest(survive=0.8, confidence=0.9)
-PEAKS = {"in_flight": 3, "writeback_pages": 3, "ring_free_slots": 256, "junk_held_bytes": 0, "reserve_used_pages": 1}
-CYCLE = (("kswapd", "writes answered"), ("storage reply", "receive buffers"))
-
-
-def sized(policy: str, least_pages: int, scenario: Scenario = CLASSIC) -> Sized:
-    """The study of machines that live from `least_pages` on."""
-
-    def simulator(varied: Scenario) -> Trial:
-        lives = varied.nodes.initiator.min_free_pages >= least_pages
-        assert varied.policy.name == policy
-        return Trial(
-            seed=varied.seed, verdict="slow" if lives else "deadlocked", cycle=() if lives else CYCLE, peaks=PEAKS
-        )
-
-    return study(scenario, read_policy(policy), QUICK, lambda scenarios: [simulator(each) for each in scenarios])
 
 
 def test_the_smallest_reserve_is_found_with_its_interval() -> None:
