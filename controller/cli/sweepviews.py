@@ -1,4 +1,4 @@
-"""A sweep while it is computed: a bar with the time left on a terminal, lines elsewhere, JSON Lines when asked."""
+"""A study of many runs while it is computed: a bar with the time left on a terminal, else lines, or JSON Lines."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ from typing import Protocol, Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from controller.cli.console import console, print_json, say
-from controller.studies.sweep.model import Swept
 from nodes.units import SECOND_NS, format_ns
 
 EVERY_S = 5.0
 """Between two lines."""
 JSON_EVERY_S = 0.5
+
+
+class Run(Protocol):
+    """What a run came to: a `Swept`, a `Trial`."""
+
+    @property
+    def verdict(self) -> str: ...
 
 
 class SweepView(Protocol):
@@ -28,12 +34,12 @@ class SweepView(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-    def computed(self, rows: Sequence[Swept]) -> None: ...
+    def computed(self, rows: Sequence[Run]) -> None: ...
     def close(self) -> None: ...
 
 
 def view_for(points: int, done: int, folder: Path, *, json: bool) -> SweepView:
-    """The view that suits stdout, for a sweep of `points`, of which `done` were computed before."""
+    """The view that suits stdout, for `points`, of which `done` were computed before."""
     if json:
         return LineView(points, done, str(folder), _json, JSON_EVERY_S)
     return BarView(points, done) if sys.stderr.isatty() else LineView(points, done, str(folder), _text, EVERY_S)
@@ -58,7 +64,7 @@ class BarView:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def computed(self, rows: Sequence[Swept]) -> None:
+    def computed(self, rows: Sequence[Run]) -> None:
         """Counts them."""
         self._counts.update(row.verdict for row in rows)
         told = ", ".join(f"{count} {name}" for name, count in self._counts.most_common(3))
@@ -91,7 +97,7 @@ class LineView:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def computed(self, rows: Sequence[Swept]) -> None:
+    def computed(self, rows: Sequence[Run]) -> None:
         """Counts them; tells when it is time or everything is done."""
         self._done += len(rows)
         now_s = self._clock()
@@ -120,7 +126,7 @@ def _json(kind: str, told: dict[str, object]) -> None:
 def _text(kind: str, told: dict[str, object]) -> None:
     if kind == "started":
         before = f", {told['computed']} of them computed before" if told["computed"] else ""
-        say(f"sweeping {told['points']} points into {told['folder']}{before}")
+        say(f"computing {told['points']} points into {told['folder']}{before}")
     else:
         left = told["left_s"]
         more = f", {format_ns(left * SECOND_NS)} left" if isinstance(left, float) and left else ""

@@ -51,6 +51,8 @@ class Outcome(Record, frozen=True, kw_only=True):
     proofs: dict[str, Proof]
     """By initiator: that it stands still for ever."""
     handled_events: int = 0
+    drawn: bool = True
+    """Whether chance had a part in it: without one, every seed gives this run."""
 
 
 class Simulation:
@@ -60,8 +62,9 @@ class Simulation:
         self.work = plan(scenario)
         self.brief = brief
         self._heard = heard
-        run = f"{scenario.name}-seed{scenario.seed}"
-        self.cluster = Cluster(self.work.nodes, seed=scenario.seed, run=run, queueing=scenario.links.queueing)
+        self.cluster = Cluster(
+            self.work.nodes, seed=scenario.seed, run=_run(scenario), queueing=scenario.links.queueing
+        )
         self._phases: list[Phase] = []
         self._proofs: dict[str, Proof] = {}
         self._try_ns: dict[str, int] = {}
@@ -115,6 +118,7 @@ class Simulation:
             initiators=tuple(cluster.initiators),
             proofs=self._proofs,
             handled_events=cluster.loop.handled,
+            drawn=cluster.drawn,
         )
 
     # ---- phases
@@ -238,33 +242,62 @@ def simulate_many(scenarios: Sequence[Scenario], *, brief: bool = True) -> Itera
     """The outcome of each scenario, in order: the very one that `simulate` gives. Those that are alike up to their flood
     are warmed up once, and each goes on from a copy; a copy is kept only while it is still needed. Raises UsageError for a
     machine that cannot be, when its turn comes."""
+    warm = _Warm()
     plans = [plan(scenario) for scenario in scenarios]
-    left = Counter(map(beginning, plans))
-    kept: dict[bytes, bytes] = {}
+    left = Counter(beginning(work) for work in plans)
     for work in plans:
-        key = beginning(work)
+        key, seed = beginning(work), work.scenario.seed
         left[key] -= 1
-        if key in kept:
-            run: Simulation = pickle.loads(kept[key] if left[key] else kept.pop(key))
-        else:
+        run = warm.copy(key, seed)
+        if run is None:
             run = Simulation(work.scenario, brief=brief)
             run.warm_up()
             if left[key]:
-                kept[key] = pickle.dumps(run, pickle.HIGHEST_PROTOCOL)
+                warm.keep(key, run)
+        elif run.work.scenario.seed != seed:
+            run.cluster.reseed(seed, _run(work.scenario))
+        if not left[key]:
+            warm.drop(key)
         run.flood(work)
         run.heal()
         yield run.outcome()
 
 
+class _Warm:
+    """Runs at the end of their warmup, pickled: by how they begin, and by their seed if chance had a part in it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[bytes, dict[int | None, bytes]] = {}
+
+    def copy(self, key: bytes, seed: int) -> Simulation | None:
+        """A run that has gone as one with `seed` would; None: there is none yet."""
+        kept = self._kept.get(key, {})
+        found = kept.get(None) or kept.get(seed)
+        run: Simulation | None = pickle.loads(found) if found else None
+        return run
+
+    def keep(self, key: bytes, run: Simulation) -> None:
+        seed = run.work.scenario.seed if run.cluster.drawn else None
+        self._kept.setdefault(key, {})[seed] = pickle.dumps(run, pickle.HIGHEST_PROTOCOL)
+
+    def drop(self, key: bytes) -> None:
+        self._kept.pop(key, None)
+
+
 def beginning(work: Plan) -> bytes:
-    """Equal for two plans whose runs are the same until the flood: nodes (with the sockets that they open for it), links,
-    the length of warmup, the seed, and the name that stands in every record."""
-    return msgpack.encode((work.scenario.name, work.scenario.seed, work.scenario.links, work.nodes, work.phases[0]))
+    """Equal for two plans whose runs are the same until the flood, but for what chance decides: nodes (with the sockets that
+    they open for it), links, the length of warmup, and the name that stands in every record."""
+    return msgpack.encode((work.scenario.name, work.scenario.links, work.nodes, work.phases[0]))
 
 
 def judged(outcome: Outcome) -> Judgement:
     """The verdict on every initiator of `outcome`."""
     return judge_record(outcome, outcome.initiators, outcome.proofs)
+
+
+def _run(scenario: Scenario) -> str:
+    """What a simulated run is called in its own record."""
+    return f"{scenario.name}-seed{scenario.seed}"
 
 
 def _checked(floods: Sequence[Flooded], cluster: Cluster) -> tuple[list[Event], tuple[str, ...]]:

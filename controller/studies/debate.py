@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from controller.experiment.scenario import Scenario, load
+from controller.experiment.scenario.model import SEEDS_MAX, seed_after
 from controller.experiment.scenario.vary import vary
-from controller.simulated.simulate import judged, simulate
-from controller.studies.workers import Workers
+from controller.experiment.verdicts import SURVIVED
+from controller.simulated.simulate import Simulation
+from controller.studies.trials import Trial
+from controller.studies.tried import Heard, Tried
 from nodes.errors import UsageError
 from nodes.machine.policies import POLICIES
 from nodes.registry import did_you_mean
@@ -25,10 +29,16 @@ IMPOSSIBLE = "impossible"
 """Instead of a verdict: the machine cannot hold the policy's reserve or pools."""
 REAL_SIZE = "-full"
 """Scenarios whose name ends so have a scaled twin and take minutes."""
+BATCH_MOMENTS = 5
+"""So many go to a worker at a time: they share a warmup, and no more is lost by a kill (own)."""
+
+
+Begun = Callable[[int], Heard]
+"""Is told how many trials there will be, and answers who is to be told of each."""
 
 
 class Cell(Struct, frozen=True, kw_only=True):
-    """One policy in one scenario."""
+    """One policy in one scenario: what became of it at its first moment, and how often what at all of them."""
 
     scenario: str
     variant: str
@@ -37,9 +47,30 @@ class Cell(Struct, frozen=True, kw_only=True):
     flood_ratio: float = 0.0
     """Progress in the flood as a share of warmup's, of the worst machine."""
     reserve_used_pages: int = 0
+    """The most of any machine."""
     cycle: tuple[str, ...] = ()
     """Who waits, in order."""
     proved: bool = False
+    moments: dict[str, int] = {}
+    """Verdicts and how many moments ended so, the most frequent first. One moment alone: where chance has no part in it, all
+    others are the same."""
+
+    @property
+    def lived(self) -> int:
+        """At how many moments it did."""
+        return sum(count for verdict, count in self.moments.items() if verdict in SURVIVED)
+
+    @property
+    def decided_by_chance(self) -> bool:
+        """Whether it lives at one moment and not at another."""
+        return 0 < self.lived < sum(self.moments.values())
+
+    @property
+    def told(self) -> str:
+        """The verdict; of several moments each, with its share."""
+        total = sum(self.moments.values())
+        shares = [f"{verdict} {count}/{total}" for verdict, count in self.moments.items()]
+        return ", ".join(shares) if total > 1 else self.verdict
 
 
 def gallery(folder: Path) -> list[Scenario]:
@@ -59,42 +90,75 @@ def variants(names: Sequence[str]) -> list[str]:
     return list(names) or list(VARIANTS)
 
 
-def cell(scenario: Scenario, variant: str) -> Cell:
-    """What becomes of `scenario` under `variant`."""
+class Debate:
+    """Every variant of `names` in every one of `scenarios`, at `moments` moments: with one seed after the other, from the
+    scenario's own on. A seed decides all that is left to chance, and when within 100 ms (a twentieth of a short flood) a
+    flood begins. Raises UsageError for a number of moments that cannot be."""
+
+    def __init__(self, scenarios: Sequence[Scenario], names: Sequence[str], moments: int = 1) -> None:
+        if not 1 <= moments <= SEEDS_MAX:
+            raise UsageError(f"--moments {moments}: a number from 1 to {SEEDS_MAX} is needed")
+        self._moments = moments
+        self._places = [_place(scenario, name) for scenario in scenarios for name in names]
+
+    def run(self, tried: Tried, begun: Begun) -> list[Cell]:
+        """All cells, in the order of the arguments. The first moment of every cell comes first: it says whether chance has a
+        part in it, without which the others are not simulated."""
+        found: dict[_Possible, list[Trial]] = {place: [] for place in self._places if isinstance(place, _Possible)}
+        self._stage(found, [(place, [place.scenario]) for place in found], tried, begun)
+        if self._moments > 1:
+            open_to_chance = [place for place, trials in found.items() if trials[0].drawn]
+            batches = [(place, batch) for place in open_to_chance for batch in place.batches(self._moments)]
+            self._stage(found, batches, tried, begun)
+        return [place if isinstance(place, Cell) else place.cell(found[place]) for place in self._places]
+
+    @staticmethod
+    def _stage(
+        found: dict[_Possible, list[Trial]],
+        batches: Sequence[tuple[_Possible, Sequence[Scenario]]],
+        tried: Tried,
+        begun: Begun,
+    ) -> None:
+        heard = begun(sum(len(batch) for _, batch in batches))
+        for (place, _), trials in zip(batches, tried.together([batch for _, batch in batches], heard), strict=True):
+            found[place] += trials
+
+
+class _Possible:
+    """A place in the table whose machine can be."""
+
+    def __init__(self, name: str, variant: str, scenario: Scenario) -> None:
+        self.name, self.variant, self.scenario = name, variant, scenario
+
+    def batches(self, moments: int) -> Iterator[list[Scenario]]:
+        """All moments but the first."""
+        seeds = [seed_after(self.scenario.seed, number) for number in range(1, moments)]
+        for first in range(0, len(seeds), BATCH_MOMENTS):
+            yield [vary(self.scenario, {"seed": seed}) for seed in seeds[first : first + BATCH_MOMENTS]]
+
+    def cell(self, trials: Sequence[Trial]) -> Cell:
+        first = trials[0]
+        return Cell(
+            scenario=self.name,
+            variant=self.variant,
+            verdict=first.verdict,
+            sentence=first.sentence,
+            flood_ratio=first.flood_ratio,
+            reserve_used_pages=first.peaks["reserve_used_pages"],
+            cycle=first.cycle_waiters,
+            proved=first.proved,
+            moments=dict(Counter(trial.verdict for trial in trials).most_common()),
+        )
+
+
+def _place(scenario: Scenario, variant: str) -> _Possible | Cell:
+    """`scenario` under `variant`, or the cell that says why it cannot be."""
     try:
         changed = vary(scenario, VARIANTS[variant])
-        outcome = simulate(changed, brief=True)
+        Simulation(changed)
     except UsageError as error:
         return Cell(scenario=scenario.name, variant=variant, verdict=IMPOSSIBLE, sentence=str(error).splitlines()[0])
-    judgement = judged(outcome)
-    node = next((node for node in judgement.nodes if node.verdict == judgement.verdict), judgement.nodes[0])
-    before = node.warmup_pages_per_s
-    return Cell(
-        scenario=scenario.name,
-        variant=variant,
-        verdict=judgement.verdict,
-        sentence=judgement.sentence,
-        flood_ratio=round(node.flood_pages_per_s / before, 3) if before else 0.0,
-        reserve_used_pages=node.reserve_used_pages,
-        cycle=tuple(edge.waiter for edge in node.cycle),
-        proved=node.node in outcome.proofs,
-    )
-
-
-def run(scenarios: Sequence[Scenario], names: Sequence[str], jobs: int, done: Callable[[Cell], None]) -> list[Cell]:
-    """All cells, `jobs` at a time (0: one per core), each told to `done` when it is there; the answer is in the order of the
-    arguments."""
-    places = [(scenario, name) for scenario in scenarios for name in names]
-    found: dict[int, Cell] = {}
-    with Workers(jobs) as workers:
-        for number, made in workers.each(_cell, places):
-            found[number] = made
-            done(made)
-    return [found[number] for number in range(len(places))]
-
-
-def _cell(place: tuple[Scenario, str]) -> Cell:
-    return cell(*place)
+    return _Possible(scenario.name, variant, changed)
 
 
 def golden(cells: Sequence[Cell]) -> Iterator[str]:
@@ -106,12 +170,19 @@ def golden(cells: Sequence[Cell]) -> Iterator[str]:
         yield f"{line}  {' -> '.join(item.cycle)}{proof}".rstrip()
 
 
-def markdown(cells: Sequence[Cell], looks: Mapping[str, str]) -> Iterator[str]:
-    """Scenarios down, policies across; `looks`: what stands before each verdict."""
+def markdown(cells: Sequence[Cell]) -> Iterator[str]:
+    """Scenarios down, policies across."""
     names = list(dict.fromkeys(item.variant for item in cells))
     table = {(item.scenario, item.variant): item for item in cells}
     yield f"| scenario | {' | '.join(names)} |"
     yield f"|---|{'---|' * len(names)}"
     for scenario in dict.fromkeys(item.scenario for item in cells):
-        row = [f"{looks.get(verdict, '')}{verdict}" for verdict in (table[scenario, name].verdict for name in names)]
+        row = [table[scenario, name].told for name in names]
         yield f"| [{scenario}](../reference/gallery.md#{scenario}) | {' | '.join(row)} |"
+
+
+def by_chance(cells: Sequence[Cell]) -> Iterator[str]:
+    """What is to be known of the cells that live at one moment and not at another, a line each."""
+    for cell in cells:
+        if cell.decided_by_chance:
+            yield f"decided by the moment: {cell.scenario} under {cell.variant}: {cell.told}"

@@ -11,7 +11,7 @@ from controller.experiment.record import NodeVerdict
 from controller.experiment.scenario import Scenario
 from controller.experiment.verdict import Judgement
 from controller.experiment.verdicts import SURVIVED, VerdictName
-from controller.simulated.simulate import Outcome, judged, simulate
+from controller.simulated.simulate import Outcome, judged, simulate, simulate_many
 from nodes.eventkinds import Wait
 
 Cycle = tuple[tuple[str, str], ...]
@@ -30,6 +30,14 @@ class Trial(Struct, frozen=True, kw_only=True):
     cycle: Cycle = ()
     """Of the first initiator with that verdict."""
     sentence: str = ""
+    cycle_waiters: tuple[str, ...] = ()
+    """Of the same cycle, in the order that it is told in."""
+    flood_ratio: float = 0.0
+    """Progress in the flood as a share of warmup's, of that initiator."""
+    proved: bool = False
+    """Whether that initiator was proved to stand still for ever."""
+    drawn: bool = True
+    """Whether chance had a part in it: without one, every seed gives this trial."""
     peaks: dict[str, int] = {}
     """The most of each gauge in any sample of an initiator, by the field's name in `nodes.messages.Sample`: of a counter its
     end."""
@@ -60,21 +68,39 @@ GAUGES = (
 
 def try_out(scenario: Scenario) -> Trial:
     """Simulates `scenario` with its own seed, until the verdict is decided."""
-    outcome = simulate(scenario, brief=True)
+    return _trial(scenario, simulate(scenario, brief=True))
+
+
+def try_together(scenarios: Sequence[Scenario]) -> list[Trial]:
+    """As `try_out` each of `scenarios`; what they have in common before their floods is simulated once."""
+    return [_trial(scenario, outcome) for scenario, outcome in zip(scenarios, simulate_many(scenarios), strict=True)]
+
+
+def _trial(scenario: Scenario, outcome: Outcome) -> Trial:
     judgement = judged(outcome)
+    node = _speaker(judgement)
+    before = node.warmup_pages_per_s if node else 0.0
     return Trial(
         seed=scenario.seed,
         verdict=judgement.verdict,
         cycle=cycle_of(judgement),
         sentence=judgement.sentence,
+        cycle_waiters=tuple(edge.waiter for edge in node.cycle) if node else (),
+        flood_ratio=round(node.flood_pages_per_s / before, 3) if node and before else 0.0,
+        proved=node is not None and node.node in outcome.proofs,
+        drawn=outcome.drawn,
         peaks=peaks(outcome),
     )
 
 
 def cycle_of(judgement: Judgement) -> Cycle:
     """The cycle of the first initiator with the verdict that speaks for all; empty when it has none."""
-    node: NodeVerdict | None = next((node for node in judgement.nodes if node.verdict == judgement.verdict), None)
+    node = _speaker(judgement)
     return shape_of(node.cycle) if node else ()
+
+
+def _speaker(judgement: Judgement) -> NodeVerdict | None:
+    return next((node for node in judgement.nodes if node.verdict == judgement.verdict), None)
 
 
 def shape_of(edges: Sequence[Wait]) -> Cycle:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from nodes.config import InitiatorSpec, NodeSetup, Queueing, Shape, Spec, TargetSpec
 from nodes.errors import UsageError
 from nodes.eventkinds import Detail
@@ -14,7 +16,7 @@ from nodes.sim.flood import Flood
 from nodes.sim.initiator import Initiator
 from nodes.sim.link import Port
 from nodes.sim.loop import CHANGE, MEASURE, Loop
-from nodes.sim.streams import stream
+from nodes.sim.streams import Streams
 from nodes.sim.target import Disk, Target
 from nodes.units import MS_NS, PAGE_BYTES
 
@@ -27,7 +29,7 @@ class Cluster:
     cannot be."""
 
     def __init__(self, nodes: Sequence[NodeSetup], *, seed: int, run: str, queueing: Queueing | None = None) -> None:
-        self.loop, self.run, self._seed = Loop(), run, seed
+        self.loop, self.run, self._streams = Loop(), run, Streams(seed)
         self._queueing = queueing or Queueing()
         self.samples: list[Sample] = []
         self.events: list[Event] = []
@@ -50,13 +52,13 @@ class Cluster:
         port = self._port(node.name, node.shape)
         spec = node.spec
         if isinstance(spec, TargetSpec):
-            self.targets[node.name] = Target(node.name, spec, self.loop, stream(self._seed, f"{node.name}/disk"))
+            self.targets[node.name] = Target(node.name, spec, self.loop, self._streams.of(f"{node.name}/disk"))
             return
         target = self.targets.get(node.target)
         if target is None:
             known = ", ".join(self.targets) or "none"
             raise UsageError(f"{node.name} needs a target: there is no '{node.target}'; there are: {known}")
-        disk = Disk(stream(self._seed, f"{node.name}/disk"))
+        disk = Disk(self._streams.of(f"{node.name}/disk"))
         disk.spec = target.spec  # a local disk is as fast as the target's: what differs is the network alone
         initiator = self.initiators[node.name] = Initiator(node.name, spec, self.loop, self.emit, disk)
         if initiator.machine.policy.local_disk:
@@ -77,17 +79,30 @@ class Cluster:
         initiator.connection = Connection(self.loop, initiator, target, near, far, pages, rtt_ns)
 
     def _port(self, name: str, shape: Shape) -> Port:
-        port = self.ports[name] = Port(name, stream(self._seed, f"{name}/link"), self._queueing)
+        port = self.ports[name] = Port(name, self._streams.of(f"{name}/link"), self._queueing)
         port.shape(shape)
         return port
+
+    # ---- chance
+
+    @property
+    def drawn(self) -> bool:
+        """Whether chance has had a part in what happened so far."""
+        return self._streams.drawn
+
+    def reseed(self, seed: int, run: str) -> None:
+        """Goes on as the run `run` with `seed`, which has gone the same way so far: nothing is drawn yet."""
+        self._streams.reseed(seed)
+        self.run = run
+        self.samples = [structs.replace(sample, run=run) for sample in self.samples]
+        self.events = [structs.replace(event, run=run) for event in self.events]
 
     # ---- what happens
 
     def flood(self, planned: PlannedFlood) -> Flood:
         """Junk at every initiator."""
         aims = [(initiator, self.ports[name]) for name, initiator in self.initiators.items()]
-        random = stream(self._seed, f"flood/{len(self.floods)}")
-        flood = Flood(planned, self.loop, aims, random)
+        flood = Flood(planned, self.loop, aims, self._streams.of(f"flood/{len(self.floods)}"))
         self.floods.append(flood)
         return flood
 

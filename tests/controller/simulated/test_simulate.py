@@ -71,7 +71,6 @@ def test_only_what_is_alike_until_the_flood_is_warmed_up_together(monkeypatch: p
 @pytest.mark.parametrize(
     "changes",
     [
-        {"seed": 8},
         {"policy": "memalloc"},
         {"nodes.initiator.min_free": "600 KiB"},
         {"links.data.delay": "300 us"},
@@ -84,6 +83,32 @@ def test_only_what_is_alike_until_the_flood_is_warmed_up_together(monkeypatch: p
 )
 def test_what_differs_before_the_flood_is_not_shared(changes: dict[str, object]) -> None:
     assert beginning(plan(small(changes))) != beginning(plan(small()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "warmups"),
+    [
+        ({}, 1),
+        ({"links.data.loss": "1 %"}, 3),
+        ({"nodes.target.latency": "1 ms", "nodes.target.latency_spread": "exponential"}, 3),
+    ],
+    ids=["fixed", "lossy", "slow disk"],
+)
+def test_seeds_share_a_warmup_that_chance_had_no_part_in(
+    changes: dict[str, object], warmups: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenarios = [small(changes | {"seed": seed}) for seed in (7, 8, 7, 9)]
+    alone = [recorded(simulate(scenario, brief=True)) for scenario in scenarios]
+    warmed, warm_up = [], Simulation.warm_up
+    monkeypatch.setattr(Simulation, "warm_up", lambda self: (warmed.append(self.work.scenario.seed), warm_up(self)))
+    assert [recorded(outcome) for outcome in simulate_many(scenarios)] == alone
+    assert len(warmed) == warmups
+
+
+def test_a_run_knows_whether_chance_had_a_part_in_it() -> None:
+    assert simulate(small(), brief=True).drawn, "a flood begins at a moment that the seed decides"
+    assert not simulate(small({"floods.0": None}), brief=True).drawn
+    assert simulate(small({"floods.0": None, "links.data.loss": "1 %"}), brief=True).drawn
 
 
 def test_a_copy_in_the_middle_of_the_flood_goes_on_alike() -> None:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from smallworlds import small
 
 from controller.experiment.scenario import override_policy
+from controller.experiment.scenario.vary import vary
 from controller.simulated.local import run_here
 from controller.studies import debate
-from controller.studies.debate import Cell
+from controller.studies.debate import Cell, Debate
 from controller.studies.pages import gallery
+from controller.studies.rows import Rows
+from controller.studies.trials import Trial, try_out
+from controller.studies.tried import FORM, Tried
+from controller.studies.workers import Workers
 from nodes.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -24,12 +31,13 @@ UPDATE = bool(os.environ.get("NETRESERVE_UPDATE_GOLDEN"))
 
 
 @pytest.fixture(scope="module")
-def cells() -> Iterator[list[Cell]]:
+def cells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Cell]]:
     """All of them, in processes that take compiled code where it was built: they only compute."""
-    found = debate.gallery(ROOT / "scenarios")
-    with pytest.MonkeyPatch.context() as patch:
+    asked = Debate(debate.gallery(ROOT / "scenarios"), list(debate.VARIANTS))
+    file = tmp_path_factory.mktemp("debate") / "rows.jsonl"
+    with pytest.MonkeyPatch.context() as patch, Workers(0) as workers, Rows.open(file, FORM) as rows:
         patch.setenv("NETRESERVE_COMPILED", "auto")
-        yield debate.run(found, list(debate.VARIANTS), os.cpu_count() or 1, lambda cell: None)
+        yield asked.run(Tried(workers, rows), lambda points: lambda trials: None)
 
 
 def expect_text(file: Path, text: str) -> None:
@@ -44,7 +52,7 @@ def test_the_verdicts_are_the_golden_ones(cells: list[Cell]) -> None:
 
 
 def test_the_pages_are_made_of_them(cells: list[Cell]) -> None:
-    table = "\n".join(debate.markdown(cells, {}))
+    table = "\n".join(debate.markdown(cells))
     page = DOCS / "explanation" / "the-debate-run.md"
     before, _, rest = page.read_text().partition(BEGIN)
     expect_text(page, f"{before}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}")
@@ -75,6 +83,49 @@ def test_every_scenario_has_its_picture(tmp_path: Path) -> None:
             drawn = run_here(override_policy(scenario, gallery.drawn_policy(scenario)), tmp_path)
             shutil.copy(drawn.folder / "picture.png", DOCS / gallery.PICTURES / f"{scenario.name}.png")
         assert (DOCS / gallery.PICTURES / f"{scenario.name}.png").stat().st_size > 10_000
+
+
+def counted(asked: Debate, file: Path) -> tuple[list[Cell], list[Trial]]:
+    """The cells, and the trials that they were told to be made of."""
+    told: list[Trial] = []
+    with Workers(1) as workers, Rows.open(file, FORM) as rows:
+        return asked.run(Tried(workers, rows), lambda points: told.extend), told
+
+
+ON_THE_EDGE = {
+    "floods.0.rate": "30 kpps",
+    "floods.0.rcvbuf": "500 KiB",
+    "nodes.initiator.min_free": "832 KiB",
+    "seed": 0,
+}
+"""It lives or hangs by the moment that the flood begins at: docs/explanation/anomalies.md."""
+
+
+def test_a_cell_at_many_moments_is_told_with_its_shares(tmp_path: Path) -> None:
+    """Each moment is a run with its seed, and what was counted is not computed again."""
+    scenario, file = small(ON_THE_EDGE), tmp_path / "rows.jsonl"
+    asked = Debate([scenario], ["none", "memalloc"], 6)
+    cells, told = counted(asked, file)
+    alone = [try_out(vary(scenario, {"seed": seed})).verdict for seed in range(6)]
+    assert [trial.verdict for trial in told if trial.seed == 0] == [cell.verdict for cell in cells]
+    assert len(told) == 12 and cells[0].moments == dict(Counter(alone).most_common())
+    assert 0 < cells[0].lived < 6 and cells[0].decided_by_chance, alone
+    assert [*debate.by_chance(cells)] == [f"decided by the moment: small under none: {cells[0].told}"]
+    assert cells[1].told == "healthy 6/6" and not cells[1].decided_by_chance
+    size = file.stat().st_size
+    assert counted(asked, file)[0] == cells and file.stat().st_size == size
+
+
+def test_a_cell_without_chance_has_one_moment_however_many_are_asked(tmp_path: Path) -> None:
+    scenario = small({"floods.0": None})
+    cells, told = counted(Debate([scenario], ["none"], 20), tmp_path / "rows.jsonl")
+    assert len(told) == 1 and cells[0].moments == {"healthy": 1} and cells[0].told == "healthy"
+
+
+@pytest.mark.parametrize("moments", [0, -1, 1001])
+def test_a_number_of_moments_that_cannot_be_is_refused(moments: int) -> None:
+    with pytest.raises(UsageError, match="--moments"):
+        Debate([small()], ["none"], moments)
 
 
 def test_an_unknown_policy_is_refused_with_a_suggestion() -> None:

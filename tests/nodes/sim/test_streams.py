@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from queueingmodels import interval
 
-from nodes.sim.streams import spread_ns, stream
+from nodes.sim.streams import Streams, spread_ns, stream
 from nodes.units import MS_NS
 
 
@@ -18,6 +18,17 @@ def test_the_first_numbers_are_the_same_everywhere() -> None:
     """Hashing and generator are fixed by the language: another Python that gave others would change every run."""
     random = stream(7, "initiator-1/link")
     assert [round(random.random(), 12) for _ in range(3)] == [0.945986273245, 0.150577387128, 0.466893154141]
+
+
+def test_streams_know_whether_anything_was_drawn_and_until_then_take_another_seed() -> None:
+    streams = Streams(1)
+    one, other = streams.of("a"), streams.of("b")
+    assert streams.of("a") is one and not streams.drawn
+    streams.reseed(2)
+    assert (one.random(), other.random()) == (stream(2, "a").random(), stream(2, "b").random())
+    assert streams.drawn
+    with pytest.raises(AssertionError, match="drawn"):
+        streams.reseed(3)
 
 
 @pytest.mark.parametrize("kind", ["exponential", "lognormal"])
