@@ -1,7 +1,8 @@
 """NIC models: which memory a network card and its driver need for a packet, and how they get it back.
 
 A model is a named set of parameters, so that one scenario means the same card in every tier. Facts: physics.md section 4
-(driver table) and section 12 (defaults).
+(driver table) and section 12 (defaults); of cards on USB and on a chip with its processor, the drivers of Linux 6.1.192 and
+6.12.117, which agree here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nodes.registry import Registry
-from nodes.units import MS_NS, SECOND_NS
+from nodes.units import MS_NS, PAGE_BYTES, SECOND_NS
 
 RING_SLOTS = 256
 """QEMU's virtio ring, and the Intel drivers' default (physics.md section 12)."""
@@ -23,6 +24,14 @@ VMXNET3_RING_SLOTS = 1024
 (drivers/net/vmxnet3/vmxnet3_int.h; vmxnet3_adjust_rx_ring_size) and is left out."""
 WORKER_RETRY_NS = 500 * MS_NS
 """virtio_net's refill_work runs again after HZ/2 while the ring is empty (physics.md section 4)."""
+USBNET_URBS = 60
+"""MAX_QUEUE_MEMORY / rx_urb_size at 480 Mbit/s, a frame a transfer (drivers/net/usb/usbnet.c, usbnet_update_max_qlen)."""
+LAN78XX_FRAMES = 10 * 10
+"""RX_HS_URB_NUM transfers of 16 KiB, each with ten frames of 1528 B, status and all (drivers/net/usb/lan78xx.c, own sum)."""
+R8152_FRAMES = 10 * 10
+"""RTL8152_MAX_RX transfers of 16 KiB at 480 Mbit/s, likewise (drivers/net/usb/r8152.c)."""
+STMMAC_RING_SLOTS = 512
+"""DMA_DEFAULT_RX_SIZE (drivers/net/ethernet/stmicro/stmmac/common.h)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +48,8 @@ class NicModel:
     the policy opens the reserve (`memalloc`: netdev_alloc_skb and napi_alloc_skb add __GFP_MEMALLOC once a socket is
     flagged); or to 0 at all times (`always`: dev_alloc_page; and the ideal card)."""
     data_bytes: int = 2048
-    """Two buffers a page, virtio's 1536 B and e1000e's 1.9 KiB alike (physics.md section 12)."""
+    """Two buffers a page, virtio's 1536 B and e1000e's 1.9 KiB alike (physics.md section 12); 4096 where a single page has
+    room for one."""
     ring_slots: int = RING_SLOTS
     refill_batch: int = 16
     """Empty descriptors that make the driver refill (Intel: E1000_RX_BUFFER_WRITE)."""
@@ -114,6 +124,28 @@ for _model in (
         qemu_device="vmxnet3",
         linux_modules=("vmxnet3",),
     ),
+    # rx_complete resubmits with a fresh skb (rx_submit: __netdev_alloc_skb_ip_align); without, the ring lacks the transfer,
+    # and usbnet_bh tries again for as long as it lacks any: a tasklet that schedules itself, here once a ms (own).
+    NicModel(
+        name="usbnet",
+        refill="softirq",
+        data="memalloc",
+        heads_in_ring=True,
+        ring_slots=USBNET_URBS,
+        refill_batch=1,
+        watchdog_ns=MS_NS,
+    ),
+    # Transfers keep the buffers of lan78xx_alloc_rx_resources; lan78xx_rx copies each frame out (napi_alloc_skb).
+    NicModel(name="lan78xx", refill="fixed", data="memalloc", ring_slots=LAN78XX_FRAMES),
+    # rx_bottom hands out pieces of a transfer's pages while it gets others for it (alloc_rx_agg: several in a row, 3/8 min);
+    # when memory is short it keeps them and copies each frame out (napi_alloc_skb), or loses it.
+    NicModel(name="r8152", refill="fixed", data="memalloc", ring_slots=R8152_FRAMES),
+    # bcmgenet_rx_refill: __netdev_alloc_skb of 2 KiB and what the kernel writes beside it, before the frame is passed up.
+    NicModel(name="bcmgenet", refill="swap", data="memalloc", data_bytes=PAGE_BYTES, heads_in_ring=True),
+    # stmmac_rx copies each frame out (napi_alloc_skb); its page goes back to its pool, where stmmac_rx_refill finds it.
+    NicModel(name="stmmac", refill="fixed", data="memalloc", ring_slots=STMMAC_RING_SLOTS),
+    # fec_enet_update_cbd: a page of the page_pool (GFP_ATOMIC, never __GFP_MEMALLOC) before the frame is passed up.
+    NicModel(name="fec", refill="swap", data="atomic", data_bytes=PAGE_BYTES, heads_in_ring=True),
     NicModel(
         name="ideal", refill="softirq", data="always", heads_in_ring=True, refill_batch=1, ideal=True, watchdog_ns=MS_NS
     ),

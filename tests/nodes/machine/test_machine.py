@@ -202,13 +202,14 @@ def outcome(nic: str, policy: str) -> str:
     return f"{nic:<11} {policy:<9} {lived:<6} {rates}  {stats.early_drops:6d}  {cycle}"
 
 
+@pytest.mark.timeout(300)  # a run for each card and policy, in plain Python where nothing is compiled
 def test_who_hangs_is_what_the_record_says() -> None:
     """Golden table. What it must show (physics.md sections 4 and 12; lab findings): without a policy every card hangs;
     mainline saves e1000e (data from the reserve, heads in the ring), virtio-net hangs in its worker, e1000 and rtl8139 for
     want of heads; memalloc of 2006 saves all. Without a policy even the ideal card hangs: it takes the whole reserve, for
     strangers."""
     lines = ["nic         policy    end    pages/s warmup, flood, heal  early drops  cycle"]
-    for nic in ("virtio-net", "e1000", "e1000e", "igb", "rtl8139", "r8169", "vmxnet3", "ideal"):
+    for nic in NICS:
         lines += [outcome(nic, policy) for policy in ("none", "mainline", "memalloc")]
     table = "\n".join(lines) + "\n"
     if os.environ.get("NETRESERVE_UPDATE_GOLDEN"):
