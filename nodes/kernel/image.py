@@ -70,7 +70,10 @@ def _compiler(headers: Path) -> list[str]:
 
 def _strip(module: Path) -> None:
     """A guest checks no signature and reads no BTF: both cost it time and memory."""
-    _run(["strip", "--strip-debug", "--remove-section=.BTF*", str(module)], f"cannot strip {module.name}")
+    _run(
+        ["strip", "--strip-debug", "--remove-section=.BTF", "--remove-section=.BTF.base", str(module)],
+        f"cannot strip {module.name}",
+    )
 
 
 def _check_vermagic(module: bytes, release: str, source: str) -> None:
@@ -148,7 +151,9 @@ def _arguments() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
     build = verbs.add_parser("build", help="from Debian's packages")
-    build.add_argument("names", nargs="+", metavar="SUITE-FLAVOUR", help="such as trixie-amd64, bookworm-cloud-amd64")
+    build.add_argument(
+        "names", nargs="+", metavar="SUITE-FLAVOUR", help=f"such as trixie-amd64; suites: {packages.SUITES}"
+    )
     build.add_argument(
         "--release", default="", help="this release instead of the suite's newest (6.12.117+deb12-amd64)"
     )
@@ -162,7 +167,7 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def _build(name: str, release: str, debs: Path | None, into: Path) -> kernels.Kernel:
-    suite, _, flavour = name.partition("-")
+    suite, flavour = packages.named(name)
     with tempfile.TemporaryDirectory(prefix="netreserve-") as folder:
         parts = packages.fetch(suite, flavour, Path(folder), release=release, debs=debs)
         return make(

@@ -13,7 +13,14 @@ from pathlib import Path
 
 from nodes.errors import LackingError, UsageError
 
-_SUITE = re.compile(r"[a-z]+")
+SUITES = "bookworm, trixie, forky, sid, or with -backports, such as trixie-backports"
+"""Those that Debian has at the time of writing; a name that is not here may be right later: apt tells."""
+_NAME = re.compile(r"(?P<suite>[a-z]+(-backports)?)-(?P<flavour>([a-z0-9]+-)?amd64)")
+_UNSTABLE = "sid"
+_BACKPORTS = "-backports"
+"""Security updates of these two come into the suite itself: the security archive has neither (Debian's security FAQ)."""
+_PIECES = ("linux-base-", "linux-binary-", "linux-modules-")
+"""What the image's package pulls in since it holds nothing itself (Debian's kernels from 7.2)."""
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
@@ -26,31 +33,43 @@ class Parts:
     headers: Path
 
 
+def named(name: str) -> tuple[str, str]:
+    """Suite and flavour of a kernel's name: `trixie-backports-cloud-amd64` is (`trixie-backports`, `cloud-amd64`).
+
+    Raises UsageError for another form.
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise UsageError(
+            f"{name} names no kernel: a suite and a flavour do, such as trixie-cloud-amd64 (suites: {SUITES})"
+        )
+    return found["suite"], found["flavour"]
+
+
 def fetch(suite: str, flavour: str, into: Path, *, release: str = "", debs: Path | None = None) -> Parts:
     """Downloads and unpacks a kernel: the suite's newest of this flavour (`amd64`, `cloud-amd64`), or `release`. What lies
     in `debs` already is not downloaded again.
 
-    UsageError: no such suite or flavour can be. LackingError: apt cannot give it.
+    LackingError: apt cannot give it, with what it could.
     """
-    if not _SUITE.fullmatch(suite) or not re.fullmatch(r"[a-z0-9-]*amd64", flavour):
-        raise UsageError(f"{suite}-{flavour} names no kernel: a suite and a flavour do, such as trixie-cloud-amd64")
     apt = _Apt(suite, into / "apt")
     release = release or apt.newest(flavour)
     debs = debs or into / "debs"
     debs.mkdir(parents=True, exist_ok=True)
-    headers = f"linux-headers-{release}"
+    image, headers = f"linux-image-{release}", f"linux-headers-{release}"
+    pieces = [name for name in apt.depends(image) if name.startswith(_PIECES)]
     tools = [name for name in apt.depends(headers) if name.startswith(("linux-kbuild-", "linux-headers-"))]
-    wanted = [f"linux-image-{release}", headers, *tools]
+    wanted = [image, *pieces, headers, *tools]
     apt.run("apt-get", "download", *wanted, folder=debs)
     root = into / "root"
     for name in wanted:
         _call("dpkg-deb", "-x", str(max(debs.glob(f"{name}_*.deb"), key=lambda path: path.stat().st_mtime)), str(root))
     _point_headers(root, root / "usr/src" / headers)
-    modules = next(root.glob(f"**/lib/modules/{release}"), root)
+    modules = next((path.parent for path in root.glob(f"**/lib/modules/{release}/modules.builtin")), root)
     images = (root / f"boot/vmlinuz-{release}", modules / "vmlinuz")
     bzimage = next((path for path in images if path.is_file()), None)
     if bzimage is None:
-        raise LackingError(f"the package linux-image-{release} holds no kernel: boot/vmlinuz-{release} is not there")
+        raise LackingError(f"the package {image} holds no kernel: boot/vmlinuz-{release} is not there")
     return Parts(bzimage, modules, root / "usr/src" / headers)
 
 
@@ -82,7 +101,8 @@ class _Apt:
             raise LackingError(f"this system's apt sources name no Debian archive to take {self._suite} from")
         signed = f"[signed-by={_KEYRING}]"
         lines = [f"deb {signed} {archive} {self._suite} main"]
-        lines += [f"deb {signed} {security} {self._suite}-security main"] if security else []
+        if security and self._suite != _UNSTABLE and not self._suite.endswith(_BACKPORTS):
+            lines.append(f"deb {signed} {security} {self._suite}-security main")
         for name in ("lists/partial", "cache/archives/partial"):
             (folder / name).mkdir(parents=True)
         (folder / "sources.list").write_text("\n".join(lines) + "\n")
@@ -91,7 +111,10 @@ class _Apt:
             "-oDir::Etc::Preferences=/dev/null", "-oDir::Etc::PreferencesParts=/dev/null",
             f"-oDir::State::Lists={folder / 'lists'}", f"-oDir::Cache={folder / 'cache'}", "-oAcquire::Languages=none",
         ]  # fmt: skip
-        self.run("apt-get", "-qq", "update")
+        try:
+            self.run("apt-get", "-qq", "update")
+        except LackingError as error:
+            raise LackingError(f"Debian's suite {self._suite} cannot be had ({error}): there are {SUITES}") from None
 
     def run(self, program: str, *words: str, folder: Path | None = None) -> str:
         return _call(program, *self._options, "-oAPT::Sandbox::User=root", *words, folder=folder)
@@ -110,7 +133,14 @@ class _Apt:
         for name in found:
             if name.startswith("linux-image-"):
                 return name.removeprefix("linux-image-")
-        raise LackingError(f"Debian {self._suite} has no kernel linux-image-{flavour} (or run `apt-get update` first)")
+        known = ", ".join(self.flavours()) or "none; run `apt-get update` first"
+        raise LackingError(f"Debian {self._suite} has no kernel linux-image-{flavour}: its flavours are {known}")
+
+    def flavours(self) -> list[str]:
+        """Those of the suite's kernels that a guest could boot."""
+        names = self.run("apt-cache", "pkgnames", "linux-image-").split()
+        found = (re.fullmatch(r"linux-image-(([a-z]+-)?amd64)", name) for name in names)
+        return sorted(match[1] for match in found if match)
 
 
 def _call(program: str, *words: str, folder: Path | None = None) -> str:

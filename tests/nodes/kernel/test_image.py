@@ -47,6 +47,21 @@ def test_init_compiles_without_a_warning_and_stands_alone(tmp_path: Path) -> Non
     assert warned.returncode == 0, warned.stderr
 
 
+def test_what_a_module_refers_to_is_left_in_it(tmp_path: Path) -> None:
+    """e1000e of 7.3 refers to symbols in .BTF_ids, which goes with .BTF in name only."""
+    require_programs("gcc", "strip", "readelf")
+    module = tmp_path / "e1000e.ko"
+    source = (
+        '__attribute__((section(".BTF_ids"), used)) int id; int *at = &id;'
+        ' __asm__(".pushsection .BTF; .long 1; .popsection");'
+    )
+    command = ["gcc", "-c", "-xc", "-o", str(module), "-"]
+    subprocess.run(command, input=source, text=True, check=True)
+    image._strip(module)
+    left = subprocess.run(["readelf", "-SW", str(module)], capture_output=True, text=True, check=True).stdout
+    assert " .BTF_ids " in left and " .BTF " not in left
+
+
 def test_without_headers_it_says_what_is_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     require_programs("gcc", "strip")
     assert add(tmp_path) == 3

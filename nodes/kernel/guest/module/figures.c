@@ -143,14 +143,25 @@ static void put_block(void)
 	put("retransmits", inet_csk(sk)->icsk_retransmits);
 }
 
+/* As snmp_fold_field() of net/ipv4/af_inet.c does, which newer kernels (7.3) keep to themselves. */
+static unsigned long folded(const void __percpu *mib, int which)
+{
+	unsigned long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += ((const unsigned long *)per_cpu_ptr(mib, cpu))[which];
+	return sum;
+}
+
 static unsigned long tcp_figure(int which)
 {
-	return snmp_fold_field(init_net.mib.net_statistics, which);
+	return folded(init_net.mib.net_statistics, which);
 }
 
 static unsigned long udp_figure(int which)
 {
-	return snmp_fold_field(init_net.mib.udp_statistics, which);
+	return folded(init_net.mib.udp_statistics, which);
 }
 
 static void put_network(void)
@@ -168,7 +179,7 @@ static void put_network(void)
 	put_counted("fail_data", NR_FAIL_DATA);
 	put_counted("fail_page", NR_FAIL_PAGE);
 	put_counted("head_fixed", NR_HEAD_FIXED);
-	put("udp_pages", atomic_long_read(&udp_memory_allocated));
+	put("udp_pages", atomic_long_read(udp_prot.memory_allocated));
 	put("tcp_pages", atomic_long_read(tcp_prot.memory_allocated));
 	put("udp_packets", nr_planted(NR_UDP_QUEUED) ? counted(NR_UDP_QUEUED) : udp_figure(UDP_MIB_INDATAGRAMS));
 }

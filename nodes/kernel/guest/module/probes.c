@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
+#include <linux/skbuff.h>
 #include <linux/version.h>
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
 #include <net/hotdata.h>
@@ -73,9 +74,16 @@ static int refill_came(struct kretprobe_instance *instance, struct pt_regs *regs
 	return 0;
 }
 
+/* What sk_filter_trim_cap() answers for the want of a flag alone: a negative errno in 6.12, a reason in 7.3. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#define NOT_FLAGGED SKB_DROP_REASON_PFMEMALLOC
+#else
+#define NOT_FLAGGED (-ENOMEM)
+#endif
+
 static int filter_came(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
-	if ((int)regs_return_value(regs) == -ENOMEM) /* of all reasons, only this is the want of a flag */
+	if ((int)regs_return_value(regs) == NOT_FLAGGED)
 		add(NR_FILTER_DROP);
 	return 0;
 }
