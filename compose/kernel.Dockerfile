@@ -34,7 +34,7 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,t
     rm -f /etc/apt/apt.conf.d/docker-clean && apt-get -qq update && \
     DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install python3 python3-libnbd nbdkit iptables iproute2 >/dev/null
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,target=/var/lib/apt,sharing=locked \
-    DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install qemu-system-x86 >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install e2fsprogs qemu-system-x86 >/dev/null
 COPY --from=kernels /vm /vm
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app

@@ -34,6 +34,8 @@ Transport = Literal["nbd", "nvme"]
 """How a guest's swap device reaches the storage target: the kernel's NBD client, or NVMe over TCP."""
 Work = Literal["write", "read"]
 """What the application does with its pages: writes each whole, or writes them once and reads them ever after."""
+Pages = Literal["anonymous", "files"]
+"""What the application's pages are: memory of its own, which is swapped, or those of files on the target's disk."""
 Caps = Literal["lifted", "kernel"]
 """The kernel's limits of network memory (udp_mem, tcp_mem, tcp_rmem): out of the way, or as the kernel chose them."""
 
@@ -153,6 +155,22 @@ class GuestSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     transport: Transport = "nbd"
     work: Work = "write"
     caps: Caps = "lifted"
+    boost_factor: int | None = None
+    """vm.watermark_boost_factor, in ten-thousandths of the high mark; None: the kernel's own."""
+    pages: Pages = "anonymous"
+    cgroup_pages: int | None = None
+    """Limit on the memory of the application's control group, which the storage socket is charged to; None: no group."""
+    relay: bool = False
+    """A process carries the block device's bytes to the target and back: an initiator in user space."""
+    relay_locked: bool = False
+    """It has locked its memory (mlockall) ..."""
+    relay_flusher: bool = False
+    """... and told the kernel that it serves storage (PR_SET_IO_FLUSHER)."""
+
+    def __post_init__(self) -> None:
+        for name in ("relay_locked", "relay_flusher"):
+            if getattr(self, name) and not self.relay:
+                raise ValueError(f"{name} is true, but there is no relay: relay: true is needed")
 
 
 class InitiatorSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="initiator"):

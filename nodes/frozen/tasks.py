@@ -18,6 +18,12 @@ RELAY = "relay process"
 """A process of user space that carries the block device's bytes between a socket pair and the network."""
 _BLOCKED = "D"
 _SOCKET_CALLS = ("tcp_sendmsg", "tcp_recvmsg", "unix_stream_sendmsg", "unix_stream_recvmsg", "unix_stream_read_generic")
+_RUNS = "R"
+_RECLAIMS_AGAIN = Shape((("do_try_to_free_pages", "try_to_free_pages"), ("__alloc_pages_slowpath",), _SOCKET_CALLS),
+                        "free pages", KSWAPD,
+                        "it runs through direct reclaim again and again, and frees nothing",
+                        "physics.md section 2, slow path", innermost=False)  # fmt: skip
+"""Of a task that sends or receives and may not write pages out itself (GFP_NOIO): it sleeps no longer than a moment."""
 _SLOW_PATH = ("__alloc_pages_slowpath", "try_to_free_pages")
 _STORAGE = (REPLY, LOCAL, JOURNAL, DAEMON)
 
@@ -43,15 +49,15 @@ class Blocked(Struct, frozen=True):
 
 
 def blocked(stacks: Sequence[Stack], below: Below) -> list[Blocked]:
-    """The blocked tasks, and senders on the block socket, which sleep interruptibly there. A stack without a first line is
-    a blocked task's where it has a known shape."""
+    """The blocked tasks; senders on the block socket, which sleep interruptibly there; and those who send or receive and run
+    in direct reclaim. A stack without a first line is a blocked task's where it has a known shape."""
     relayed = bool(_relayed(stacks))
     found = []
     for stack in stacks:
         if stack.kind == "task":
-            shape = waits_for(stack)
+            shape = _RECLAIMS_AGAIN if _reclaims_again(stack) else waits_for(stack)
             asleep = shape is not None and (not stack.state or shape.resource == "acknowledgements")
-            if stack.state == _BLOCKED or asleep:
+            if stack.state == _BLOCKED or asleep or shape is _RECLAIMS_AGAIN:
                 found.append(_blocked(stack, shape, below, relayed))
     return found
 
@@ -147,6 +153,10 @@ def _part(stack: Stack, shape: Shape | None, relayed: bool) -> str:
     if relayed and stack.of_user and has(stack, *RECLAIM) and has(stack, *_SOCKET_CALLS):
         return RELAY
     return APPLICATION if stack.of_user or not stack.name else stack.name
+
+
+def _reclaims_again(stack: Stack) -> bool:
+    return stack.state == _RUNS and bool(evidence(stack, _RECLAIMS_AGAIN.frames, innermost=False))
 
 
 def _relayed(stacks: Sequence[Stack]) -> str:

@@ -19,6 +19,7 @@ _HINTS = {
     " kernel of your own again (python -m nodes.kernel.image add)",
     "eth0": "that kernel's driver finds no such card: another nic, or another kernel",
     "head_reserve": _SWITCH,
+    "sender_memalloc": _SWITCH,
     "iface": _SWITCH,
 }
 """The first word of init's failure (guest/*.c) -> what to do."""

@@ -22,10 +22,11 @@ LEAST_MEMORY_BYTES = 72 << 20
 """64 MiB panics before init, 72 boots a cloud kernel (lab.md section 4)."""
 KERNEL_WORDS = (
     "console=ttyS0 panic=-1 quiet loglevel=5 rootfstype=ramfs ipv6.disable=1 mitigations=off tsc=reliable no_timer_check "
-    "nowatchdog audit=0 sysrq_always_enabled cgroup_disable=memory random.trust_cpu=on cryptomgr.notests=1"
+    "nowatchdog audit=0 sysrq_always_enabled random.trust_cpu=on cryptomgr.notests=1"
 )
 """lab.md section 2: quick to boot, nothing that stops or talks without being asked, sysrq always. `panic=-1` with QEMU's
 -no-reboot ends QEMU at once when the kernel panics."""
+NO_CGROUPS = "cgroup_disable=memory"
 OVERHEAD_BYTES = 96 << 20
 """What QEMU takes beside the guest's memory. Own measurement, -m 128, TCG with tb-size=32, Debian's 6.12 after a flood:
 50 MiB anonymous (an earlier one: 54), and 60 MiB of mapped files, its own and vmlinux, which may be dropped and
@@ -52,6 +53,8 @@ class Guest(Struct, frozen=True, kw_only=True):
     """As a scenario names it."""
     mac: str
     tap: str
+    cgroups: bool = False
+    """With control groups for memory, which cost each page a little and are switched off otherwise."""
     disk: Path | None = None
     """A raw file that becomes /dev/vda."""
 
@@ -94,7 +97,8 @@ def command(guest: Guest, accelerator: Accelerator, descriptors: Mapping[str, in
     arguments += ["-m", f"{guest.memory_bytes >> 20}M", "-smp", str(guest.cpus)]
     arguments += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     arguments += ["-kernel", str(guest.kernel), "-initrd", str(guest.initramfs)]
-    arguments += ["-append", f"{KERNEL_WORDS} nr_cpus={guest.cpus} {guest.words}"]
+    words = KERNEL_WORDS if guest.cgroups else f"{KERNEL_WORDS} {NO_CGROUPS}"
+    arguments += ["-append", f"{words} nr_cpus={guest.cpus} {guest.words}"]
     for name in CHANNELS:
         arguments += ["-chardev", f"socket,id={name},fd={descriptors[name]}"]
     arguments += ["-serial", "chardev:console", "-serial", "chardev:control"]

@@ -26,7 +26,7 @@ _NO_BTF = "CONFIG_DEBUG_INFO_BTF_MODULES="
 """BTF would want pahole and the kernel with its debug information."""
 SOURCES = Path(__file__).parent / "guest"
 WANTED = (
-    "virtio_pci", "virtio_blk", "nbd", "nvme_tcp", *kernels.SERVER,
+    "virtio_pci", "virtio_blk", "nbd", "nvme_tcp", *kernels.SERVER, kernels.FILE_SYSTEM, *kernels.CHECKSUM,
     *(module for drivers in kernels.DRIVERS.values() for module in drivers),
 )  # fmt: skip
 """Modules that some guest may ask for."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nodes.errors import LackingError
+from nodes.kernel import filesystem
 from nodes.kernel.kernels import OPTIONS, OWN, Kernel
 
 _FILE, _PROGRAM, _FOLDER = 0o100644, 0o100755, 0o40755
@@ -24,23 +25,29 @@ def compose(
     server: bool = False,
     module: bool = True,
     options: dict[str, str] | None = None,
+    files: bytes = b"",
 ) -> bytes:
-    """The archive for a guest with this NIC and swap device. `options` are added to those of the named modules.
+    """The archive for a guest with this NIC and swap device. `options` are added to those of the named modules; `files`:
+    the metadata of the file system that it is to have instead of swap (`filesystem.metadata`).
 
     Raises UsageError or LackingError, as `Kernel.modules` does, or LackingError when a file of the image is missing.
     """
     names = [
-        name for name in kernel.modules(nic, transport=transport, disk=disk, server=server) if module or name != OWN
+        name
+        for name in kernel.modules(nic, transport=transport, disk=disk, server=server, files=bool(files))
+        if module or name != OWN
     ]
     told = OPTIONS | (options or {})
-    files = [("dev", _FOLDER, b""), ("proc", _FOLDER, b""), ("sys", _FOLDER, b""), ("m", _FOLDER, b"")]
+    contents = [("dev", _FOLDER, b""), ("proc", _FOLDER, b""), ("sys", _FOLDER, b""), ("m", _FOLDER, b"")]
     try:
-        files.append(("init", _PROGRAM, (kernel.folder / "init").read_bytes()))
-        files += [(f"m/{name}.ko", _FILE, (kernel.folder / "modules" / f"{name}.ko").read_bytes()) for name in names]
+        contents.append(("init", _PROGRAM, (kernel.folder / "init").read_bytes()))
+        contents += [(f"m/{name}.ko", _FILE, (kernel.folder / "modules" / f"{name}.ko").read_bytes()) for name in names]
     except FileNotFoundError as error:
         raise LackingError(f"kernel {kernel.name}: {error.filename} is missing: make the image again") from None
+    if files:
+        contents.append((f"m/{filesystem.NAME}", _FILE, files))
     lines = "".join(f"{name} {told.get(name, '')}".strip() + "\n" for name in names)
-    return archive([*files, ("m/list", _FILE, lines.encode())])
+    return archive([*contents, ("m/list", _FILE, lines.encode())])
 
 
 def archive(files: Iterable[tuple[str, int, bytes]]) -> bytes:

@@ -31,6 +31,10 @@ drivers/nvme/host/tcp.c), which is another policy; without multipath the disk's 
 init makes the one disk."""
 TRANSPORTS = {"nbd": ("nbd",), "nvme": ("nvme_tcp",)}
 SERVER = ("nvmet_tcp", "null_blk")
+FILE_SYSTEM = "ext4"
+CHECKSUM = ("crc32c_generic",)
+"""What ext4 asks the kernel's crypto for by name, so that it is not among the modules that it needs; newer kernels have it
+built in."""
 OWN = "netreserve"
 """The policy module."""
 """How the error begins for a name that no kernel has; which ones there are follows."""
@@ -76,7 +80,9 @@ class Kernel(Struct, frozen=True, kw_only=True):
         """NIC models that this kernel has a driver for."""
         return tuple(nic for nic, drivers in DRIVERS.items() if any(map(self.has, drivers)))
 
-    def modules(self, nic: str, *, transport: str = "nbd", disk: bool = False, server: bool = False) -> tuple[str, ...]:
+    def modules(
+        self, nic: str, *, transport: str = "nbd", disk: bool = False, server: bool = False, files: bool = False
+    ) -> tuple[str, ...]:
         """All that a guest loads, in order, its NIC's driver first so that the link may come up meanwhile.
 
         UsageError: there is no such NIC. LackingError: this kernel lacks the driver, the transport or our module.
@@ -90,6 +96,8 @@ class Kernel(Struct, frozen=True, kw_only=True):
         wanted = ["virtio_pci"] if nic == "virtio-net" or disk else []
         wanted += DRIVERS[nic]
         storage = SERVER if server else ("virtio_blk",) if disk else TRANSPORTS[transport]
+        if files:
+            storage = (*storage, *filter(self.has, CHECKSUM), FILE_SYSTEM)
         for name in storage:
             if not self.has(name):
                 raise LackingError(f"kernel {self.name} lacks the module {name}")

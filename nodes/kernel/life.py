@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from nodes.config import InitiatorSpec, MachineConfig
 from nodes.errors import HarnessError, LackingError, UsageError
 from nodes.eventkinds import Detail, IoError, Panic
-from nodes.kernel import initramfs, kernels, policies
+from nodes.kernel import filesystem, initramfs, kernels, policies
 from nodes.kernel.accelerator import Accelerator
 from nodes.kernel.boot import until_ready
 from nodes.kernel.bounds import check_min_free
@@ -56,7 +57,7 @@ class Life:
     ) -> None:
         check_memory(spec.machine.memory_pages)
         device_of(spec.machine.nic)
-        switches_of(spec.policy)
+        policies.check_guest(spec.policy, spec.guest)
         self._kernel: Kernel = kernels.find(spec.guest.kernel)
         self._kernel.require_image()
         self._archive = initramfs.compose(
@@ -65,11 +66,12 @@ class Life:
             transport=spec.guest.transport,
             disk=spec.policy.name == "local",
             options={kernels.OWN: f"period_ms={PERIOD_MS}"},
+            files=_filesystem(spec),
         )
         self._storage = _storage_guest(spec, self._kernel, accelerator)
         self._spec, self._wiring, self._accelerator = spec, wiring, accelerator
         self._tell, self._on_loss = tell, on_loss
-        self.feed = Feed(spec.machine.tasks)
+        self.feed = Feed(spec.machine.tasks, files=spec.guest.pages == "files")
         self.console = Console(self._panicked, self._read_failed)
         self.qemu = Qemu()
         self._control = Control(self.feed, accelerator.patience)
@@ -132,11 +134,16 @@ class Life:
 
     def in_force(self) -> InitiatorSpec:
         """What is true now, as the guest's module tells it."""
-        told, machine = self.feed.newest, self._spec.machine
+        told, machine, guest = self.feed.newest, self._spec.machine, self._spec.guest
         return replace(
             self._spec,
             policy=policies.in_force(self._spec.policy, told),
             machine=replace(machine, min_free_pages=told.min_free_kb // KIB_PER_PAGE or machine.min_free_pages),
+            guest=replace(
+                guest,
+                boost_factor=None if guest.boost_factor is None else told.boost_factor,
+                cgroup_pages=None if guest.cgroup_pages is None else told.cgroup_max,
+            ),
         )
 
     def strayed(self) -> str:
@@ -204,6 +211,7 @@ class Life:
             mac=mac,
             tap=TAP,
             disk=disk if local else None,
+            cgroups=self._spec.guest.cgroup_pages is not None,
         )
 
     async def _figures(self) -> None:
@@ -261,6 +269,13 @@ def _storage_guest(spec: InitiatorSpec, kernel: Kernel, accelerator: Accelerator
     if spec.guest.transport != "nvme" or spec.policy.name == "local":
         return None
     return StorageGuest(kernel, spec.machine.working_set_pages * PAGE_BYTES, accelerator)
+
+
+def _filesystem(spec: InitiatorSpec) -> bytes:
+    if spec.guest.pages != "files":
+        return b""
+    with tempfile.TemporaryDirectory(prefix="netreserve-files-") as folder:
+        return filesystem.metadata(Path(folder), spec.machine.working_set_pages * PAGE_BYTES)
 
 
 def _sparse(path: Path, size_bytes: int) -> None:

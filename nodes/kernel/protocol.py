@@ -27,7 +27,9 @@ FAILED = "netreserve: FAILED "
 """init: what could not be done and why, one line; it powers off then."""
 GUEST_PREFIX = "nr."
 
-ControlName = Literal["memalloc", "head_reserve", "iface", "min_free_kb", "give_heads", "give_pages", "period_ms"]
+ControlName = Literal[
+    "memalloc", "sender_memalloc", "head_reserve", "iface", "min_free_kb", "give_heads", "give_pages", "period_ms"
+]
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -54,11 +56,25 @@ class Settings(Struct, frozen=True, kw_only=True):
     tasks: int = 1
     """Processes that share the working set, each with its own part."""
     work: Work = "write"
+    files: bool = False
+    """Its pages are those of files, in an ext4 on the disk, and there is no swap."""
+    cgroup_bytes: int = 0
+    """Limit on the application's control group, in which the storage socket is made; 0: none."""
+    relay: bool = False
+    """A process carries the block device's bytes to `target` and back ..."""
+    relay_locked: bool = False
+    """... with its memory locked ..."""
+    relay_flusher: bool = False
+    """... and PR_SET_IO_FLUSHER."""
     sinks: str = ""
     """`kind:port:sockets:rcvbuf_bytes:reader,...`."""
     min_free_kb: int = 0
     """vm.min_free_kbytes, set after swap is on; 0: the kernel's own."""
+    boost_factor: int = -1
+    """vm.watermark_boost_factor, in ten-thousandths of the high mark; -1: the kernel's own."""
     memalloc: bool = False
+    sender_memalloc: bool = True
+    """False: the block socket's sends have no right to the reserve (guest/module/sender.c)."""
     head_reserve: bool = False
     iface: bool = False
     """Drop reserve-backed packets that are not the target's (the interface policy's hook)."""
@@ -89,6 +105,8 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     """Number of the last command that could not be carried out."""
     memalloc: int = -1
     """SOCK_MEMALLOC on the block socket: 1, 0; -1: there is no block socket, or it is no longer connected."""
+    sender_memalloc: int = 1
+    """0: the block socket's sends are stripped of their right to the reserve."""
     head_reserve: int = 0
     iface: int = 0
     min_free_kb: int = 0
@@ -99,6 +117,8 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     """Sum of the zones' watermarks without boosts, as are `low` and `high`."""
     boost: int = 0
     """What is added to each of the three for a while, the sum of all zones (vm.watermark_boost_factor)."""
+    boost_factor: int = -1
+    """vm.watermark_boost_factor; -1: this kernel has none, or does not show it."""
     low: int = 0
     high: int = 0
     lowest: int = -1
@@ -109,10 +129,18 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     slab: int = 0
     swap_in: int = 0
     swap_out: int = 0
+    read_in: int = 0
+    """Pages read from block devices ..."""
+    written: int = 0
+    """... and pages whose writeback has ended, of files and swap together."""
     stalls: int = 0
     """Allocations that went into direct reclaim (allocstall)."""
     oom: int = 0
     """Tasks killed by the OOM killer (vm_event OOM_KILL)."""
+    cgroup_max: int = 0
+    """Limit of the control group that the block socket is charged to, and ..."""
+    cgroup: int = 0
+    """... what it uses. 0: it is charged to none."""
     in_flight: int = 0
     """Requests that the block device has not answered."""
     reads: int = 0
@@ -127,6 +155,10 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     """The same counted by a return probe on sk_filter_trim_cap, which may miss a few; else as pfmemalloc_drop."""
     rcvbuf_drop: int = 0
     """UDP RcvbufErrors and TCP rcvq drops."""
+    bare_sends: int = 0
+    """Sends of the block socket that were stripped so ..."""
+    bare_reclaimers: int = 0
+    """... and those among them that a task in reclaim made, not a worker: such a one may not reclaim again, it waits."""
     block_drop: int = 0
     """Packets of the block connection that were lost for want of memory, as far as they can be told."""
     iface_drop: int = 0

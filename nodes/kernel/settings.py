@@ -5,6 +5,7 @@ from __future__ import annotations
 from nodes.config import BLOCK_PORT, InitiatorSpec
 from nodes.errors import UsageError
 from nodes.kernel import storageguest
+from nodes.kernel.filesystem import files_pages
 from nodes.kernel.policies import switches_of
 from nodes.kernel.protocol import Settings, sinks_text
 from nodes.kernel.wiring import Wired
@@ -32,7 +33,7 @@ def settings_of(spec: InitiatorSpec, wired: Wired) -> Settings:
     network_pages, rmem_bytes = _caps(spec)
     peers = [(wired.peer_address, wired.peer_mac), (storageguest.TARGET, wired.storage_mac)]
     target = f"{wired.peer_address}:{_host_and_port(spec.target)[1]}"
-    shares_disk = not (local or wired.storage_mac)
+    shares_disk, files = not (local or wired.storage_mac), spec.guest.pages == "files"
     return Settings(
         address=wired.address,
         neighbours=",".join(f"{address}/{mac}" for address, mac in peers if mac),
@@ -42,13 +43,20 @@ def settings_of(spec: InitiatorSpec, wired: Wired) -> Settings:
         disk=local,
         swap_offset=spec.swap_offset_bytes if shares_disk else 0,
         swap_bytes=machine.working_set_pages * PAGE_BYTES,
-        working_set_pages=machine.working_set_pages,
+        working_set_pages=files_pages(machine.working_set_pages) if files else machine.working_set_pages,
         touch_pages_per_s=machine.touch_pages_per_s,
         tasks=machine.tasks,
         work=spec.guest.work,
+        files=files,
+        cgroup_bytes=(spec.guest.cgroup_pages or 0) * PAGE_BYTES,
+        relay=spec.guest.relay,
+        relay_locked=spec.guest.relay_locked,
+        relay_flusher=spec.guest.relay_flusher,
         sinks=sinks_text(spec.sinks),
         min_free_kb=machine.min_free_pages * KIB_PER_PAGE,
+        boost_factor=-1 if spec.guest.boost_factor is None else spec.guest.boost_factor,
         memalloc=switches.memalloc,
+        sender_memalloc=switches.sender_memalloc,
         head_reserve=switches.head_reserve,
         iface=switches.iface,
         udp_mem_pages=network_pages,

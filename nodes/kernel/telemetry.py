@@ -17,11 +17,11 @@ interrupts off (own)."""
 
 
 class Feed:
-    """What the module of a guest with so many application `tasks` has told so far. Times are those of the host's clock, ns
-    since 1970."""
+    """What the module of a guest with so many application `tasks` has told so far; with `files` pages go to files and come
+    from there, not from swap. Times are those of the host's clock, ns since 1970."""
 
-    def __init__(self, tasks: int = 1) -> None:
-        self._tasks = tasks
+    def __init__(self, tasks: int = 1, *, files: bool = False) -> None:
+        self._tasks, self._files = tasks, files
         self.channel = Channel(self._line)
         self.newest = Telemetry()
         self.heard_ns = 0
@@ -72,8 +72,8 @@ class Feed:
             dirty_pages=new.dirty,
             writeback_pages=new.writeback,
             in_flight=new.in_flight,
-            swap_in_pages=new.swap_in,
-            swap_out_pages=new.swap_out,
+            swap_in_pages=new.read_in if self._files else new.swap_in,
+            swap_out_pages=new.written if self._files else new.swap_out,
             rx_packets=new.rx_packets,
             rx_alloc_failures=max(0, new.fail_head) + max(0, new.fail_data),
             early_drops=max(new.filter_drop, new.pfmemalloc_drop) + new.iface_drop,

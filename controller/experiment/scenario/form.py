@@ -43,11 +43,25 @@ from controller.experiment.scenario.values import (
     TIME,
     VERDICT,
 )
-from nodes.config import OPEN_LINK, SOCKETS_MAX, Caps, GuestSpec, PolicySpec, Queueing, Reader, Spread, Transport, Work
+from nodes.config import (
+    OPEN_LINK,
+    SOCKETS_MAX,
+    Caps,
+    GuestSpec,
+    Pages,
+    PolicySpec,
+    Queueing,
+    Reader,
+    Spread,
+    Transport,
+    Work,
+)
 from nodes.floods import Flood, FloodKind
 from nodes.machine.nic import NICS
 from nodes.machine.policies import POLICIES
 
+BOOST_FACTOR_MAX = 100_000
+"""Ten times the high mark (own: the kernel has no bound)."""
 QUEUE_PACKETS_MAX, BURST_PACKETS_MAX = 1_000_000, 10_000
 
 
@@ -98,6 +112,19 @@ GUEST = Table(
         Key("transport", "transport", word("transport", lambda: get_args(Transport)), "how swap reaches the target"),
         Key("work", "work", word("kind of work", lambda: get_args(Work)), "what the application does with its pages"),
         Key("caps", "caps", word("kind of caps", lambda: get_args(Caps)), "the kernel's limits of network memory"),
+        Key(
+            "pages",
+            "pages",
+            word("kind of pages", lambda: get_args(Pages)),
+            "memory that is swapped, or pages of files",
+        ),
+        Key("cgroup_limit", "cgroup_pages", PAGES, "of the application's control group, with the storage socket in it"),
+        Key("relay", "relay", flag(), "a process carries the block device's bytes: an initiator in user space"),
+        Key("relay_locked", "relay_locked", flag(), "it has locked its memory (mlockall)"),
+        Key("relay_flusher", "relay_flusher", flag(), "it has told the kernel what it is (PR_SET_IO_FLUSHER)"),
+        Key(
+            "boost_factor", "boost_factor", whole(0, BOOST_FACTOR_MAX), "vm.watermark_boost_factor; the kernel's: 15000"
+        ),
     ),
 )
 INITIATOR = Table(

@@ -1,7 +1,7 @@
 """What a tier cannot carry out of a scenario: each limit yields the key, and what the tier can do.
 
-The simulator can do all that a scenario can say; containers are bound by Locust, nbdkit, tc and one network card; a real
-kernel also by what is in it.
+The simulator can do all that a scenario can say, but for what is no part of the modelled machine; containers are bound by
+Locust, nbdkit, tc and one network card; a real kernel also by what is in it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nodes.errors import NetreserveError
 from nodes.floods import BURST_NS_DEFAULT, RATE_PPS_MAX
 from nodes.kernel import bounds
 from nodes.kernel.commandline import DEVICES, LEAST_MEMORY_BYTES
-from nodes.kernel.policies import check_live
+from nodes.kernel.policies import check_guest, check_live
 from nodes.units import PAGE_BYTES, format_bytes, format_pps
 from traffic.profiles import FLOODS_MAX, goes
 
@@ -35,9 +35,11 @@ _KIB_PER_PAGE = PAGE_BYTES >> 10
 
 def beyond(scenario: Scenario, tier: str = "") -> Iterator[Finding]:
     """What `tier`, or without one the scenario's own, cannot carry out."""
-    for limit in LIMITS[tier or scenario.tier]:
+    tier = tier or scenario.tier
+    for limit in LIMITS[tier]:
+        able = "kernel" if limit is _modelled else "sim"
         for path, problem in limit(scenario):
-            yield path, f"{problem}; tier sim can (tier: sim, or --tier sim)"
+            yield path, f"{problem}; tier {able} can (tier: {able}, or --tier {able})"
 
 
 def _at_a_time(scenario: Scenario) -> Iterator[Finding]:
@@ -144,6 +146,7 @@ def _guest_policies(scenario: Scenario) -> Iterator[Finding]:
     for path, policy in asked:
         try:
             check_live(first, policy)
+            check_guest(policy, scenario.nodes.initiator.guest or GuestSpec())
         except NetreserveError as error:
             yield path, str(error)
 
@@ -182,6 +185,40 @@ def _guest_min_free(scenario: Scenario) -> Iterator[Finding]:
             yield path, problem
 
 
+def _modelled(scenario: Scenario) -> Iterator[Finding]:
+    """The modelled machine swaps, has no control groups, and sends from its own kernel."""
+    guest = scenario.nodes.initiator.guest or GuestSpec()
+    if guest.pages == "files":
+        yield "nodes.initiator.guest.pages", "the modelled machine has no files: its pages are swapped"
+    if guest.cgroup_pages:
+        yield "nodes.initiator.guest.cgroup_limit", "the modelled machine has no control groups"
+    if guest.relay:
+        yield (
+            "nodes.initiator.guest.relay",
+            "the modelled machine has no process between its block device and the network",
+        )
+
+
+def _storage_in_guest(scenario: Scenario) -> Iterator[Finding]:
+    """What only the NBD client, whose socket init makes, can be given, and what a control group can hold."""
+    initiator = scenario.nodes.initiator
+    guest = initiator.guest or GuestSpec()
+    for name, asked in (("cgroup_limit", guest.cgroup_pages), ("relay", guest.relay)):
+        if asked and guest.transport != "nbd":
+            yield (
+                f"nodes.initiator.guest.{name}",
+                f"transport {guest.transport} makes its sockets in the kernel: use nbd",
+            )
+        if asked and scenario.policy.name == "local":
+            yield f"nodes.initiator.guest.{name}", "under policy local there is no storage socket"
+    if guest.cgroup_pages is not None and guest.cgroup_pages >= initiator.memory_pages:
+        yield (
+            "nodes.initiator.guest.cgroup_limit",
+            f"cgroup_limit {format_bytes(guest.cgroup_pages * PAGE_BYTES)} is not below memory"
+            f" {format_bytes(initiator.memory_pages * PAGE_BYTES)}: it would limit nothing",
+        )
+
+
 def _storage_guest(scenario: Scenario) -> Iterator[Finding]:
     """Of transport `nvme`: the targets of the testbed are nbdkit's, and take no part."""
     if (scenario.nodes.initiator.guest or GuestSpec()).transport != "nvme":
@@ -206,10 +243,10 @@ _CONTAINER: tuple[Limit, ...] = (
     _link_rates,
     _queueing,
 )
-_GUEST: tuple[Limit, ...] = (_guest, _guest_policies, _guest_whole, _guest_min_free, _storage_guest)
+_GUEST: tuple[Limit, ...] = (_guest, _guest_policies, _guest_whole, _guest_min_free, _storage_guest, _storage_in_guest)
 LIMITS: Mapping[str, tuple[Limit, ...]] = {
-    "sim": (),
-    "container": _CONTAINER,
+    "sim": (_modelled,),
+    "container": (*_CONTAINER, _modelled),
     "kernel": (*_CONTAINER, *_GUEST),
 }
 """Tier -> what limits it. A tier without an entry here cannot be asked for (a KeyError, not a pass)."""

@@ -4,7 +4,10 @@
  * from its number and the round, so that an old or another's page is known. In its steady state it makes no system call
  * but to sleep, and needs no memory but what it asks for.
  */
+#include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -23,6 +26,7 @@ struct eater {
 	uint64_t *memory;
 	uint64_t first, pages;	/* its part of all pages */
 	double pages_per_s;	/* 0: as fast as it can */
+	int file;		/* its pages are those of a file, and `memory` holds one at a time; -1: of its own memory */
 	bool writes;
 	double due_s;
 };
@@ -64,33 +68,64 @@ static void keep_pace(struct eater *eater, unsigned touched)
 		eater->due_s = now - DEBT_S;
 }
 
+/* A page that does not come back ends a process that has it mapped: likewise one that reads it. */
+static void move(struct eater *eater, uint64_t index, ssize_t (*move_page)(int, void *, size_t, off_t))
+{
+	if (eater->file >= 0 && move_page(eater->file, eater->memory, 4096, index * 4096) != 4096)
+		raise(SIGBUS);
+}
+
+static ssize_t write_out(int file, void *page, size_t bytes, off_t place)
+{
+	return pwrite(file, page, bytes, place);
+}
+
 static void touch(struct eater *eater, uint64_t index, uint64_t round)
 {
 	volatile struct nr_task *counters = eater->counters;
-	uint64_t *words = eater->memory + index * WORDS, page = eater->first + index;
+	uint64_t *words = eater->memory + (eater->file < 0 ? index * WORDS : 0), page = eater->first + index;
 	uint64_t was = seed_of(page, eater->writes ? round - 1 : 0);
 
 	if (!round) {
 		write_page(words, seed_of(page, 0));
+		move(eater, index, write_out);
 		counters->populated++;
 		return;
 	}
+	move(eater, index, pread);
 	if (is_right(words, was)) {
 		counters->verified++;
 	} else {
 		counters->corrupt++;
 		write_page(words, was);	/* so that it is counted once */
 	}
-	if (eater->writes)
+	if (eater->writes) {
 		write_page(words, seed_of(page, round));
+		move(eater, index, write_out);
+	}
 	counters->progress++;
+}
+
+static int open_file(uint64_t number)
+{
+	char path[32];
+	int file;
+
+	if (!number_of("files", 0))
+		return -1;
+	snprintf(path, sizeof path, FILES "/%llu", (unsigned long long)number);
+	file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (file < 0)
+		fail("%s", path);
+	return file;
 }
 
 static _Noreturn void eat(struct eater eater)
 {
 	uint64_t touched = 0;
 
-	eater.memory = mmap(NULL, eater.pages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	enter_cgroup();
+	eater.memory = mmap(NULL, (eater.file < 0 ? eater.pages : 1) * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (eater.memory == MAP_FAILED)
 		fail("working set");
 	must_put("/proc/self/oom_score_adj", "500");
@@ -120,8 +155,10 @@ void start_eaters(struct nr_counters *counters)
 
 		first += eater.pages;
 		pids[i] = fork_resident("eater");
-		if (!pids[i])
+		if (!pids[i]) {
+			eater.file = open_file(i);
 			eat(eater);
+		}
 	}
 }
 

@@ -80,21 +80,27 @@ static void order(int observer, const char *name, long value)
 		fail("%s = %ld", name, value);
 }
 
-static void attach_swap(int observer)
+/* Swap, or files: whatever the application's pages go to. The storage socket is made within the application's limit. */
+static void attach_storage(int observer)
 {
 	const char *node = NULL;
 
+	enter_cgroup();
 	if (number_of("disk", 0))
 		node = "/dev/vda";
 	else if (!strcmp(text_of("transport"), "nvme"))
 		node = attach_nvme(observer);
 	else if (*text_of("target"))
 		node = attach_nbd(observer);
+	leave_cgroup();
 	if (!node)
 		return;
 	if (observer >= 0 && !number_of("disk", 0))
 		order(observer, "memalloc", number_of("memalloc", 0));
-	use_swap(node, observer);
+	if (number_of("files", 0))
+		use_files(node, observer);
+	else
+		use_swap(node, observer);
 }
 
 static void set_policy(int observer)
@@ -105,6 +111,10 @@ static void set_policy(int observer)
 		snprintf(text, sizeof text, "%ld", number_of("min_free_kb", 0));
 		must_put("/proc/sys/vm/min_free_kbytes", text);
 	}
+	if (number_of("boost_factor", -1) >= 0)
+		must_put("/proc/sys/vm/watermark_boost_factor", text_of("boost_factor"));
+	if (!number_of("sender_memalloc", 1))
+		order(observer, "sender_memalloc", 0);
 	if (number_of("head_reserve", 0))
 		order(observer, "head_reserve", 1);
 	if (number_of("iface", 0))
@@ -174,7 +184,8 @@ int main(void)
 			observer < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED, observer, 0);
 	if (counters == MAP_FAILED)
 		fail("counters");
-	attach_swap(observer);
+	make_cgroup();
+	attach_storage(observer);
 	set_policy(observer);
 	open_sinks(text_of("sinks"), counters);
 	stay_resident();

@@ -32,7 +32,20 @@ const char *attach_nvme(int observer);
 _Noreturn void serve_nvme(void);
 
 /* swap.c */
+const char *area_of(const char *node);		/* this guest's part of a disk, or the disk: its node's name */
 void use_swap(const char *node, int observer);
+
+/* files.c */
+#define FILES "/files"
+void use_files(const char *node, int observer);
+
+/* relay.c */
+int relayed(int target);	/* the kernel's end of a process that carries to and from the socket `target` */
+
+/* cgroup.c: nothing, where no limit is asked for */
+void make_cgroup(void);
+void enter_cgroup(void);	/* the calling process, and what it makes from now on */
+void leave_cgroup(void);
 
 /* sinks.c */
 void open_sinks(const char *list, const struct nr_counters *counters);

@@ -95,13 +95,15 @@ const char *attach_nbd(int observer)
 
 	if (device < 0)
 		fail(NODE);
+	if (observer >= 0 && ioctl(observer, NR_SOCKET, fd))
+		fail("block socket");
+	if (number_of("relay", 0))
+		fd = relayed(fd);
 	ioctl(device, NBD_CLEAR_SOCK);
 	if (ioctl(device, NBD_SET_BLKSIZE, BLOCK_BYTES) || ioctl(device, NBD_SET_SIZE_BLOCKS, bytes / BLOCK_BYTES) ||
 	    ioctl(device, NBD_SET_TIMEOUT, 0UL) || ioctl(device, NBD_SET_FLAGS, (unsigned long)flags) ||
 	    ioctl(device, NBD_SET_SOCK, (unsigned long)fd))
 		fail("NBD client");
-	if (observer >= 0 && ioctl(observer, NR_SOCKET, fd))
-		fail("block socket");
 	if (!fork_resident("NBD client")) {
 		ioctl(device, NBD_DO_IT);
 		say("NBD ended: %s", strerror(errno));

@@ -61,10 +61,16 @@ static void write_header(int fd, uint64_t bytes)
 		fail("swap header");
 }
 
-void use_swap(const char *node, int observer)
+const char *area_of(const char *node)
 {
 	long offset = number_of("swap_offset", 0), bytes = number_of("swap_bytes", 0);
-	const char *area = offset || bytes ? part_of(node, offset, bytes) : node;
+
+	return offset || bytes ? part_of(node, offset, bytes) : node;
+}
+
+void use_swap(const char *node, int observer)
+{
+	const char *area = area_of(node);
 	int fd = open(area, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)

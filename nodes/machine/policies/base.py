@@ -23,6 +23,8 @@ class KernelSwitches:
     """The block socket's SOCK_MEMALLOC."""
     iface: bool = False
     """The hook on the interface that drops strangers' packets."""
+    sender_memalloc: bool = True
+    """The block driver's sends may go to 0, as they may in every kernel since 3.6."""
     at_boot: bool = False
     """Sysctls or a disk beside them are set up with the guest, and not afterwards."""
 

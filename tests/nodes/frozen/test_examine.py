@@ -74,6 +74,21 @@ def test_a_hang_is_named_by_what_the_reply_lacks(name: str, who: str, resource: 
     assert not found.missing and not found.ending
 
 
+@pytest.mark.parametrize("name", ["guest-sender-e1000e-off-6.12", "guest-sender-reclaims-e1000e-off-6.12"])
+def test_a_sender_without_rights_is_named_whether_it_waits_or_reclaims(name: str) -> None:
+    found = autopsy(name)
+    assert nodes(found) == [KSWAPD, "NBD sender"]
+    assert [edge.who_frees for edge in found.cycle] == ["NBD sender", KSWAPD]
+    assert found.cycle[-1].resource == FREED_BY_KSWAPD and found.cycle[-1].have < found.cycle[-1].need
+    assert not found.missing and not found.ending
+
+
+def test_a_receiver_that_waits_for_the_block_sockets_lock_is_told() -> None:
+    found = autopsy("guest-sender-e1000e-off-6.12")
+    assert any("holds the block socket, and until then no reply is read" in edge.why for edge in found.waits)
+    assert not any("recv_work" in one for one in found.unknown)
+
+
 def test_a_relay_is_named_when_the_block_device_is_seen_to_read_from_it() -> None:
     assert nodes(autopsy("relay-rtl8139-6.12")) == ["relay process", REPLY]
     lines = console("relay-rtl8139-6.12")

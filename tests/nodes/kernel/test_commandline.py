@@ -35,6 +35,14 @@ def test_a_guest_is_a_small_pc_with_the_card_that_the_scenario_names() -> None:
     assert "virtio-blk-pci" not in words
 
 
+def test_control_groups_for_memory_are_there_only_where_they_are_wanted() -> None:
+    without, with_them = (
+        " ".join(command(msgspec.structs.replace(GUEST, cgroups=wanted), EMULATED, DESCRIPTORS))
+        for wanted in (False, True)
+    )
+    assert "cgroup_disable=memory" in without and "cgroup_disable" not in with_them
+
+
 def test_every_channel_is_an_inherited_socket() -> None:
     words = " ".join(command(GUEST, EMULATED, DESCRIPTORS))
     for name, descriptor in DESCRIPTORS.items():

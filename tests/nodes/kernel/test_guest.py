@@ -110,6 +110,21 @@ def test_commands_that_come_while_another_is_carried_out_are_kept(swapping: tupl
     assert running.telemetry().memalloc == 1 and running.telemetry().nak <= last - 20
 
 
+def test_a_sender_is_stripped_of_its_rights_and_no_task_in_reclaim_sends(kernel: Kernel, tmp_path: Path) -> None:
+    port = free_port()
+    settings = Settings(
+        address=ADDRESS, target=f"{HOST}:{port}", swap_bytes=200 << 20, working_set_pages=40_000, tasks=8,
+        sender_memalloc=False, boost_factor=0,
+    )  # fmt: skip
+    with target(port), guest(tmp_path, kernel, settings) as running:
+        assert READY in running.console()
+        running.until(lambda: running.telemetry().bare_sends > 0)
+        now = running.telemetry()
+        assert (now.memalloc, now.sender_memalloc, now.boost_factor, now.boost) == (0, 0, 0, 0)
+        assert now.bare_reclaimers == 0 and now.swap_out > 0
+        assert running.command("sender_memalloc", 1) and running.telemetry().sender_memalloc == 1
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

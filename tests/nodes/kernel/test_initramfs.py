@@ -41,6 +41,16 @@ def test_it_holds_what_the_guest_loads_and_nothing_else(kernel: Kernel, tmp_path
     assert (root / "init").stat().st_mode & 0o111
 
 
+def test_the_metadata_of_a_file_system_comes_with_its_modules(kernel: Kernel, tmp_path: Path) -> None:
+    (tmp_path / "modules" / "ext4.ko").write_bytes(b"ext4")
+    with pytest.raises(LackingError, match="lacks the module ext4"):
+        compose(kernel, "e1000e", files=b"blocks")
+    able = msgspec.structs.replace(kernel, needs={**kernel.needs, "ext4": ()})
+    root = unpacked(compose(able, "e1000e", files=b"blocks"), tmp_path / "root")
+    assert (root / "m" / "filesystem").read_bytes() == b"blocks"
+    assert (root / "m" / "list").read_text().splitlines()[1:] == ["nbd nbds_max=1 max_part=4", "ext4", "netreserve"]
+
+
 def test_without_the_module_the_list_has_none(kernel: Kernel) -> None:
     assert b"netreserve" not in compose(kernel, "e1000e", module=False)
 

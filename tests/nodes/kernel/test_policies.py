@@ -20,12 +20,12 @@ from nodes.kernel.protocol import Telemetry
         (PolicySpec(name="iface"), Switches(memalloc=True, iface=True)),
     ],
 )
-def test_a_policy_is_three_switches(policy: PolicySpec, switches: Switches) -> None:
+def test_a_policy_is_four_switches(policy: PolicySpec, switches: Switches) -> None:
     assert switches_of(policy) == switches
     commands = switches.commands()
     assert {name: bool(value) for name, value in commands} == msgspec.structs.asdict(switches)
     assert commands[-1][0] == "memalloc", "the flag comes last"
-    told = Telemetry(memalloc=switches.memalloc, head_reserve=switches.head_reserve, iface=switches.iface)
+    told = Telemetry(**{name: int(value) for name, value in msgspec.structs.asdict(switches).items()})
     assert in_force(policy, told) == policy
 
 

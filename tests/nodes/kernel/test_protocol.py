@@ -15,6 +15,10 @@ def test_only_what_differs_from_the_default_is_on_the_command_line() -> None:
     )
 
 
+def test_a_right_that_is_taken_away_is_told() -> None:
+    assert command_line(Settings(address="198.18.1.5/24", sender_memalloc=False)).endswith(" nr.sender_memalloc=0")
+
+
 def test_sinks_are_told_in_one_word() -> None:
     sinks = (Sink(kind="udp", port=9000, sockets=4, reader="stalled", rcvbuf_bytes=4 << 20),)
     assert sinks_text(sinks) == "udp:9000:4:4194304:stalled"

@@ -14,13 +14,19 @@ WIRED = Wired(address="198.18.1.5/24", mac="02:00:00:00:00:05", peer_address="19
 MACHINE = MachineConfig(memory_pages=32_768, min_free_pages=1024, working_set_pages=40_960, tasks=2)
 
 
-def told(policy: str = "none", target: str = "target:10809", caps: Caps = "lifted", wired: Wired = WIRED) -> Settings:
+def told(
+    policy: str = "none",
+    target: str = "target:10809",
+    caps: Caps = "lifted",
+    wired: Wired = WIRED,
+    guest: GuestSpec | None = None,
+) -> Settings:
     spec = InitiatorSpec(
         machine=MACHINE,
         policy=PolicySpec(name=policy),
         target=target,
         swap_offset_bytes=1 << 28,
-        guest=GuestSpec(caps=caps),
+        guest=replace(guest or GuestSpec(), caps=caps),
         sinks=(Sink(kind="tcp", port=9000, sockets=2, reader="stalled", rcvbuf_bytes=8192),),
     )
     return settings_of(spec, wired)
@@ -52,6 +58,28 @@ def test_caps_are_lifted_kept_or_the_policy_itself() -> None:
 def test_flags_follow_the_policy() -> None:
     assert told("iface").memalloc and told("iface").iface
     assert not told("none").memalloc
+    assert told("none").sender_memalloc
+
+
+def test_files_leave_room_for_their_file_system() -> None:
+    files = told(guest=GuestSpec(pages="files"))
+    assert files.files and files.working_set_pages == 40_960 * 15 // 16
+    assert files.swap_bytes == 40_960 * 4096, "the disk's part stays the same"
+    assert not told().files
+
+
+def test_what_stands_between_swap_and_network_is_told() -> None:
+    relay = told(guest=GuestSpec(relay=True, relay_flusher=True))
+    assert (relay.relay, relay.relay_locked, relay.relay_flusher) == (True, False, True)
+    assert told(guest=GuestSpec(cgroup_pages=8192)).cgroup_bytes == 32 << 20
+    assert told().cgroup_bytes == 0 and not told().relay
+    with pytest.raises(ValueError, match="relay_locked is true, but there is no relay"):
+        GuestSpec(relay_locked=True)
+
+
+def test_the_boost_is_the_kernels_own_unless_it_is_named() -> None:
+    assert told().boost_factor == -1
+    assert told(guest=GuestSpec(boost_factor=0)).boost_factor == 0
 
 
 def test_a_local_disk_replaces_the_target() -> None:

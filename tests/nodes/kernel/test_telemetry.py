@@ -22,6 +22,15 @@ def test_figures_of_the_newest_line_stand_under_the_samples_names() -> None:
     assert (sample.node, sample.tier, sample.cpu_ns) == ("initiator-1", "kernel", 5)
 
 
+def test_pages_of_files_stand_where_swapped_ones_do() -> None:
+    line = b"T t=1 swap_in=1 swap_out=2 read_in=30 written=40\n"
+    for files, moved in ((False, (1, 2)), (True, (30, 40))):
+        feed = Feed(files=files)
+        feed.channel.feed(line)
+        sample = measured(feed, 0)
+        assert (sample.swap_in_pages, sample.swap_out_pages) == moved
+
+
 def test_failures_that_this_kernel_does_not_count_are_none_of_the_sum() -> None:
     feed = Feed()
     feed.channel.feed(b"T t=1 fail_data=6\n")

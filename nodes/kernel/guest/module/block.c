@@ -53,11 +53,11 @@ static bool is_to(const struct sock *sk, const struct nr_peer *peer)
 	       sk->sk_dport == peer->port;
 }
 
-static bool is_taken(const struct sock *sk)
+bool nr_is_block_sock(const struct sock *sk)
 {
-	int i;
+	int i, count = smp_load_acquire(&sock_count);
 
-	for (i = 0; i < sock_count; i++)
+	for (i = 0; i < count; i++)
 		if (socks[i] == sk)
 			return true;
 	return false;
@@ -76,7 +76,7 @@ static bool take_from(struct inet_hashinfo *table, unsigned int chain, const str
 	sk_nulls_for_each_rcu(sk, node, &table->ehash[chain].chain) {
 		if (sock_count >= NR_SOCKETS_MAX)
 			return true;
-		if (!is_to(sk, peer) || is_taken(sk) || !refcount_inc_not_zero(&sk->sk_refcnt))
+		if (!is_to(sk, peer) || nr_is_block_sock(sk) || !refcount_inc_not_zero(&sk->sk_refcnt))
 			continue;
 		if (!is_to(sk, peer)) {
 			sock_put(sk);
@@ -171,6 +171,13 @@ int nr_memalloc(void)
 	return flagged;
 }
 
+struct request_queue *nr_block_queue(void)
+{
+	struct block_device *device = READ_ONCE(block);
+
+	return device ? bdev_get_queue(device) : NULL;
+}
+
 static bool count_one(struct request *request, void *counter)
 {
 	++*(int *)counter;
@@ -180,12 +187,11 @@ static bool count_one(struct request *request, void *counter)
 void nr_requests(struct nr_requests *requests)
 {
 	struct block_device *device = READ_ONCE(block);
-	struct request_queue *queue;
+	struct request_queue *queue = nr_block_queue();
 
 	memset(requests, 0, sizeof(*requests));
 	if (!device)
 		return;
-	queue = bdev_get_queue(device);
 	if (queue && queue->tag_set)
 		blk_mq_tagset_busy_iter(queue->tag_set, count_one, &requests->in_flight);
 	requests->reads = part_stat_read(device, ios[STAT_READ]);

@@ -6,7 +6,7 @@
 
 #include "netreserve.h"
 
-static int *min_free, *user_min_free;
+static int *min_free, *user_min_free, *boost_factor;
 static void (*set_watermarks)(void);
 static unsigned long (*lookup)(const char *name);
 
@@ -27,6 +27,7 @@ int nr_find_symbols(void)
 	unregister_kprobe(&probe);
 	min_free = (int *)lookup("min_free_kbytes");
 	user_min_free = (int *)lookup("user_min_free_kbytes");
+	boost_factor = (int *)lookup("watermark_boost_factor");
 	set_watermarks = (void (*)(void))lookup("setup_per_zone_wmarks");
 	return 0;
 }
@@ -34,6 +35,11 @@ int nr_find_symbols(void)
 int nr_min_free_kb(void)
 {
 	return min_free ? READ_ONCE(*min_free) : 0;
+}
+
+int nr_boost_factor(void)
+{
+	return boost_factor ? READ_ONCE(*boost_factor) : -1;
 }
 
 /* What writing vm.min_free_kbytes does (mm/page_alloc.c), without a process that would have to run for it. */
@@ -59,6 +65,7 @@ static int set_period_ms(long value)
 }
 
 static int set_memalloc(long value) { return nr_set_memalloc(value); }
+static int set_sender_memalloc(long value) { return nr_set_sender_memalloc(value); }
 static int set_iface(long value) { return nr_set_iface(value); }
 static int set_head_reserve(long value)
 {
@@ -73,6 +80,7 @@ static const struct {
 	int (*act)(long value);
 } commands[] = {
 	{"memalloc", set_memalloc},
+	{"sender_memalloc", set_sender_memalloc},
 	{"head_reserve", set_head_reserve},
 	{"iface", set_iface},
 	{"min_free_kb", set_min_free_kb},

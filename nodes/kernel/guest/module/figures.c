@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The telemetry line: `T key=value ...`, built in a buffer of its own from counters that the kernel keeps anyway. */
 #include <linux/blk-mq.h>
+#include <linux/blkdev.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/netdevice.h>
@@ -12,7 +14,7 @@
 
 #include "netreserve.h"
 
-static char line[1536];
+static char line[2048];
 static size_t length;
 static unsigned long lowest = ULONG_MAX;
 static u64 rx_packets, rx_dropped;
@@ -96,6 +98,7 @@ static void put_memory(void)
 	put("low", low);
 	put("high", high);
 	put("boost", boost);
+	put("boost_factor", nr_boost_factor());
 	put("lowest", min(xchg(&lowest, ULONG_MAX), pages));
 	put("dirty", global_node_page_state(NR_FILE_DIRTY));
 	put("writeback", global_node_page_state(NR_WRITEBACK));
@@ -106,7 +109,7 @@ static void put_memory(void)
 
 static void put_events(void)
 {
-	unsigned long in = 0, out = 0, stalls = 0, oom = 0;
+	unsigned long in = 0, out = 0, stalls = 0, oom = 0, sectors = 0;
 	int cpu, zone;
 
 	for_each_possible_cpu(cpu) {
@@ -115,13 +118,29 @@ static void put_events(void)
 		in += event[PSWPIN];
 		out += event[PSWPOUT];
 		oom += event[OOM_KILL];
+		sectors += event[PGPGIN];
 		for (zone = 0; zone < MAX_NR_ZONES; zone++)
 			stalls += event[ALLOCSTALL_NORMAL - ZONE_NORMAL + zone];
 	}
 	put("swap_in", in);
 	put("swap_out", out);
+	put("read_in", sectors >> PAGE_SECTORS_SHIFT);
+	put("written", global_node_page_state(NR_WRITTEN));
 	put("stalls", stalls);
 	put("oom", oom);
+}
+
+/* Of the group that the storage socket is charged to. */
+static void put_cgroup(const struct sock *sk)
+{
+#ifdef CONFIG_MEMCG
+	struct mem_cgroup *group = READ_ONCE(sk->sk_memcg);
+
+	if (!group)
+		return;
+	put("cgroup_max", READ_ONCE(group->memory.max));
+	put("cgroup", page_counter_read(&group->memory));
+#endif
 }
 
 static void put_block(void)
@@ -135,6 +154,9 @@ static void put_block(void)
 	put("writes", requests.writes);
 	if (!sk)
 		return;
+	put_cgroup(sk);
+	put("bare_sends", atomic_long_read(&nr_bare_sends));
+	put("bare_reclaimers", atomic_long_read(&nr_bare_reclaimers));
 	put("block_drop", atomic_read(&sk->sk_drops));
 	put("rcv_nxt", tcp_sk(sk)->rcv_nxt);
 	put("snd_una", tcp_sk(sk)->snd_una);
@@ -214,6 +236,7 @@ const char *nr_line(u32 ack, u32 nak, size_t *bytes)
 	put("ack", ack);
 	put("nak", nak);
 	put("memalloc", nr_memalloc());
+	put("sender_memalloc", nr_sender_memalloc());
 	put("head_reserve", READ_ONCE(nr_head_reserve));
 	put("iface", nr_iface());
 	put_memory();

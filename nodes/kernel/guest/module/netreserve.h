@@ -25,6 +25,7 @@ bool nr_parse(char *line, struct nr_command *command);
 int nr_carry_out(const struct nr_command *command);
 int nr_find_symbols(void);
 int nr_min_free_kb(void);
+int nr_boost_factor(void);		/* -1: this kernel has none, or it is not to be found */
 unsigned long nr_symbol(const char *name);
 
 /* block.c: the block device's sockets and requests */
@@ -36,6 +37,8 @@ int nr_set_memalloc(bool on);
 int nr_memalloc(void);			/* 1, 0; -1: there is no block socket */
 struct sock *nr_block_sock(void);	/* the socket that carries data, or NULL */
 __be32 nr_target(void);
+bool nr_is_block_sock(const struct sock *sk);
+struct request_queue *nr_block_queue(void);
 struct nr_requests {
 	int in_flight;
 	unsigned long reads, writes;
@@ -46,6 +49,12 @@ void nr_requests(struct nr_requests *requests);
 extern atomic_long_t nr_iface_drops;
 int nr_set_iface(bool on);
 bool nr_iface(void);
+
+/* sender.c: the sender's rights */
+extern atomic_long_t nr_bare_sends;	/* sends of the block socket that had none ... */
+extern atomic_long_t nr_bare_reclaimers;	/* ... and those among them that no worker made */
+int nr_set_sender_memalloc(bool on);
+bool nr_sender_memalloc(void);
 
 /* probes.c: failures by path, and the head reserve */
 enum nr_count { NR_FAIL_HEAD, NR_FAIL_DATA, NR_FAIL_PAGE, NR_FILTER_DROP, NR_HEAD_FIXED, NR_UDP_QUEUED, NR_COUNTS };

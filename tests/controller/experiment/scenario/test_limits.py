@@ -147,6 +147,50 @@ def test_nothing_can_be_done_to_targets_that_take_no_part(change: str) -> None:
     assert found == [f"nodes.target.{change.partition(':')[0]}: {tell}", f"faults[0]: {tell}"]
 
 
+GUESTS_ALONE = {
+    "pages: files": "pages: the modelled machine has no files: its pages are swapped",
+    "cgroup_limit: 32 MiB": "cgroup_limit: the modelled machine has no control groups",
+    "relay: true": "relay: the modelled machine has no process between its block device and the network",
+}
+
+
+@pytest.mark.parametrize("tier", ["sim", "container"])
+@pytest.mark.parametrize("key", GUESTS_ALONE)
+def test_what_the_modelled_machine_has_not_is_refused_by_name(tier: str, key: str) -> None:
+    text = TEXT.replace("count: 1", f"count: 1, guest: {{{key}}}")
+    assert parse(text, tier="kernel").nodes.initiator.guest
+    with pytest.raises(ScenarioErrors) as caught:
+        parse(text, "s.yaml", tier=tier)
+    (error,) = caught.value.errors
+    told = f"{error.path}: {error.message}"
+    assert told == f"nodes.initiator.guest.{GUESTS_ALONE[key]}; tier kernel can (tier: kernel, or --tier kernel)"
+
+
+STORAGE = [
+    ("transport: nvme, relay: true", "none", "relay: transport nvme makes its sockets in the kernel: use nbd"),
+    (
+        "transport: nvme, cgroup_limit: 8 MiB",
+        "none",
+        "cgroup_limit: transport nvme makes its sockets in the kernel: use nbd",
+    ),
+    ("relay: true", "local", "relay: under policy local there is no storage socket"),
+    (
+        "cgroup_limit: 80 MiB",
+        "none",
+        "cgroup_limit: cgroup_limit 80 MiB is not below memory 80 MiB: it would limit nothing",
+    ),
+]
+
+
+@pytest.mark.parametrize(("guest", "policy", "message"), STORAGE)
+def test_what_no_storage_socket_can_have_is_refused(guest: str, policy: str, message: str) -> None:
+    text = TEXT.replace("count: 1", f"count: 1, guest: {{{guest}}}").replace(FAULTS, "")
+    with pytest.raises(ScenarioErrors) as caught:
+        parse(text.replace("policy: none", f"policy: {policy}"), "s.yaml", tier="kernel")
+    assert caught.value.errors[0].message.startswith(message.partition(": ")[2])
+    assert caught.value.errors[0].path == f"nodes.initiator.guest.{message.partition(':')[0]}"
+
+
 IN_NO_KERNEL = {
     "policy: nta": "policy: policy 'nta' is not in any kernel",
     "policy: ideal": "policy: policy 'ideal' is not in any kernel",
