@@ -28,8 +28,8 @@ POOL_PAGES = 1 << 18
 """1 GiB, his box (physics.md section 7): memory never runs out."""
 WARM = 4
 """So many requests go before each that is counted."""
-BURST_CONNECTIONS, BURST_PAUSE_S = 3000, 1.0
-"""How httperf ran in July (lkml, 28 July 2006)."""
+KEVENT_RPS = 2600
+"""His own kevent in place of epoll, the same server otherwise, with kmalloc: "more than" (EPB, 28 July 2006)."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,6 @@ class Counts:
 
     allocator: str
     per_request: Mapping[str, float]
-    by_purpose: Mapping[str, Mapping[str, float]]
-    """Lines by what they were touched for: allocator, packet, connection."""
 
     def time_ns(self, prices: Prices) -> float:
         """At these prices."""
@@ -51,7 +49,7 @@ def counted(allocator: str, load: Load) -> Counts:
     """Serves `load` with `allocator` and counts, after a warm-up."""
     caches = Caches(load.cpus, load.cache_bytes)
     pool = PagePool(POOL_PAGES, Watermarks.of(256, POOL_PAGES))
-    heads = Kmalloc(load.cpus, caches, pool)
+    heads = Kmalloc(load.cpus, caches, pool, debug=bool(load.debug_slab))
     shapes = {"nta-v1": V1, "nta": V2}
     memory: Memory = heads if allocator == "kmalloc" else Tree(load.cpus, caches, pool, shapes[allocator])
     server = Server(load, caches, heads, memory)
@@ -68,13 +66,9 @@ def counted(allocator: str, load: Load) -> Counts:
 
 
 def _per_request(allocator: str, caches: Caches, work: Counter[str], requests: int) -> Counts:
-    lines = caches.counts()
-    total = work + Counter({kind: sum(row[kind] for row in lines.values()) for kind in KINDS})
-    return Counts(
-        allocator,
-        {name: count / requests for name, count in sorted(total.items())},
-        {purpose: {kind: count / requests for kind, count in row.items()} for purpose, row in lines.items()},
-    )
+    lines = caches.counts().values()
+    total = work + Counter({kind: sum(row[kind] for row in lines) for kind in KINDS})
+    return Counts(allocator, {name: count / requests for name, count in sorted(total.items())})
 
 
 def saved_ns(load: Load, allocator: str, prices: Prices) -> float:
@@ -100,8 +94,3 @@ def ratio_of(saved: float, baseline_rps: float) -> float:
     """Growth of the rate when every request of `1 / baseline_rps` saves `saved` ns; infinite when nothing would be left."""
     whole = 1e9 / baseline_rps
     return whole / (whole - saved) if saved < whole else float("inf")
-
-
-def burst_request_ns(rate_rps: float) -> float:
-    """Time of a request if bursts of 3000 were served one after the other with a pause of a second between them."""
-    return (BURST_CONNECTIONS / rate_rps - BURST_PAUSE_S) / BURST_CONNECTIONS * 1e9

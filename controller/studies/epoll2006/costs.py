@@ -15,6 +15,9 @@ wide on purpose, and the sensitivity shows whether they matter.
            warm, 911 cold, 17 149 with 8 CPUs at once; the clock is not stated, 2.0 GHz is taken
     [JK16] Kim, "mm/slab: reduce lock contention in alloc path", linux-mm, 2016: SLAB, 10 000 kmalloc(2048) on all CPUs at
            once: 8451 cycles each; the clock is not stated, 2.0 GHz is taken
+    [SLAB] mm/slab.c of 2.6.17, check_poison_obj: a loop that loads, compares and counts one byte at a time. That such a
+           loop (SLUB's, at the time) was what a processor did most is told in Slusarz, "slub: reduce overhead of
+           slub_debug", 2011
 """
 
 from __future__ import annotations
@@ -53,6 +56,7 @@ COSTS = (
     Cost("lock", 37.9, 65.6, 131, "one lock and unlock, line not counted", "[MK] CAS; lock; twice that (own)"),
     Cost("move", 5, 10, 4226, "one object between array and slab", "own; high: a whole contended kmalloc, [JK16]"),
     Cost("scan", 0.5, 1, 3, "one list head looked at, line not counted", "own: 2 cycles at 2 GHz"),
+    Cost("poison", 0.5, 1, 2, "one byte of CONFIG_DEBUG_SLAB, if it is on", "[SLAB] 1, 2, 4 cycles at 2 GHz (own)"),
     Cost("page", 87, 228, 4287, "one call of the page allocator", "[CL07] half a pair: warm; cold; 8 CPUs at once"),
 )
 

@@ -4,8 +4,9 @@ Interrupts and softirq run on CPU 0; the server is one process, on another CPU w
 frees on another CPU, and so the best for the claim. Many connections are open at once (the client sent bursts of 3000: lkml,
 Evgeniy Polyakov, 28 July 2006, of the same figure of 1600-1800 requests/s); each step is done for all of them before the
 next.
-Sizes are those of Linux 2.6.17 on x86-64: a receive buffer of e1000 at MTU 1500 is 1540 B and rounded to lines, a header
-alone needs 192 B (MAX_TCP_HEADER), a full segment 1448 B more, and every data area ends in skb_shared_info (320 B).
+Sizes are those of Linux 2.6.17 on x86-64: a receive buffer of e1000 at MTU 1500 is 1540 B and rounded to lines, unless the
+card's own sizes of 2 or 4 KiB are taken; a header alone needs 192 B (MAX_TCP_HEADER), a full segment 1448 B more, and every
+data area ends in skb_shared_info (320 B).
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from nodes.machine.allocators.slab import HEAD_BYTES
 
 SHARED_INFO_BYTES = 320
 RX_BYTES = 1600 + SHARED_INFO_BYTES
+"""Of the driver: what MTU 1500 needs."""
+RX_BYTES_MOST = 4096
+"""Of one whose data area is a page."""
 HEADER_BYTES = 192
 SEGMENT_BYTES = 1448
 FRAME_HEADERS_BYTES = 2 * LINE_BYTES
@@ -34,23 +38,38 @@ STATE_BYTES = 512
 SOFTIRQ = 0
 
 
+BOUNDS = {
+    "cpus": (1, 2),
+    "in_flight": (1, 4096),
+    "response_bytes": (1, 1 << 20),
+    "receive_bytes": (RX_BYTES, RX_BYTES_MOST),
+    "debug_slab": (0, 1),
+    "requests": (1, 1 << 20),
+}
+
+
 @dataclass(frozen=True)
 class Load:
     """What is served: own choices, over which the result is varied. Raises ValueError."""
 
     cpus: int = 2
+    """More than two change nothing: one has the interrupts, one the server."""
     in_flight: int = 64
     """Connections that are open at once."""
     response_bytes: int = 4096
+    receive_bytes: int = RX_BYTES
+    """A receive buffer's whole data area."""
+    debug_slab: int = 0
+    """1: a kernel with CONFIG_DEBUG_SLAB."""
     cache_bytes: int = 1 << 20
     """Of each CPU: that of the Opteron 844, whose costs of a bounce and a lock are used."""
     requests: int = 128
     """Counted, after four times as many that fill caches, arrays and lists; rounded up to whole batches."""
 
     def __post_init__(self) -> None:
-        for name, most in (("cpus", 16), ("in_flight", 4096), ("response_bytes", 1 << 20), ("requests", 1 << 20)):
-            if not 1 <= getattr(self, name) <= most:
-                raise ValueError(f"{name} is {getattr(self, name)}: 1 to {most} is needed")
+        for name, (least, most) in BOUNDS.items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name} is {getattr(self, name)}: {least} to {most} is needed")
 
 
 @dataclass(slots=True)
@@ -69,7 +88,7 @@ class Server:
     def __init__(self, load: Load, caches: Caches, heads: Kmalloc, memory: Memory) -> None:
         self.load, self.caches, self.heads, self.memory = load, caches, heads, memory
         self.process = load.cpus - 1 if load.cpus > 1 else SOFTIRQ
-        self.ring = deque(self._packet(RX_BYTES, SOFTIRQ) for _ in range(RING_SLOTS))
+        self.ring = deque(self._packet(load.receive_bytes, SOFTIRQ) for _ in range(RING_SLOTS))
         self._segments = -(-load.response_bytes // SEGMENT_BYTES)
 
     def serve(self) -> None:
@@ -111,7 +130,7 @@ class Server:
         """The card writes into its oldest buffer; the softirq replaces that and reads the headers."""
         packet = self.ring.popleft()
         self.caches.dma(packet.data.at, FRAME_HEADERS_BYTES + payload_bytes)
-        self.ring.append(self._packet(RX_BYTES, SOFTIRQ))
+        self.ring.append(self._packet(self.load.receive_bytes, SOFTIRQ))
         self.caches.purpose = "packet"
         self.caches.read(SOFTIRQ, packet.data.at, FRAME_HEADERS_BYTES)
         self.caches.write(SOFTIRQ, packet.head.at, HEAD_BYTES)

@@ -19,7 +19,18 @@ def test_the_table_says_it_all(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert all(f"\n{cost.name} " in said for cost in COSTS)
     assert said.count("the claim does not hold") == 2 and "claimed 1.28 to 1.44" in said
-    assert "must save 168 us" in said and "2300/s is 101 us" in said
+    assert "must save 168 us" in said and "204 us of a request at 1700/s are not the allocator's" in said
+    assert "together" not in said and "10 us less give" in said
+
+
+def test_all_assumptions_together_are_told_where_they_are_asked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.studies.epoll2006.sensitivity.ENDS", {"response_bytes": (100, 8192)})
+    assert carry_out([*QUICK, "--together"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("at their best for it, with CONFIG_DEBUG_SLAB: saves") == 2
+    assert said.count("at their best for it, without CONFIG_DEBUG_SLAB: saves") == 2
 
 
 def test_json_has_the_same(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,7 +49,7 @@ def test_the_picture_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ("words", "said"),
     [
         (["--cost", "bounse=3"], "did you mean 'bounce'"),
-        (["--cpus", "0"], "--cpus is 0: 1 to 16"),
+        (["--cpus", "0"], "--cpus is 0: 1 to 2"),
         (["--picture", "epoll.gif"], "ends in .png"),
     ],
 )

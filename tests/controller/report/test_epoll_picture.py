@@ -19,7 +19,7 @@ def test_every_assumption_is_a_bar_on_the_axis() -> None:
     for panel, finding in zip(picture.spec(RESULT)["vconcat"], RESULT.findings, strict=True):
         claimed, bars, *_ = panel["layer"]
         rows = bars["data"]["values"]
-        assert len(rows) == len(finding.sensitivity) == len(COSTS) + 5
+        assert len(rows) == len(finding.sensitivity) == len(COSTS) + 7
         assert all(picture.RATIO_LEAST <= row["low"] <= row["high"] <= picture.RATIO_MOST for row in rows)
         assert claimed["data"]["values"][0]["from"] == finding.claimed_ratio_low
         assert f"{finding.ratio:.3f}" in panel["title"]

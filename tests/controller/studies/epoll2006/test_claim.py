@@ -7,7 +7,6 @@ import pytest
 from controller.studies.epoll2006.claim import (
     CLAIMS_RPS,
     Counts,
-    burst_request_ns,
     counted,
     favourable,
     needed_ns,
@@ -16,7 +15,7 @@ from controller.studies.epoll2006.claim import (
 )
 from controller.studies.epoll2006.costs import COSTS, base_prices, parsed
 from controller.studies.epoll2006.result import Result, examine
-from controller.studies.epoll2006.sensitivity import break_even
+from controller.studies.epoll2006.sensitivity import ENDS, break_even, joint
 from controller.studies.epoll2006.server import Load
 from nodes.errors import UsageError
 
@@ -29,7 +28,7 @@ def result() -> Result:
 
 
 def test_time_is_the_sum_of_counts_and_prices() -> None:
-    counts = Counts("x", {"bounce": 2.0, "lock": 3.0}, {})
+    counts = Counts("x", {"bounce": 2.0, "lock": 3.0})
     assert counts.time_ns({"bounce": 100, "lock": 10, "page": 7}) == 230
 
 
@@ -38,11 +37,6 @@ def test_a_ratio_is_what_is_left_of_a_request() -> None:
     assert ratio_of(needed_ns(1700), 1700) == pytest.approx(1.4)
     assert ratio_of(-588_235, 1700) == pytest.approx(0.5, abs=1e-5)
     assert ratio_of(600_000, 1700) == float("inf")
-
-
-def test_the_other_reading_of_the_rates() -> None:
-    assert burst_request_ns(3000) == 0, "3000 a second is the pause alone"
-    assert [round(burst_request_ns(rate) / 1000) for rate in (1700, 2300)] == [255, 101]
 
 
 def test_counting_twice_counts_the_same() -> None:
@@ -63,9 +57,44 @@ def test_the_claim_does_not_hold_with_published_costs(result: Result) -> None:
     assert [finding.counts.allocator for finding in result.findings] == list(CLAIMS_RPS)
     for finding in result.findings:
         assert not finding.holds and 0.9 < finding.ratio < 1.02
-        assert finding.ratio <= finding.ratio_favourable < finding.claimed_ratio_low, "nor at every price's best"
         assert all(bar.ratio_low < 1.4 and bar.ratio_high < 1.4 for bar in finding.sensitivity)
     assert result.kmalloc_us < result.needed_us / 5 and 1 < result.ceiling < 1.1, "not even if memory cost nothing"
+
+
+@pytest.mark.parametrize(("allocator", "ratio"), [("nta-v1", 1.16), ("nta", 1.19)])
+def test_large_responses_in_page_sized_buffers_make_most_of_the_prices(allocator: str, ratio: float) -> None:
+    """Both are within the ranges: a single axis at a time does not show it."""
+    large = Load(requests=16, response_bytes=8192, receive_bytes=4096)
+    assert ratio_of(saved_ns(large, allocator, favourable(large, allocator)), 1800) == pytest.approx(ratio, abs=0.005)
+
+
+def test_all_assumptions_together_are_no_worse_than_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENDS, "in_flight", (1, 16))
+    monkeypatch.setitem(ENDS, "cache_bytes", (1 << 20,))
+    plain, debugging = (joint(LOAD, "nta", debug_slab=debug) for debug in (False, True))
+    assert 1.1 <= plain.ratio < 1.36, "less than the claimed ratio, and more than any one of them gives"
+    assert plain.load.response_bytes == 8192 and plain.load.receive_bytes == 4096 and not plain.load.debug_slab
+    assert debugging.load.debug_slab and debugging.ratio > 1.53, "a kernel that debugs its slabs could have done it"
+
+
+def test_a_debugging_kernel_fills_and_checks_what_kmalloc_gives() -> None:
+    debugging = Load(in_flight=16, requests=16, debug_slab=1)
+    plain, kmalloc, tree = (
+        counted(name, load) for name, load in (("kmalloc", LOAD), ("kmalloc", debugging), ("nta", debugging))
+    )
+    assert "poison" not in plain.per_request
+    assert kmalloc.per_request["poison"] == 12 * 256 + 9 * 2048 + 3 * 512, "heads and data of 12 packets"
+    assert tree.per_request["poison"] == 12 * 256, "the tree's data is not poisoned"
+    assert kmalloc.time_ns(base_prices()) > 3 * plain.time_ns(base_prices())
+
+
+def test_more_than_two_cpus_are_refused_since_they_would_change_nothing() -> None:
+    with pytest.raises(ValueError, match="cpus is 3: 1 to 2 is needed"):
+        Load(cpus=3)
+
+
+def test_another_event_interface_saved_more_than_the_claim_on_the_same_allocator(result: Result) -> None:
+    assert result.elsewhere_us == pytest.approx(1e6 / 1700 - 1e6 / 2600) and result.elsewhere_us > result.needed_us
 
 
 def test_the_claim_can_hold(result: Result) -> None:

@@ -31,7 +31,7 @@ def test_a_request_needs_these_packets_and_leaves_nothing(response_bytes: int, p
     assert taken.allocations - taken.releases == RING_SLOTS <= left, "only the ring is still allocated"
 
 
-@pytest.mark.parametrize(("cpus", "foreign"), [(1, 0), (2, 5), (4, 5)])
+@pytest.mark.parametrize(("cpus", "foreign"), [(1, 0), (2, 5)])
 def test_the_request_is_freed_by_the_process_and_the_response_by_the_softirq(cpus: int, foreign: int) -> None:
     one = server(Load(cpus=cpus, in_flight=4))
     one.serve()
@@ -43,7 +43,7 @@ def test_the_ring_holds_full_buffers() -> None:
     assert {packet.data_bytes for packet in one.ring} == {RX_BYTES} and len(one.ring) == RING_SLOTS
 
 
-@pytest.mark.parametrize("wrong", [{"cpus": 0}, {"cpus": 17}, {"in_flight": 0}, {"requests": 0}])
+@pytest.mark.parametrize("wrong", [{"cpus": 0}, {"cpus": 3}, {"debug_slab": 2}, {"in_flight": 0}, {"requests": 0}])
 def test_loads_out_of_range_are_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=rf"{next(iter(wrong))} is .*: 1 to \d+ is needed"):
+    with pytest.raises(ValueError, match=rf"{next(iter(wrong))} is .*: \d to \d+ is needed"):
         Load(**wrong)
