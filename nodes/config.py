@@ -39,6 +39,9 @@ Pages = Literal["anonymous", "files"]
 Caps = Literal["lifted", "kernel"]
 """The kernel's limits of network memory (udp_mem, tcp_mem, tcp_rmem): out of the way, or as the kernel chose them."""
 
+Sender = Literal["submitter", "noio", "memalloc"]
+"""With which rights a kernel's block driver sends: `nodes.machine.senders` has their rules and sources."""
+
 Spread = Literal["fixed", "exponential", "lognormal"]
 """How a storage target's latency is spread over its requests."""
 
@@ -62,6 +65,8 @@ class MachineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Block requests in flight at most (nbd's default: physics.md section 1, step 4)."""
     cpus: int = 2
     """Packets are received on CPU 0; a socket's reader runs on CPU (socket number modulo cpus)."""
+    sender: Literal[Sender, ""] = ""
+    """How the block driver sends under a policy that leaves it as it is; empty: as it did in the policy's time."""
     storage_nic: str = ""
     """Model of a second card that carries block traffic alone; empty: block traffic and junk share `nic`."""
 

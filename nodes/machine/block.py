@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from nodes.config import Sender
 from nodes.machine.allocators.base import Block, PacketAllocator
 from nodes.machine.allocators.slab import SlabAllocator
 from nodes.machine.events import WRITE_HEADER_BYTES, Decision, ReadIn, WriteOut
@@ -15,6 +16,7 @@ from nodes.machine.network_memory import NetworkMemory
 from nodes.machine.pages import PagePool
 from nodes.machine.policies.base import Policy
 from nodes.machine.retransmit import RetransmitTimer
+from nodes.machine.senders import TxFloors
 from nodes.units import PAGE_BYTES
 
 BIO_POOL_SIZE = 2
@@ -64,18 +66,17 @@ class BlockInitiator:
         self._next = 0
         self.local = False
         """Swap goes to a local disk: nothing is sent, nothing acknowledged."""
-        self.tx_floor_pages = 0
-        """Pages that sending leaves free."""
+        self.tx_floors = TxFloors(0, 0)
 
     @property
     def sent(self) -> int:
         """Requests that travel to the target or back; 0 with a local disk, whose answers need no packet."""
         return 0 if self.local else len(self.requests) - len(self.unsent)
 
-    def set_policy(self, policy: Policy) -> None:
-        """Takes over the policy's transmit rights, and whether the disk is local."""
+    def set_rights(self, policy: Policy, sender: Sender) -> None:
+        """Takes over what `sender` may, and whether the policy's disk is local. Due again when the watermarks change."""
         self.local = policy.local_disk
-        self.tx_floor_pages = policy.tx_floor(self.pool.marks)
+        self.tx_floors = TxFloors.of(sender, self.pool.marks)
 
     def start(self, page: int, generation: int, is_write: bool, now_ns: int, out: list[Decision]) -> bool:
         """Makes a request and sends it if there is memory to; False when bio or tag are lacking."""
@@ -124,11 +125,12 @@ class BlockInitiator:
         size_bytes = TX_HEAD_BYTES + PAGE_BYTES if is_write else TX_HEAD_BYTES
         if network.refuses(size_bytes, network.tx_bytes):
             return False
-        head = allocator.data(TX_HEAD_BYTES, self.tx_floor_pages)
+        floor = self.tx_floors.write if is_write else self.tx_floors.read
+        head = allocator.data(TX_HEAD_BYTES, floor)
         if head is None:
             return False
         if is_write:
-            request.tx_copy = allocator.data(PAGE_BYTES, self.tx_floor_pages)
+            request.tx_copy = allocator.data(PAGE_BYTES, floor)
             if request.tx_copy is None:
                 allocator.release(head)
                 return False
@@ -139,9 +141,10 @@ class BlockInitiator:
 
     def tx_pages_needed(self) -> int:
         """How many pages must be free before the oldest request that waits can be sent: for its head, and a write's copy."""
-        sizes = (TX_HEAD_BYTES, PAGE_BYTES) if self.unsent[0].is_write else (TX_HEAD_BYTES,)
+        is_write = self.unsent[0].is_write
+        sizes = (TX_HEAD_BYTES, PAGE_BYTES) if is_write else (TX_HEAD_BYTES,)
         pages = sum(map(self.allocator.data_pages, sizes))
-        return self.tx_floor_pages + pages if pages else 0
+        return (self.tx_floors.write if is_write else self.tx_floors.read) + pages if pages else 0
 
     def _drop_tx(self, request: Request) -> None:
         if request.tx_head is None:

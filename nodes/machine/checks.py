@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nodes.machine.machine import Machine
+from nodes.machine.senders import TxFloors
 from nodes.machine.sockets import is_marked
 from nodes.machine.workload import PageState, TaskState
 
@@ -108,7 +109,7 @@ def guard_floors(machine: Machine) -> None:
     def floor_of(actor: str) -> int:
         if actor == "reception":
             return 0 if any(card.may_use_reserve() for card in cards) else machine.policy.rx_floor(pool.marks)
-        return machine.policy.tx_floor(pool.marks) if actor == "transmission" else pool.marks.kernel_floor
+        return min(TxFloors.of(machine.sender, pool.marks)) if actor == "transmission" else pool.marks.kernel_floor
 
     def guarded(floor_pages: int) -> bool:
         free, taken = pool.free, take(floor_pages)

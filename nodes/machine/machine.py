@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nodes.config import MachineConfig, PolicySpec
+from nodes.config import MachineConfig, PolicySpec, Sender
 from nodes.errors import UsageError
 from nodes.eventkinds import IoError, OutOfMemory, Wait
 from nodes.machine import waits as wait_graph
@@ -86,6 +86,11 @@ class Machine:
         """What the policy in force adds to min."""
         return self.policy.reserve_for(self.policy_spec.allocator, cards=2 if self.config.storage_nic else 1)
 
+    @property
+    def sender(self) -> Sender:
+        """How the block driver sends under the policy in force."""
+        return self.policy.sender_in(self.config.sender)
+
     def _marks(self) -> Watermarks:
         return Watermarks.of(self._min_free_pages + self.reserve_pages, self.config.memory_pages)
 
@@ -94,7 +99,7 @@ class Machine:
         self.network.set_cap(cap_pages, self.policy_spec.socket_floor_bytes)
         for receiver in self.receivers:
             receiver.set_policy(self.policy, capped=cap_pages > 0)
-        self.block.set_policy(self.policy)
+        self.block.set_rights(self.policy, self.sender)
 
     # ---- in
 

@@ -52,6 +52,7 @@ from nodes.config import (
     PolicySpec,
     Queueing,
     Reader,
+    Sender,
     Spread,
     Transport,
     Work,
@@ -139,6 +140,7 @@ INITIATOR = Table(
         Key("tasks", "tasks", whole(1, 1024), "threads of the application; they share one loop over the working set"),
         Key("queue_depth", "queue_depth", whole(1, 1024), "block requests in flight at most"),
         Key("cpus", "cpus", whole(1, 256), "processors: packets come in on the first, readers run on all"),
+        Key("sender", "sender", word("sender", lambda: get_args(Sender)), "how its block driver sends, unless patched"),
         Key(
             "storage_nic", "storage_nic", word("nic", lambda: NICS), "a second card, which carries block traffic alone"
         ),

@@ -127,6 +127,11 @@ def _guest(scenario: Scenario) -> Iterator[Finding]:
             "nodes.initiator.queue_depth",
             f"the kernel's block driver has {MachineConfig().queue_depth} requests in flight",
         )
+    if initiator.sender not in ("", "memalloc"):
+        yield (
+            "nodes.initiator.sender",
+            f"no kernel that boots here has sender '{initiator.sender}': since 3.6 nbd's sends have the right to go to 0",
+        )
     if scenario.policy.socket_floor_bytes:
         yield "policy.socket_floor", "what a socket may hold above tcp_mem is the kernel's own"
 

@@ -13,10 +13,12 @@ from nodes.machine.policies.memalloc import MemallocPolicy
 from nodes.machine.policies.netmem import NetmemPolicy
 from nodes.machine.policies.none import NonePolicy
 from nodes.machine.policies.nta import NtaPolicy
+from nodes.machine.policies.unpatched import UnpatchedPolicy
 from nodes.registry import Registry
 
 POLICIES: Registry[Policy] = Registry("policy")
 for _policy in (
+    UnpatchedPolicy(),
     NonePolicy(),
     LocalPolicy(),
     IfacePolicy(),

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+from nodes.config import Sender
 from nodes.machine.allocators.base import NO_RESERVE
 from nodes.machine.nic import NicModel
 from nodes.machine.watermarks import Watermarks
@@ -42,6 +43,10 @@ class Policy:
     """The paging socket carries SOCK_MEMALLOC."""
     local_disk: ClassVar[bool] = False
     """Swap goes to a local disk: completion needs no packet."""
+    sender: ClassVar[Sender] = "memalloc"
+    """How the block driver sends in the policy's time; a machine may have another (`MachineConfig.sender`)."""
+    patches_sender: ClassVar[bool] = False
+    """The policy's own patches gave the driver these rights: it has them in every machine."""
     own_pools: ClassVar[bool] = False
     """Packets have memory of their own: that pages are free tells nothing of it."""
     heads_mark: ClassVar[bool] = True
@@ -81,10 +86,9 @@ class Policy:
         """Floor of what reception allocates. GFP_ATOMIC: 3/8 min."""
         return marks.atomic_floor
 
-    def tx_floor(self, marks: Watermarks) -> int:
-        """Floor of what the block driver allocates to send. nbd sets PF_MEMALLOC itself around every send, whatever the
-        socket's flag (physics.md section 3, transports' own masks): 0."""
-        return marks.memalloc_floor
+    def sender_in(self, asked: Sender | Literal[""]) -> Sender:
+        """How the block driver sends in a machine that was asked to have it `asked`; empty: as in the policy's time."""
+        return self.sender if self.patches_sender or not asked else asked
 
     def on_demux(self, memalloc_socket: bool) -> bool:
         """A *marked* packet has found its socket: may it be delivered?"""

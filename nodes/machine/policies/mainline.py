@@ -15,6 +15,7 @@ class MainlinePolicy(Policy):
     nobody advertises"). Marked packets for unflagged sockets are dropped; ICMP is not."""
 
     name: ClassVar[str] = "mainline"
+    patches_sender: ClassVar[bool] = True
     in_kernel: ClassVar[KernelSwitches | None] = KernelSwitches(memalloc=True)
     memalloc_socket: ClassVar[bool] = True
     heads_mark: ClassVar[bool] = False

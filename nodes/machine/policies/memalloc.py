@@ -24,6 +24,7 @@ class MemallocPolicy(Policy):
     (physics.md section 12, row `memalloc + slab`)."""
 
     name: ClassVar[str] = "memalloc"
+    patches_sender: ClassVar[bool] = True
     variants: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "memalloc": {"policy": "memalloc+slab"},
         "memalloc+srog": {"policy": "memalloc+srog"},

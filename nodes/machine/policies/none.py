@@ -1,4 +1,4 @@
-"""`none`: the machine of before the debate. The baseline that must fail."""
+"""`none`: a kernel of today without SOCK_MEMALLOC. The baseline that must fail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from nodes.machine.policies.base import KernelSwitches, Policy
 
 
 class NonePolicy(Policy):
-    """Strangers' packets stay until they are read or the receive buffer is full (physics.md section 12, row `none`)."""
+    """Strangers' packets stay until they are read or the receive buffer is full (physics.md section 12, row `none`).
+    The block driver sends as today's does; `unpatched` is the machine of before the patches."""
 
     name: ClassVar[str] = "none"
     in_kernel: ClassVar[KernelSwitches | None] = KernelSwitches()

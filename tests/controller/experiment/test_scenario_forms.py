@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
@@ -34,7 +34,7 @@ from controller.experiment.scenario.checks import findings
 from controller.experiment.scenario.faults import Cut, Fault, Reshape, SetMinFree, Storage, SwitchPolicy
 from controller.experiment.scenario.policies import known_policies, read_policy
 from controller.experiment.verdicts import SURVIVED
-from nodes.config import OPEN_LINK, PAGE_BYTES, Queueing
+from nodes.config import OPEN_LINK, PAGE_BYTES, Queueing, Sender
 from nodes.floods import Flood
 from nodes.machine.nic import NICS
 from nodes.machine.policies import POLICIES
@@ -67,6 +67,7 @@ def initiators() -> st.SearchStrategy[Initiators]:
         tasks=st.integers(1, 8),
         queue_depth=st.integers(1, 1024),
         cpus=st.integers(1, 8),
+        sender=st.sampled_from(["", *get_args(Sender)]),
         storage_nic=st.sampled_from(["", *sorted(NICS)]),
     )
 

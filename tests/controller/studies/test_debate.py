@@ -73,7 +73,8 @@ def test_every_scenario_tells_its_policies_apart_or_is_a_control(cells: list[Cel
     controls = {"calm"}
     for scenario in {cell.scenario for cell in cells} - controls:
         assert any(cell.verdict in ("healthy", "slow") for cell in cells if cell.scenario == scenario), scenario
-    assert {cell.verdict for cell in cells if cell.scenario in controls} == {"healthy"}
+    calm = [cell for cell in cells if cell.scenario in controls and not cell.variant.startswith("unpatched")]
+    assert {cell.verdict for cell in calm} == {"healthy"}, "who may not send hangs without junk"
 
 
 def test_every_scenario_has_its_picture(tmp_path: Path) -> None:

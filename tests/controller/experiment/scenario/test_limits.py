@@ -87,6 +87,12 @@ KERNEL_CHANGES = [
     ),
     (
         "count: 1",
+        "sender: noio",
+        "nodes.initiator.sender: no kernel that boots here has sender 'noio':"
+        " since 3.6 nbd's sends have the right to go to 0",
+    ),
+    (
+        "count: 1",
         "queue_depth: 64",
         "nodes.initiator.queue_depth: the kernel's block driver has 128 requests in flight",
     ),
