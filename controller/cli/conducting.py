@@ -22,7 +22,8 @@ def carry_out(experiment: Scenario, file: str, runs: Path | None, *, as_written:
     file meanwhile. `file` is for messages; `as_written`: the arms of `experiment` hold for it."""
     if own_testbed():
         _prepare(experiment)
-        say_beforehand(experiment)
+        if not json:  # as what would save it afterwards: words for a person, which take seconds to find
+            say_beforehand(experiment)
     command = StartRun(scenario=dump(experiment), file=file, tier=experiment.tier)
     try:
         ended = converse(_conduct(command, runs, json=json))

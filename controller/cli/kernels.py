@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from controller.cli.console import Json
-from controller.cli.kernelviews import MatrixView, told, view_for
+from controller.cli.foresight import say_beforehand
+from controller.cli.kernelviews import MatrixView, Queue, told, view_for
 from controller.cli.options import RunUnlessNamed, listed
 from controller.cli.runs import Runs
 from controller.cli.scenarios import found
@@ -19,10 +20,12 @@ from controller.cli.session import runs_folder
 from controller.cli.studies import resumable
 from controller.experiment import tiers
 from controller.experiment.folders import KERNELS
+from controller.studies.kernels.pace import Pace
 from controller.studies.pages import marked
 from nodes.errors import InconclusiveError, LackingError, UsageError
 from nodes.machine.nic import NICS
 from nodes.registry import did_you_mean
+from nodes.units import SECOND_NS
 
 if TYPE_CHECKING:  # what these import takes a second, and only this verb needs it
     from controller.experiment.scenario import Scenario
@@ -47,7 +50,9 @@ def run(
     kernel: Annotated[str, typer.Option(help="Kernels of the image, with commas; without it the image's own.")] = "",
     nic: Annotated[str, typer.Option(help="Network cards, with commas.")] = NICS_ASKED,
     policy: Annotated[str, typer.Option(help="Policies, with commas.")] = "none,memalloc",
-    repeat: Annotated[int, typer.Option(help="Trials of each place.", min=1, max=1000)] = 1,
+    repeat: Annotated[
+        int, typer.Option(help="Trials that each place is to have, with those there are.", min=1, max=1000)
+    ] = 1,
     tier: Annotated[
         str, typer.Option(help="What carries them out: kernel, or sim for what the model says.")
     ] = "kernel",
@@ -63,7 +68,9 @@ def run(
     """Run scenarios at every place of a matrix of kernels, network cards and policies, several times.
 
     Can be stopped at any time: the same command goes on from there, and a larger matrix in the same folder runs only what
-    it has beyond. A place that cannot be tried, such as a card that a kernel has no driver for, is told in its cell.
+    it has beyond: --repeat 5 where there are three trials of each place adds two. A trial that proves nothing does not
+    count, and another one is run. A place that cannot be tried, such as a card that a kernel has no driver for, is told in
+    its cell. How long all will take is told before it begins and after each trial.
 
     The exit code is 0 when every place is decided, 5 when some are not, 2 when there is no kernel of a name, 130 when it
     was interrupted.
@@ -130,11 +137,23 @@ def _carry_out(
     """Carries out what is missing. Answers what could not even begin, and why: nothing is known of that."""
     hindered: dict[Key, str] = {}
     missing = folder.missing(asked, again=again)
-    total = sum(1 for _ in asked.order())
-    with resumable(partial(_kept, folder)), view_for(total, len(missing), str(folder.path), json=json) as view:
-        for key in missing:
+    pace = Pace(folder.trials.values(), _planned_s(scenarios, asked.tier))
+    queue = Queue(folder=str(folder.path), done=sum(1 for _ in asked.order()) - len(missing), keys=missing, pace=pace)
+    if missing and asked.tier != "sim":
+        for each in scenarios.values():
+            say_beforehand(each)
+    with resumable(partial(_kept, folder)), view_for(queue, json=json) as view:
+        while queue.keys:
+            key = queue.keys.pop(0)
             _try(folder, key, scenarios[key.place.scenario], runs, view, hindered)
+            if not queue.keys:  # trials that proved nothing are made up for
+                queue.keys += [key for key in folder.missing(asked) if key not in hindered]
     return hindered
+
+
+def _planned_s(scenarios: Mapping[str, Scenario], tier: str) -> dict[str, float]:
+    """How long each scenario lasts by its own phases, which a simulator passes in no time."""
+    return {} if tier == "sim" else {name: each.phases.total_ns / SECOND_NS for name, each in scenarios.items()}
 
 
 def _kept(folder: TrialFolder) -> str:

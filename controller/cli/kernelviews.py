@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from controller.cli.console import console, print_json, say
 from controller.cli.summary import style_of
+from controller.studies.kernels.pace import Pace, lasting
 from nodes.units import SECOND_NS
 
 if TYPE_CHECKING:
@@ -43,27 +46,60 @@ class MatrixView(Protocol):
     def close(self) -> None: ...
 
 
-def view_for(trials: int, missing: int, folder: str, *, json: bool) -> MatrixView:
-    """The view that suits, for a matrix of `trials`, of which `missing` are to be carried out."""
-    if json:
-        return Lines(trials, missing, folder, json=True)
-    return Bar(trials, missing) if sys.stderr.isatty() else Lines(trials, missing, folder, json=False)
+@dataclass
+class Queue:
+    """A matrix that is being carried out."""
+
+    folder: str
+    done: int
+    """Trials that are there, or were passed."""
+    keys: list[Key]
+    """Those still to be carried out; the present one is no longer among them."""
+    pace: Pace
+
+    def left(self, *more: Key) -> str:
+        """How long `keys`, and `more`, will take."""
+        seconds = self.left_s(*more)
+        return "unknown" if seconds is None else f"about {lasting(seconds)}"
+
+    def left_s(self, *more: Key) -> float | None:
+        return self.pace.left_s([*more, *self.keys])
+
+    def expectation(self) -> str:
+        """What is to be expected of all that is left, before it begins."""
+        if not self.keys:
+            return "nothing is left to do"
+        if self.pace.left_s(self.keys) is None:
+            return "how long it will take is known after the first trial"
+        how = "by the trials measured here" if self.pace.measured(self.keys) else "by the scenario's phases, unmeasured"
+        ends = datetime.now() + timedelta(seconds=self.left_s() or 0)
+        return f"{len(self.keys)} to carry out, {self.left()} ({how}), until {ends:%H:%M on %d %B}"
+
+
+def view_for(queue: Queue, *, json: bool) -> MatrixView:
+    """The view that suits."""
+    if json or not sys.stderr.isatty():
+        return Lines(queue, json=json)
+    return Bar(queue)
 
 
 class Bar:
     """Rich's bar on stderr's terminal, with what the present run does; a line for each that ended."""
 
-    def __init__(self, trials: int, missing: int) -> None:
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
         columns = (
-            BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TextColumn("left:"),
-            TimeRemainingColumn(elapsed_when_finished=False),
+            BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
+            TextColumn("left: {task.fields[left]}"),
         )  # fmt: skip
-        self._bar = Progress(*columns, console=console(stderr=True), speed_estimate_period=3600)
-        self._task = self._bar.add_task("", total=trials, completed=trials - missing)
+        self._bar = Progress(*columns, console=console(stderr=True))
+        total = queue.done + len(queue.keys)
+        self._task = self._bar.add_task("", total=total, completed=queue.done, left=queue.left())
         self._place = ""
 
     def __enter__(self) -> Self:
         self._bar.start()
+        self._bar.console.print(escape(self._queue.expectation()))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -71,7 +107,8 @@ class Bar:
 
     def begins(self, key: Key) -> None:
         self._place = f"{key.place.told} #{key.repeat + 1}"
-        self._bar.update(self._task, description=escape(self._place))
+        total = self._queue.done + 1 + len(self._queue.keys)  # more than at first, where some proved nothing
+        self._bar.update(self._task, description=escape(self._place), total=total)
 
     def heard(self, message: dict[str, Any]) -> None:
         if phase := phase_of(message):
@@ -79,10 +116,15 @@ class Bar:
 
     def ended(self, trial: Trial) -> None:
         self._bar.console.print(escape(ended_text(trial)), style=style_of(trial.verdict))
-        self._bar.update(self._task, advance=1)
+        self._queue.pace.add(trial)
+        self._advance()
 
     def passed(self, key: Key) -> None:
-        self._bar.update(self._task, advance=1)
+        self._advance()
+
+    def _advance(self) -> None:
+        self._queue.done += 1
+        self._bar.update(self._task, completed=self._queue.done, left=self._queue.left())
 
     def hindered(self, key: Key, error: str) -> None:
         self._bar.console.print(escape(f"{key.place.told}: could not begin: {error}"))
@@ -94,16 +136,19 @@ class Bar:
 class Lines:
     """A line, or an object a line, for each phase and each end."""
 
-    def __init__(self, trials: int, missing: int, folder: str, *, json: bool) -> None:
-        self._trials, self._done, self._folder, self._json = trials, trials - missing, folder, json
+    def __init__(self, queue: Queue, *, json: bool) -> None:
+        self._queue, self._json = queue, json
         self._phase = ""
 
     def __enter__(self) -> Self:
+        queue, trials = self._queue, self._queue.done + len(self._queue.keys)
         if self._json:
-            print_json({"kind": "started", "folder": self._folder, "trials": self._trials, "done": self._done})
+            started = {"kind": "started", "folder": queue.folder, "trials": trials, "done": queue.done}
+            print_json(started | {"expected_s": queue.left_s()})
         else:
-            before = f", {self._done} of them carried out before" if self._done else ""
-            say(f"{self._trials} trials into {self._folder}{before}")
+            before = f", {queue.done} of them carried out before" if queue.done else ""
+            say(f"{trials} trials into {queue.folder}{before}")
+            say(queue.expectation())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -112,7 +157,9 @@ class Lines:
     def begins(self, key: Key) -> None:
         self._phase = ""
         if not self._json:
-            say(f"{self._done + 1}/{self._trials}  {key.place.told} #{key.repeat + 1} ...")
+            done = self._queue.done + 1
+            left = f"{self._queue.left(key)} left"
+            say(f"{done}/{done + len(self._queue.keys)}  {key.place.told} #{key.repeat + 1} ... ({left})")
 
     def heard(self, message: dict[str, Any]) -> None:
         phase = phase_of(message).partition(",")[0]
@@ -122,14 +169,15 @@ class Lines:
                 print_json({"kind": "phase", "phase": phase})
 
     def ended(self, trial: Trial) -> None:
-        self._done += 1
+        self._queue.done += 1
+        self._queue.pace.add(trial)
         if self._json:
-            print_json({"kind": "trial", "trial": trial})
+            print_json({"kind": "trial", "trial": trial, "left_s": self._queue.left_s()})
         else:
             say(ended_text(trial))
 
     def passed(self, key: Key) -> None:
-        self._done += 1
+        self._queue.done += 1
 
     def hindered(self, key: Key, error: str) -> None:
         if self._json:
@@ -193,11 +241,12 @@ def _cell_text(cell: Cell) -> str:
 def _hang_lines(cells: Sequence[Cell]) -> Iterator[str]:
     for cell in cells:
         for hang in cell.hangs():
-            yield f"[bold]{escape(cell.place.told)}[/]: {escape(hang.sentence)} ({hang.count} of {len(cell.trials)})"
+            yield f"[bold]{escape(cell.place.told)}[/]: {escape(hang.sentence)} ({hang.count} of {len(cell.counted)})"
 
 
 def _cell_json(asked: Asked, cell: Cell) -> dict[str, Any]:
+    lived = cell.lived and {"hits": cell.lived.hits, "of": cell.lived.of, "interval": cell.lived.interval}
     return {
         "tier": asked.tier, "place": cell.place, "told": cell.told(), "verdict": cell.verdict, "counts": cell.counts,
-        "asked": cell.asked, "cannot": cell.cannot, "trials": cell.trials,
+        "lived": lived, "void": cell.void, "asked": cell.asked, "cannot": cell.cannot, "trials": cell.trials,
     }  # fmt: skip

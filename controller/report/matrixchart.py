@@ -72,7 +72,7 @@ def _panel_name(asked: Asked, cell: Cell) -> str:
 
 def _row(asked: Asked, cell: Cell) -> Datum:
     swatch = VERDICTS[cell.verdict or "cannot"]
-    counted = f" {cell.counts[cell.verdict]}/{len(cell.trials)}" if cell.verdict and not cell.cannot else ""
+    counted = f" {cell.counts[cell.verdict]}/{len(cell.counted)}" if cell.verdict and not cell.cannot else ""
     return {
         "panel": _panel_name(asked, cell), "nic": cell.place.nic, "policy": cell.place.policy,
         "kind": cell.verdict or None, "strength": round(0.35 + 0.65 * cell.share, 3) if cell.trials else 0,

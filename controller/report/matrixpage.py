@@ -102,7 +102,7 @@ def _markdown(asked: Asked, cells: Sequence[Cell]) -> Iterator[str]:
         for cell, hang in hangs:
             place = cell.place
             where = f"{kernel_text(place.kernel)}, {place.nic}, {place.policy}"
-            share = f"{hang.count} of {len(cell.trials)}"
+            share = f"{hang.count} of {len(cell.counted)}"
             yield f"<details><summary><b>{where}</b> ({share}): {_plain(hang.sentence)}.</summary>\n"
             yield from (f"* {_plain(line)}" for line in hang.found)
             yield "\n</details>\n"

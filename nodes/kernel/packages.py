@@ -69,7 +69,7 @@ def fetch(suite: str, flavour: str, into: Path, *, release: str = "", debs: Path
     images = (root / f"boot/vmlinuz-{release}", modules / "vmlinuz")
     bzimage = next((path for path in images if path.is_file()), None)
     if bzimage is None:
-        raise LackingError(f"the package {image} holds no kernel: boot/vmlinuz-{release} is not there")
+        raise LackingError(f"the package linux-image-{release} holds no kernel: boot/vmlinuz-{release} is not there")
     return Parts(bzimage, modules, root / "usr/src" / headers)
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from controller.experiment.verdicts import VOID
 from controller.store.whole import write_whole
 from controller.studies.kernels.model import Asked, Key, Place, Trial, barred
 from controller.studies.rows import Form, Rows
@@ -57,8 +56,7 @@ class TrialFolder:
 
     def missing(self, asked: Asked, *, again: bool = False) -> list[Key]:
         """The trials that are still to be carried out; `again`: those that proved nothing or could not be tried, too."""
-        barred = set() if again else self.barred()
-        return [key for key in asked.order() if self._lacks(key, again) and key.cell not in barred]
+        return asked.missing({k: trial for k, trial in self.trials.items() if trial.counts} if again else self.trials)
 
     def barred(self) -> set[tuple[Place, str, str]]:
         """The cells that cannot be tried, as their trials show."""
@@ -77,7 +75,3 @@ class TrialFolder:
         path = self.path / "scenarios" / f"{re.sub(r'[^a-z0-9.+_-]+', '_', '-'.join(words))}.yaml"
         path.parent.mkdir(exist_ok=True)
         return write_whole(path, text)
-
-    def _lacks(self, key: Key, again: bool) -> bool:
-        trial = self.trials.get(key)
-        return trial is None or (again and trial.verdict in VOID)

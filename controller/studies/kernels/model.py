@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import islice, product
 from typing import Literal
 
 from msgspec import Struct
@@ -12,12 +12,17 @@ from msgspec import Struct
 from controller.experiment.endings import DROPS, Ending
 from controller.experiment.record import KERNEL
 from controller.experiment.verdicts import HUNG, SURVIVED, VOID, WORST_FIRST, VerdictName, rank
+from controller.studies.proportion import Share
 from controller.studies.trials import shape_of
 from nodes.eventkinds import Wait
 
 SURE = 2
 """Runs that could not be set up before their place counts as one that cannot be tried: a guest that did not start once may
 start the next time (own)."""
+TRIED_MOST = 2
+"""A place is tried for so many times the trials asked, when some prove nothing (own): a computer that is held up every other
+time will be so the next time, too."""
+NOT_TRIED = "not tried yet: the same command goes on to it"
 
 TrialVerdict = Literal[VerdictName, "cannot"]
 """A verdict, or `cannot`: it could not be set up, e.g. the kernel has no driver."""
@@ -67,8 +72,15 @@ class Trial(Ending, frozen=True, kw_only=True):
     kernel: str = ""
     """The release that ran, as its guest told."""
     ended_ns: int = 0
+    took_s: float = 0.0
+    """From the start of its process to the end of it; 0 where nobody measured."""
     found: tuple[str, ...] = ()
     """The autopsy's sentences."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it says something of its place."""
+        return self.verdict not in VOID
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -79,7 +91,7 @@ class Subject(Struct, frozen=True, kw_only=True):
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """A matrix: every combination, `repeat` times."""
+    """A matrix: every combination, until `repeat` trials of each say something."""
 
     subjects: tuple[Subject, ...]
     kernels: tuple[str, ...]
@@ -89,10 +101,32 @@ class Asked(Struct, frozen=True, kw_only=True):
     tier: str = "kernel"
 
     def order(self) -> Iterator[Key]:
-        """Every trial: first each place once, then each a second time, so that a matrix that is stopped is even."""
+        """Every trial, none being there: first each place once, then each a second time, so that a matrix that is stopped is
+        even."""
         for repeat in range(self.repeat):
             for subject, place in self._places():
                 yield Key(place, repeat, subject.digest, self.tier)
+
+    def missing(self, trials: Mapping[Key, Trial]) -> list[Key]:
+        """What is still to be carried out, in that order. One that proves nothing is made up for by one more, up to
+        TRIED_MOST times `repeat`; a place that cannot be tried lacks nothing."""
+        found: list[Key] = []
+        for subject, place in self._places():
+            own = self._own(trials, subject, place)
+            if not barred(own):
+                keys = (Key(place, repeat, subject.digest, self.tier) for repeat in range(TRIED_MOST * self.repeat))
+                needed = self.repeat - sum(trial.counts for trial in own)
+                found += islice((key for key in keys if key not in trials), max(needed, 0))
+        return sorted(found, key=lambda key: key.repeat)
+
+    def _own(self, trials: Mapping[Key, Trial], subject: Subject, place: Place) -> list[Trial]:
+        """The trials of one place by their number, until `repeat` of them say something."""
+        cell, found = (place, subject.digest, self.tier), list[Trial]()
+        for trial in sorted((t for k, t in trials.items() if k.cell == cell), key=lambda trial: trial.key.repeat):
+            found.append(trial)
+            if sum(each.counts for each in found) == self.repeat:
+                break
+        return found
 
     def _places(self) -> Iterator[tuple[Subject, Place]]:
         for subject, kernel, nic, policy in product(self.subjects, self.kernels, self.nics, self.policies):
@@ -100,11 +134,10 @@ class Asked(Struct, frozen=True, kw_only=True):
 
     def cells(self, trials: Mapping[Key, Trial]) -> list[Cell]:
         """Every place with the trials that it has, in order."""
-        found = []
-        for subject, place in self._places():
-            keys = [Key(place, repeat, subject.digest, self.tier) for repeat in range(self.repeat)]
-            found.append(Cell(place=place, asked=self.repeat, trials=tuple(trials[k] for k in keys if k in trials)))
-        return found
+        return [
+            Cell(place=place, asked=self.repeat, trials=tuple(self._own(trials, subject, place)))
+            for subject, place in self._places()
+        ]
 
 
 class Cell(Struct, frozen=True, kw_only=True):
@@ -123,50 +156,67 @@ class Cell(Struct, frozen=True, kw_only=True):
     @property
     def complete(self) -> bool:
         """Nothing is left to try."""
-        return len(self.trials) >= self.asked or barred(self.trials)
+        return self.decided or len(self.trials) >= TRIED_MOST * self.asked
 
     @property
     def decided(self) -> bool:
-        """Complete, and each trial says something; or none could be tried."""
-        open_ones = [trial for trial in self.trials if trial.verdict in VOID]
-        return self.complete and (not open_ones or bool(self.cannot))
+        """As many trials say something as were asked; or none can be tried."""
+        return sum(trial.counts for trial in self.trials) >= self.asked or barred(self.trials)
+
+    @property
+    def counted(self) -> tuple[Trial, ...]:
+        """The trials that say something; all, where none does."""
+        return tuple(trial for trial in self.trials if trial.counts) or self.trials
+
+    @property
+    def void(self) -> int:
+        """How many trials are told and not counted, as they prove nothing."""
+        return sum(not trial.counts for trial in self.trials)
 
     @property
     def counts(self) -> Counter[str]:
-        return Counter(trial.verdict for trial in self.trials)
+        return Counter(trial.verdict for trial in self.counted)
+
+    @property
+    def lived(self) -> Share | None:
+        """How many of the trials that say something survived, with its interval; None where none says anything."""
+        verdicts = [trial.verdict for trial in self.trials if trial.counts]
+        return Share(hits=sum(name in SURVIVED for name in verdicts), of=len(verdicts)) if verdicts else None
 
     @property
     def verdict(self) -> str:
         """The most frequent; among equals the worst; one that proves nothing only where there is no other; empty: none."""
         counts = self.counts
-        decided = [name for name in WORST_FIRST if counts[name] and name not in VOID]
-        others = [name for name in WORST_FIRST if name in VOID and counts[name]]
-        return max(decided or others, key=lambda name: counts[name], default="")
+        return max((name for name in WORST_FIRST if counts[name]), key=lambda name: counts[name], default="")
 
     @property
     def share(self) -> float:
         """Of the trials that came to `verdict`."""
-        return self.counts[self.verdict] / len(self.trials) if self.trials else 0.0
+        return self.counts[self.verdict] / len(self.counted) if self.trials else 0.0
 
     def told(self) -> str:
-        """`deadlocked 3/3`, or `deadlocked 2/3, healthy 1/3`."""
+        """`deadlocked 3/3`, or `deadlocked 2/3, healthy 1/3, 1 void`."""
         if self.cannot:
             return f"cannot: {self.cannot}"
         counts = sorted(self.counts.items(), key=lambda item: (-item[1], -rank(item[0])))
-        return ", ".join(f"{name} {count}/{len(self.trials)}" for name, count in counts) or "not tried yet"
+        told = [f"{name} {count}/{len(self.counted)}" for name, count in counts]
+        told += [f"{self.void} void"] if self.lived and self.void else []
+        return ", ".join(told) or NOT_TRIED
 
     def figures(self) -> list[str]:
-        """Hang, recovery and losses over the trials, each as a range; and the releases that ran, where they were several."""
-        told = [f"stands since {text} s" for text in _range(self.trials, "hang_s")]
+        """How many lived, with its interval; hang, recovery and losses over the trials, each as a range; and the releases
+        that ran, where they were several."""
+        told = [f"lived {self.lived.told}"] if self.lived else []
+        told += [f"stands since {text} s" for text in _range(self.trials, "hang_s")]
         told += [f"back after {text} s" for text in _range(self.trials, "recovery_s")]
         told += [f"{word} {text}" for word, text in self.drops()]
-        ran = dict.fromkeys(trial.kernel for trial in self.trials if trial.kernel and trial.verdict not in VOID)
+        ran = dict.fromkeys(trial.kernel for trial in self.trials if trial.kernel and trial.counts)
         return [*told, f"releases {', '.join(ran)}"] if len(ran) > 1 else told
 
     def drops(self) -> Iterator[tuple[str, str]]:
         """What was lost, in the report's words, and how much: a range over the trials."""
         for name, word in DROPS.items():
-            counts = [trial.drops.get(name, 0) for trial in self.trials if trial.verdict not in VOID]
+            counts = [trial.drops.get(name, 0) for trial in self.trials if trial.counts]
             if any(counts):
                 low, high = min(counts), max(counts)
                 yield word, f"{low:,}" if low == high else f"{low:,}–{high:,}"
@@ -243,6 +293,7 @@ def asked_of(trials: Sequence[Trial]) -> list[Asked]:
     for tier in dict.fromkeys(trial.key.tier for trial in trials):
         own = [trial for trial in trials if trial.key.tier == tier]
         digests = {trial.key.place.scenario: trial.key.digest for trial in own}
+        counted = Counter(trial.key.cell for trial in own if trial.counts)
         shown = [trial.key for trial in own if digests[trial.key.place.scenario] == trial.key.digest]
         found.append(
             Asked(
@@ -250,7 +301,7 @@ def asked_of(trials: Sequence[Trial]) -> list[Asked]:
                 kernels=tuple(dict.fromkeys(key.place.kernel for key in shown)),
                 nics=tuple(dict.fromkeys(key.place.nic for key in shown)),
                 policies=tuple(dict.fromkeys(key.place.policy for key in shown)),
-                repeat=1 + max(key.repeat for key in shown),
+                repeat=max(counted[key.cell] for key in shown) or 1,
                 tier=tier,
             )
         )
@@ -270,7 +321,7 @@ def kernel_text(name: str) -> str:
 
 def _range(trials: Sequence[Trial], field: str) -> list[str]:
     """`0.4–0.9` of a figure in seconds, where any trial that proves something has one."""
-    proved = (trial for trial in trials if trial.verdict not in VOID)
+    proved = (trial for trial in trials if trial.counts)
     values = [value for trial in proved if (value := getattr(trial, field)) is not None]
     if not values:
         return []

@@ -57,10 +57,11 @@ def carry_out(
         str(seed_after(seed, key.repeat)),
         *(["--runs", str(runs)] if runs is not None else []),
     ]
+    began = time.monotonic()
     ended = child.run(words, heard)
     if ended.result is None or ended.folder is None:
         return ended
-    return trial_of(key, ended.result, ended.folder)
+    return structs.replace(trial_of(key, ended.result, ended.folder), took_s=time.monotonic() - began)
 
 
 def trial_of(key: Key, result: Result, folder: Path) -> Trial:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -107,10 +108,41 @@ def test_trials_that_prove_nothing_make_it_inconclusive_until_they_are_tried_aga
 ) -> None:
     script({"*": "healthy", "e1000e/none": "inconclusive: pressure was not reached"})
     assert carry_out(words) == 5 and carry_out(words) == 5
-    assert "pressure was not reached" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "pressure was not reached" in said.out and "5/5  small: default kernel, e1000e, none #2 ..." in said.err
+    assert len(calls(tmp_path / "child")) == 5, "one more for the one that proved nothing, and no third"
     script({"*": "healthy"})
     assert carry_out([*words, "--again"]) == 0
-    assert len(calls(tmp_path / "child")) == 5
+    assert len(calls(tmp_path / "child")) == 6
+
+
+def test_a_trial_that_proves_nothing_is_made_up_for(
+    words: list[str], script: Script, tmp_path: Path, capsys: Capture
+) -> None:
+    script({"*": "healthy", "e1000e/none": ["inconclusive: held up", "deadlocked"]})
+    assert carry_out([*words, "--repeat", "2", "--json"]) == 0
+    *_, result = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    (cell,) = (c for c in result["cells"] if (c["place"]["nic"], c["place"]["policy"]) == ("e1000e", "none"))
+    assert (cell["told"], cell["void"], len(cell["trials"])) == ("deadlocked 2/2, 2 void", 2, 4)
+    assert cell["lived"]["hits"] == 0 and cell["lived"]["of"] == 2
+    assert cell["lived"]["interval"] == pytest.approx([0, 0.658], abs=0.001)
+
+
+def test_how_long_it_will_take_is_told_as_soon_as_it_is_known(
+    words: list[str], script: Script, tmp_path: Path, capsys: Capture
+) -> None:
+    script({"*": "healthy"})
+    assert carry_out(words) == 0
+    first = capsys.readouterr().err
+    assert "how long it will take is known after the first trial" in first and "1/4  small: default kernel" in first
+    assert "... (unknown left)" in first and first.count("... (about ") == 3
+    assert carry_out([*words, "--repeat", "3"]) == 0
+    assert re.search(
+        r"8 to carry out, about \d+ s \(by the trials measured here\), until \d\d:\d\d on", capsys.readouterr().err
+    )
+    assert carry_out([*words, "--repeat", "3", "--json"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert json.loads(said[0])["expected_s"] == 0
 
 
 def test_what_hinders_a_run_is_not_recorded(words: list[str], script: Script, tmp_path: Path, capsys: Capture) -> None:

@@ -81,7 +81,10 @@ def test_the_page_works_without_any_network(tmp_path: Path, cells: list[Cell]) -
 def test_markdown_has_a_row_a_card_and_breaks_no_table(cells: list[Cell]) -> None:
     lines = matrixpage.markdown([(ASKED, cells)]).splitlines()
     assert "Kernels: trixie: 6.12.57+deb13." in lines
-    assert "| trixie | rtl8139 | deadlocked 1/2, healthy 1/2<br>early drop 7 | healthy 2/2<br>early drop 7 |" in lines
+    assert (
+        "| trixie | rtl8139 | deadlocked 1/2, healthy 1/2<br>lived 1/2 (9–91 %)<br>early drop 7 | "
+        "healthy 2/2<br>lived 2/2 (34–100 %)<br>early drop 7 |" in lines
+    )
     assert "| bookworm | rtl8139 | cannot: no driver | cannot: no driver |" in lines
     summary = "<details><summary><b>trixie, e1000e, none</b> (2 of 2): kswapd waits for a &lt;reply&gt;"
     (hang,) = (number for number, line in enumerate(lines) if line.startswith(summary))

@@ -40,9 +40,9 @@ def test_every_place_is_tried_once_before_any_is_tried_twice() -> None:
         (("deadlocked",) * 3, "deadlocked", "deadlocked 3/3"),
         (("healthy", "deadlocked", "healthy"), "healthy", "healthy 2/3, deadlocked 1/3"),
         (("healthy", "deadlocked"), "deadlocked", "deadlocked 1/2, healthy 1/2"),
-        (("inconclusive", "inconclusive", "slow"), "slow", "inconclusive 2/3, slow 1/3"),
+        (("inconclusive", "inconclusive", "slow"), "slow", "slow 1/1, 2 void"),
         (("inconclusive",), "inconclusive", "inconclusive 1/1"),
-        ((), "", "not tried yet"),
+        ((), "", "not tried yet: the same command goes on to it"),
     ],
 )
 def test_the_most_frequent_verdict_speaks_and_among_equals_the_worst(
@@ -60,8 +60,8 @@ def test_a_cell_of_several_releases_names_them() -> None:
         trial("inconclusive", 2, kernel="6.12.130+deb13-amd64"),
         trial("healthy", 3, kernel=old),
     )
-    assert Cell(place=PLACE, asked=4, trials=trials).figures() == [f"releases {old}, {new}"]
-    assert cell("healthy", "healthy", kernel=old).figures() == []
+    assert Cell(place=PLACE, asked=4, trials=trials).figures()[1:] == [f"releases {old}, {new}"]
+    assert cell("healthy", "healthy", kernel=old).figures() == ["lived 2/2 (34–100 %)"]
 
 
 def test_a_place_that_is_refused_without_a_run_cannot_be_tried() -> None:
@@ -74,13 +74,52 @@ def test_a_guest_that_did_not_start_once_may_start_the_next_time() -> None:
     twice = cell("cannot", "cannot", run="r", sentence="no driver")
     assert twice.complete and twice.decided and twice.told() == "cannot: no driver"
     later = cell("cannot", "cannot", "healthy", run="r")
-    assert later.complete and not later.decided and not later.cannot and later.verdict == "healthy"
+    assert not later.complete and not later.decided and not later.cannot and later.verdict == "healthy"
 
 
-def test_a_place_with_a_trial_that_proves_nothing_is_complete_and_not_decided() -> None:
+def test_a_trial_that_proves_nothing_is_told_not_counted_and_made_up_for() -> None:
     found = cell("healthy", "inconclusive", "healthy", sentence="no pressure")
-    assert found.complete and not found.decided and found.reasons() == ["no pressure"]
+    assert not found.complete and not found.decided and found.reasons() == ["no pressure"]
+    assert (found.void, found.told(), found.share) == (1, "healthy 2/2, 1 void", 1.0)
+    assert cell("healthy", "inconclusive", "healthy", "slow").decided
     assert not cell("healthy").complete
+
+
+def test_a_place_is_given_up_when_half_of_twice_the_trials_prove_nothing() -> None:
+    found = cell(*["inconclusive"] * 4, "healthy", "slow")
+    assert found.complete and not found.decided and found.told() == "slow 1/2, healthy 1/2, 4 void"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "told"),
+    [
+        (("deadlocked",) * 5, "lived 0/5 (0–43 %)"),
+        (("slow", "healthy", "oom", "inconclusive"), "lived 2/3 (21–94 %)"),
+        (("inconclusive",), None),
+        ((), None),
+    ],
+)
+def test_how_many_lived_has_its_interval(verdicts: tuple[str, ...], told: str | None) -> None:
+    found = cell(*verdicts)
+    assert found.figures()[:1] == ([told] if told else [])
+    assert (found.lived is None) == (told is None)
+
+
+def test_what_is_missing_is_what_its_places_lack_for_the_trials_asked() -> None:
+    asked = Asked(subjects=ASKED.subjects, kernels=("trixie",), nics=("e1000e", "igb"), policies=("none",), repeat=2)
+    igb = Place("s", "trixie", "igb", "none")
+    there = {t.key: t for t in (trial("healthy", 0), trial("inconclusive", 1), trial("healthy", 2, igb))}
+    assert [(key.place.nic, key.repeat) for key in asked.missing(there)] == [("igb", 0), ("e1000e", 2)]
+    full = there | {t.key: t for t in (trial("slow", 2), trial("slow", 0, igb))}
+    assert asked.missing(full) == [] and all(cell.decided for cell in asked.cells(full))
+    void = {t.key: t for t in (trial("inconclusive", repeat) for repeat in range(4))}
+    assert [key.place.nic for key in asked.missing(void)] == ["igb", "igb"], "enough of that place"
+
+
+def test_more_trials_than_are_asked_are_left_out() -> None:
+    trials = [trial(verdict, repeat) for repeat, verdict in enumerate(["slow", "inconclusive", "healthy", "healthy"])]
+    asked = Asked(subjects=ASKED.subjects, kernels=("trixie",), nics=("e1000e",), policies=("none",), repeat=2)
+    assert [each.told() for each in asked.cells({t.key: t for t in trials})] == ["slow 1/2, healthy 1/2, 1 void"]
 
 
 def test_figures_are_ranges_over_the_trials_that_say_something() -> None:
@@ -91,7 +130,7 @@ def test_figures_are_ranges_over_the_trials_that_say_something() -> None:
         trial("inconclusive", 3, drops={"block_drops": 9}),
     )
     told = Cell(place=PLACE, asked=4, trials=trials).figures()
-    assert told == ["stands since 0.4–0.9 s", "back after 2.0 s", "early drop 454–1,200"]
+    assert told == ["lived 1/3 (6–79 %)", "stands since 0.4–0.9 s", "back after 2.0 s", "early drop 454–1,200"]
 
 
 def test_hangs_of_one_shape_are_one_wherever_their_telling_begins() -> None:
@@ -117,7 +156,7 @@ def test_a_folder_shows_all_that_it_holds_the_newest_text_of_each_scenario() -> 
     other = Place("s", "bookworm", "rtl8139", "memalloc")
     old = Trial(key=Key(Place("s", "sid", "igb", "none"), 7, "old", "kernel"), verdict="healthy")
     model = Trial(key=Key(PLACE, 0, "d", "sim"), verdict="healthy")
-    kernel, sim = asked_of([old, trial("healthy"), trial("slow", 1, other), model])
+    kernel, sim = asked_of([old, trial("healthy"), trial("slow", 0, other), trial("slow", 1, other), model])
     assert (kernel.kernels, kernel.policies, kernel.repeat) == (("trixie", "bookworm"), ("none", "memalloc"), 2)
     assert (sim.tier, sim.nics) == ("sim", ("e1000e",))
 
