@@ -3,9 +3,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from nodes.config import PolicySpec
+from nodes.config import GuestSpec, PolicySpec
 from nodes.errors import LackingError, UsageError
-from nodes.kernel.policies import UNKNOWN, Switches, check_live, in_force, switches_of
+from nodes.kernel.policies import SENDS_MIN, UNKNOWN, Switches, check_guest, check_live, in_force, switches_of
 from nodes.kernel.protocol import Telemetry
 
 
@@ -13,6 +13,7 @@ from nodes.kernel.protocol import Telemetry
     ("policy", "switches"),
     [
         (PolicySpec(name="none"), Switches()),
+        (PolicySpec(name="unpatched"), Switches(sender_memalloc=False)),
         (PolicySpec(name="netmem"), Switches()),
         (PolicySpec(name="local"), Switches()),
         (PolicySpec(name="mainline"), Switches(memalloc=True)),
@@ -52,6 +53,26 @@ def test_another_flag_than_asked_is_told_as_what_it_is() -> None:
     assert in_force(local, Telemetry(memalloc=-1)) == local
     assert in_force(PolicySpec(name="none"), Telemetry(memalloc=1)) == PolicySpec(name="memalloc")
     assert in_force(asked, Telemetry(memalloc=1, iface=1)) == PolicySpec(name="iface")
+
+
+def test_a_sender_is_unpatched_only_where_its_sends_are_seen_to_be_stripped() -> None:
+    asked = PolicySpec(name="unpatched")
+    stripped = Telemetry(memalloc=0, sender_memalloc=0, writes=SENDS_MIN, bare_sends=2 * SENDS_MIN)
+    assert in_force(asked, stripped) == asked
+    assert in_force(PolicySpec(name="none"), stripped) == asked, "and none is another policy"
+    assert in_force(asked, msgspec.structs.replace(stripped, bare_sends=0)) == PolicySpec(name=UNKNOWN)
+    assert in_force(asked, Telemetry(memalloc=0, sender_memalloc=0)) == asked, "nothing was sent yet"
+    assert in_force(asked, Telemetry(memalloc=0, sender_memalloc=1)) == PolicySpec(name="none")
+    for flagged in (Telemetry(memalloc=1, sender_memalloc=0), Telemetry(memalloc=0, sender_memalloc=0, iface=1)):
+        assert in_force(asked, flagged) == PolicySpec(name=UNKNOWN), "no policy has these switches"
+
+
+def test_the_sender_of_nbd_alone_can_be_stripped() -> None:
+    check_guest(PolicySpec(name="unpatched"), GuestSpec())
+    for other in (GuestSpec(transport="nvme"), GuestSpec(relay=True)):
+        check_guest(PolicySpec(name="none"), other)
+        with pytest.raises(LackingError, match="policy 'unpatched' is nbd's alone"):
+            check_guest(PolicySpec(name="unpatched"), other)
 
 
 def test_what_is_set_up_at_boot_is_not_changed_live() -> None:

@@ -58,7 +58,7 @@ def test_caps_are_lifted_kept_or_the_policy_itself() -> None:
 def test_flags_follow_the_policy() -> None:
     assert told("iface").memalloc and told("iface").iface
     assert not told("none").memalloc
-    assert told("none").sender_memalloc
+    assert told("none").sender_memalloc and not told("unpatched").sender_memalloc
 
 
 def test_files_leave_room_for_their_file_system() -> None:

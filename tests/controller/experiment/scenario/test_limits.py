@@ -197,6 +197,17 @@ def test_what_no_storage_socket_can_have_is_refused(guest: str, policy: str, mes
     assert caught.value.errors[0].path == f"nodes.initiator.guest.{message.partition(':')[0]}"
 
 
+def test_a_sender_that_is_not_nbds_keeps_its_rights() -> None:
+    text = TEXT.replace("count: 1", NVME).replace(FAULTS, "").replace("policy: none", "policy: unpatched")
+    with pytest.raises(ScenarioErrors) as caught:
+        parse(text, "s.yaml", tier="kernel")
+    (error,) = caught.value.errors
+    assert (error.path, error.line) == ("policy", 5)
+    assert error.message.startswith(
+        "policy 'unpatched' is nbd's alone: use transport nbd without a relay; tier sim can"
+    )
+
+
 IN_NO_KERNEL = {
     "policy: nta": "policy: policy 'nta' is not in any kernel",
     "policy: ideal": "policy: policy 'ideal' is not in any kernel",
