@@ -23,7 +23,8 @@ AUTOPSY_EVERY_NS = 10 * SECOND_NS
 KEYS = "wm"
 """Blocked tasks and memory (Documentation/admin-guide/sysrq.rst)."""
 ALL_TASKS = "t"
-"""Asked, too, after an autopsy that named no cycle: it shows those who sleep interruptibly, as senders and relays do."""
+"""Asked, too, after an autopsy that named no cycle: it shows those who sleep interruptibly or run, as senders and relays
+do. Where it was what showed the cycle it is asked every time from then on: the latest answer counts."""
 STRAYED_AFTER_NS = 3 * SECOND_NS
 """A policy that nobody asked for makes the run prove nothing when it is in force for so long (own: as long as telemetry may
 be silent, so that the host's own delays do not count)."""
@@ -39,6 +40,7 @@ class Watch:
         self._autopsy = NOTHING
         self._examining: asyncio.Task[None] | None = None
         self._examined_ns = 0
+        self._asks_all = False
         self._kills = 0
         self._silent = False
         self._strayed_ns: int | None = None
@@ -109,14 +111,14 @@ class Watch:
 
     def _forget(self) -> None:
         """The next standstill is another one: an answer that is still under way would explain the wrong one."""
-        self._autopsy, self._examined_ns = NOTHING, 0
+        self._autopsy, self._examined_ns, self._asks_all = NOTHING, 0, False
         if self._examining is not None:
             self._examining.cancel()
 
     async def _examine(self) -> None:
         try:
-            more = "" if self._autopsy is NOTHING or self._autopsy.cycle else ALL_TASKS
-            lines = await self._life.examine(KEYS + more)
+            self._asks_all |= self._autopsy is not NOTHING and not self._autopsy.cycle
+            lines = await self._life.examine(KEYS + (ALL_TASKS if self._asks_all else ""))
         except HarnessError as error:
             self._tell(Harness(what=f"no autopsy: {error}"))
             return
