@@ -97,6 +97,13 @@ def test_a_relay_is_named_when_the_block_device_is_seen_to_read_from_it() -> Non
     assert not found.cycle and "relay" in found.missing[0]
 
 
+def test_a_relay_that_may_not_write_out_pages_is_named_while_it_runs() -> None:
+    found = autopsy("guest-relay-flusher-e1000e-6.12")
+    assert nodes(found) == [KSWAPD, REPLY, "relay process"]
+    assert "runs through direct reclaim again and again" in found.cycle[-1].why
+    assert found.cycle[-1].resource == FREED_BY_KSWAPD and not found.missing
+
+
 @pytest.mark.parametrize(("name", "ending"), [("oom-6.12", "oom"), ("oom-panic-6.12", "panic")])
 def test_an_ending_that_is_no_wait_is_told(name: str, ending: str) -> None:
     found = autopsy(name)
