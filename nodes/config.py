@@ -42,6 +42,10 @@ Caps = Literal["lifted", "kernel"]
 Sender = Literal["submitter", "noio", "memalloc"]
 """With which rights a kernel's block driver sends: `nodes.machine.senders` has their rules and sources."""
 
+Relay = Literal["none", "initiator", "target"]
+"""What a process does that all block I/O of its own machine passes through: it is the initiator, in user space; or it is the
+storage target, on the same host."""
+
 Spread = Literal["fixed", "exponential", "lognormal"]
 """How a storage target's latency is spread over its requests."""
 
@@ -69,6 +73,11 @@ class MachineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How the block driver sends under a policy that leaves it as it is; empty: as it did in the policy's time."""
     storage_nic: str = ""
     """Model of a second card that carries block traffic alone; empty: block traffic and junk share `nic`."""
+    relay: Relay = "none"
+    relay_locked: bool = False
+    """That process has locked its memory (mlockall) ..."""
+    relay_flusher: bool = False
+    """... and has told the kernel what it is (PR_SET_IO_FLUSHER)."""
 
     def __post_init__(self) -> None:
         for name in ("memory_pages", "min_free_pages", "working_set_pages", "tasks", "queue_depth", "cpus"):

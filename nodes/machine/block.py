@@ -15,6 +15,7 @@ from nodes.machine.events import WRITE_HEADER_BYTES, Decision, ReadIn, WriteOut
 from nodes.machine.network_memory import NetworkMemory
 from nodes.machine.pages import PagePool
 from nodes.machine.policies.base import Policy
+from nodes.machine.relay import Relay
 from nodes.machine.retransmit import RetransmitTimer
 from nodes.machine.senders import TxFloors
 from nodes.units import PAGE_BYTES
@@ -46,8 +47,12 @@ class Request:
 class BlockInitiator:
     """Requests of one machine. `start` answers False with `blocked_on` set when a request cannot be made now."""
 
-    def __init__(self, pool: PagePool, allocator: PacketAllocator, network: NetworkMemory, queue_depth: int) -> None:
+    def __init__(
+        self, pool: PagePool, allocator: PacketAllocator, network: NetworkMemory, queue_depth: int, relay: Relay | None
+    ) -> None:
         self.pool, self.allocator, self.queue_depth = pool, allocator, queue_depth
+        self.relay = relay
+        """The process that requests pass through; None: they do not leave the kernel."""
         self.network = network
         self.kernel = SlabAllocator(pool)
         """Where bios come from: the kernel's own slab, whatever allocator packets use."""
@@ -73,10 +78,16 @@ class BlockInitiator:
         """Requests that travel to the target or back; 0 with a local disk, whose answers need no packet."""
         return 0 if self.local else len(self.requests) - len(self.unsent)
 
+    @property
+    def at_home(self) -> bool:
+        """The target is a process of this machine: answers need no packet, and a request is held until it is answered."""
+        return self.relay is not None and self.relay.at_home
+
     def set_rights(self, policy: Policy, sender: Sender) -> None:
         """Takes over what `sender` may, and whether the policy's disk is local. Due again when the watermarks change."""
         self.local = policy.local_disk
-        self.tx_floors = TxFloors.of(sender, self.pool.marks)
+        # A process has no more rights than a thread without PF_MEMALLOC.
+        self.tx_floors = TxFloors.of("noio" if self.relay is not None else sender, self.pool.marks)
 
     def start(self, page: int, generation: int, is_write: bool, now_ns: int, out: list[Decision]) -> bool:
         """Makes a request and sends it if there is memory to; False when bio or tag are lacking."""
@@ -102,14 +113,14 @@ class BlockInitiator:
     def send(self, now_ns: int, out: list[Decision]) -> None:
         """Sends what waits for transmit memory, oldest first, as far as memory goes."""
         unsent = self.unsent
-        while unsent and self._sent(unsent[0], now_ns, out):
+        while unsent and (self.relay is None or self.relay.carries(now_ns)) and self._sent(unsent[0], now_ns, out):
             unsent.popleft()
 
     def _sent(self, request: Request, now_ns: int, out: list[Decision]) -> bool:
         is_write = request.is_write
-        if not self.local:
-            if not self._take_tx(request, is_write):
-                return False
+        if not self.local and not self._take_tx(request, is_write):
+            return False
+        if not self.local and not self.at_home:
             self.sent_bytes += WRITE_HEADER_BYTES + PAGE_BYTES if is_write else WRITE_HEADER_BYTES
             request.end_bytes = self.sent_bytes
             self.unacked.append(request)
@@ -181,6 +192,8 @@ class BlockInitiator:
             self.kernel.release(request.bio)
         if request.is_write:
             self.writes -= 1
+            if self.relay is not None:
+                self.relay.on_written(now_ns)
         return request
 
     def send_again(self, now_ns: int, out: list[Decision]) -> None:

@@ -36,6 +36,7 @@ from nodes.machine.pages import PagePool
 from nodes.machine.policies import policy_of
 from nodes.machine.receive import Receiver
 from nodes.machine.reclaim import Reclaim
+from nodes.machine.relay import Relay, refusal
 from nodes.machine.signature import signature_of
 from nodes.machine.train import receive_train
 from nodes.machine.watermarks import Watermarks
@@ -57,6 +58,8 @@ class Machine:
         self._min_free_pages = config.min_free_pages
         self.policy = policy_of(policy)
         self.policy_spec = policy
+        if why := refusal(config, self.policy):
+            raise UsageError(why)
         self.pool = PagePool(config.memory_pages, self._marks())
         self.allocator = ALLOCATORS[policy.allocator](self.pool, config.cpus)
         self.network = NetworkMemory()
@@ -66,7 +69,8 @@ class Machine:
         if config.storage_nic:
             self.storage = self._card(config.storage_nic)
         self.receivers = list(dict.fromkeys((self.receiver, self.storage)))
-        self.block = BlockInitiator(self.pool, self.allocator, self.network, config.queue_depth)
+        relay = Relay(config) if config.relay != "none" and not self.policy.local_disk else None
+        self.block = BlockInitiator(self.pool, self.allocator, self.network, config.queue_depth, relay)
         self.workload = Workload(
             self.pool, self.block, config.working_set_pages, config.tasks, config.touch_pages_per_s, now_ns
         )
@@ -191,6 +195,8 @@ class Machine:
                 f"a running machine cannot change its swap disk"
                 f" (policy '{self.policy.name}' to '{spec.name}'): start a new run"
             )
+        if why := refusal(self.config, policy):
+            raise UsageError(why)
         before = self.policy, self.policy_spec, self._min_free_pages
         self.policy, self.policy_spec, self._min_free_pages = policy, spec, min_free_pages
         try:
@@ -206,6 +212,8 @@ class Machine:
         """Lets every actor work that can; the decisions since the last poll, in order."""
         for receiver in self.receivers:
             receiver.run_timers(now_ns)
+        if self.block.relay is not None and self.block.unsent:
+            self.block.send(now_ns, self._out)  # a page that came back goes to the process first (relay, at its best)
         self.workload.run(now_ns, self._out)
         if self.reclaim.run(now_ns, self._out):
             self._oom()

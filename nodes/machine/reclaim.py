@@ -32,6 +32,7 @@ class Reclaim:
         """kswapd, then every task in direct reclaim whose round has come. True when the OOM killer must act."""
         if self.block.unsent:
             self.block.send(now_ns, out)
+            self._relay(now_ns, out)
         if self.pool.kswapd_wanted:
             self.pool.kswapd_wanted, self.awake = False, True
         if self.awake:
@@ -41,6 +42,13 @@ class Reclaim:
             if task.state is TaskState.NEEDS_FRAME and now_ns >= task.retry_ns and not self.workload.dead:
                 hopeless |= self._direct(task, now_ns, out)
         return hopeless
+
+    def _relay(self, now_ns: int, out: list[Decision]) -> None:
+        """The process that carries requests found no page: it reclaims as any task, unless it has said what it is."""
+        relay = self.block.relay
+        if relay is None or relay.flusher or relay.stuck or not self.block.unsent or self.throttled():
+            return
+        self._shrink(SWAP_CLUSTER_MAX - self.block.writes, now_ns, out)
 
     def _kswapd(self, now_ns: int, out: list[Decision]) -> None:
         missing = self.pool.marks.high_pages - self.pool.free

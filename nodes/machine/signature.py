@@ -62,4 +62,5 @@ def _block(machine: Machine, now_ns: int) -> tuple[object, ...]:
     block = machine.block
     timer = block.timer
     counts = len(block.requests), len(block.unsent), len(block.unacked), block.writes, block.spare_bios
-    return counts, timer.rto_ns, _left(timer.deadline_ns, now_ns)
+    relay = block.relay.signature(now_ns) if block.relay is not None else ()
+    return counts, relay, timer.rto_ns, _left(timer.deadline_ns, now_ns)

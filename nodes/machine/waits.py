@@ -20,6 +20,8 @@ from nodes.units import PAGE_BYTES
 APPLICATION, KSWAPD, REPLY = "application", "kswapd", "storage reply"
 REFILL, WORKER, COPY, HEAD = "ring refill", "refill worker", "packet copy", "packet head"
 TRANSMIT, JUNK = "block transmit", "junk in sockets"
+PROCESS = "storage process"
+"""Who sends instead, where requests pass through one of the machine itself."""
 _POOL = "bytes of the packet pool"
 
 
@@ -79,7 +81,7 @@ def _application(workload: Workload, block: BlockInitiator) -> list[Wait]:
     if reading:
         edges.append(
             Wait(
-                APPLICATION, "pages read back", reading, 0, TRANSMIT if _none_sent(block) else REPLY,
+                APPLICATION, "pages read back", reading, 0, _sender(block) if _none_sent(block) else REPLY,
                 f"{reading} task(s) wait for a page that was swapped out",
                 "physics.md section 1 step 12",
             )
@@ -87,7 +89,7 @@ def _application(workload: Workload, block: BlockInitiator) -> list[Wait]:
     if writing := workload.waiting(TaskState.WRITEBACK):
         edges.append(
             Wait(
-                APPLICATION, "pages written", writing, 0, TRANSMIT if _none_sent(block) else REPLY,
+                APPLICATION, "pages written", writing, 0, _sender(block) if _none_sent(block) else REPLY,
                 f"{writing} task(s) wait for a page that is being written, before it can be read back",
                 "physics.md section 1 steps 2-12",
             )
@@ -99,12 +101,16 @@ def _none_sent(block: BlockInitiator) -> bool:
     return bool(block.unsent) and not block.sent
 
 
+def _sender(block: BlockInitiator) -> str:
+    return PROCESS if block.relay is not None else TRANSMIT
+
+
 def _kswapd(workload: Workload, reclaim: Reclaim, block: BlockInitiator) -> list[Wait]:
     if not reclaim.awake or not block.writes:
         return []
     if _none_sent(block):
         why = f"{len(block.unsent)} request(s) have a bio and cannot be sent"
-        return [Wait(KSWAPD, "writes sent", 1, 0, TRANSMIT, why, "physics.md section 1 step 5")]
+        return [Wait(KSWAPD, "writes sent", 1, 0, _sender(block), why, "physics.md section 1 step 5")]
     why = f"kswapd frees a page only when one of {block.writes} writes under way is answered"
     if block.blocked_on == "bio":
         why += "; no further write can start, both spare bios are in use"
@@ -121,18 +127,21 @@ def _transmit(workload: Workload, block: BlockInitiator) -> list[Wait]:
     """Requests are there and none could be sent: the receive side has taken what the send side needed."""
     if not _none_sent(block):
         return []
-    network = block.network
+    who, network = _sender(block), block.network
+    if block.relay is not None and block.relay.stuck:
+        why = "it needs a page of its own that was swapped out, and only it could read that back"
+        return [Wait(who, "its own pages", 1, 0, who, why, "physics.md section 10 rows 2 and 3")]
     size_bytes = TX_HEAD_BYTES + (PAGE_BYTES if block.unsent[0].is_write else 0)
     if network.refuses(size_bytes, network.tx_bytes):
-        return [_over_cap(TRANSMIT, size_bytes, network)]
+        return [_over_cap(who, size_bytes, network)]
     need = block.tx_pages_needed()
     why = f"sending needs memory for a head and a copy, and gets it only when at least {need} pages are free"
-    pages = Wait(TRANSMIT, "free pages", need, workload.pool.free, KSWAPD, why, "physics.md section 1 step 5")
-    return [*_pool(TRANSMIT, size_bytes, block.allocator), pages]
+    pages = Wait(who, "free pages", need, workload.pool.free, KSWAPD, why, "physics.md section 1 step 5")
+    return [*_pool(who, size_bytes, block.allocator), pages]
 
 
 def _reply(block: BlockInitiator, receiver: Receiver, own_card: bool) -> list[Wait]:
-    if not block.sent:
+    if not block.sent or block.at_home:
         return []
     missing = receiver.missing()
     if not missing:

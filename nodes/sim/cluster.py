@@ -61,7 +61,7 @@ class Cluster:
         disk = Disk(self._streams.of(f"{node.name}/disk"))
         disk.spec = target.spec  # a local disk is as fast as the target's: what differs is the network alone
         initiator = self.initiators[node.name] = Initiator(node.name, spec, self.loop, self.emit, disk)
-        if initiator.machine.policy.local_disk:
+        if not initiator.over_network:
             if not _takes_time(target.spec):
                 initiator.bound_by_processor()
             return

@@ -53,7 +53,9 @@ class Initiator:
         self._watch = StallWatch()
         self._unread: set[int] = set()
         self._wake_ns = -1
-        self._stored = [0] * (spec.machine.working_set_pages if self.machine.policy.local_disk else 0)
+        self.over_network = not (self.machine.policy.local_disk or self.machine.block.at_home)
+        """Whether its pages leave it: not to a disk of its own, nor to a target on the same host."""
+        self._stored = [0] * (0 if self.over_network else spec.machine.working_set_pages)
         self.verified_pages = self.corrupt_pages = 0
         for sink in spec.sinks:
             for port in range(sink.port, sink.port + sink.sockets):

@@ -96,6 +96,13 @@ def _rescue(scenario: Scenario) -> Iterator[Finding]:
             yield f"rescue[{index}].min_free", problem
 
 
+def _relay(scenario: Scenario) -> Iterator[Finding]:
+    initiator = scenario.nodes.initiator
+    for name in ("relay_locked", "relay_flusher"):
+        if initiator.relay == "none" and getattr(initiator, name):
+            yield f"nodes.initiator.{name}", "there is no process: name one with 'relay: initiator' or 'relay: target'"
+
+
 def _links(scenario: Scenario) -> Iterator[Finding]:
     for name, shape in (("data", scenario.links.data), ("storage", scenario.links.storage)):
         if shape is None:
@@ -123,6 +130,7 @@ CHECKS: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
     _rescue,
     _expectations,
     _links,
+    _relay,
 )
 
 

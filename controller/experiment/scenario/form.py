@@ -52,6 +52,7 @@ from nodes.config import (
     PolicySpec,
     Queueing,
     Reader,
+    Relay,
     Sender,
     Spread,
     Transport,
@@ -144,6 +145,14 @@ INITIATOR = Table(
         Key(
             "storage_nic", "storage_nic", word("nic", lambda: NICS), "a second card, which carries block traffic alone"
         ),
+        Key(
+            "relay",
+            "relay",
+            word("relay", lambda: get_args(Relay)),
+            "a process of its own that block I/O passes through",
+        ),
+        Key("relay_locked", "relay_locked", flag(), "that process has locked its memory (mlockall)"),
+        Key("relay_flusher", "relay_flusher", flag(), "it has told the kernel what it is (PR_SET_IO_FLUSHER)"),
         Key("guest", "guest", GUEST, "what only a real kernel can be told (tier kernel)"),
     ),
 )

@@ -85,6 +85,14 @@ def _card(scenario: Scenario) -> Iterator[Finding]:
         yield "nodes.initiator.storage_nic", "a container's machine has one network card"
 
 
+def _relay(scenario: Scenario) -> Iterator[Finding]:
+    if scenario.nodes.initiator.relay != "none":
+        yield (
+            "nodes.initiator.relay",
+            "block I/O of a container's machine does not pass through a process, and a guest's as guest.relay says",
+        )
+
+
 def _target(scenario: Scenario) -> Iterator[Finding]:
     if scenario.nodes.target.latency_spread != "fixed":
         yield "nodes.target.latency_spread", "nbdkit delays every request by the same time: only 'fixed' is possible"
@@ -200,7 +208,7 @@ def _modelled(scenario: Scenario) -> Iterator[Finding]:
     if guest.relay:
         yield (
             "nodes.initiator.guest.relay",
-            "the modelled machine has no process between its block device and the network",
+            "the modelled machine has it as nodes.initiator.relay: initiator",
         )
 
 
@@ -244,6 +252,7 @@ _CONTAINER: tuple[Limit, ...] = (
     _sockets,
     _counts,
     _card,
+    _relay,
     _target,
     _link_rates,
     _queueing,
