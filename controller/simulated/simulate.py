@@ -196,14 +196,14 @@ class Simulation:
         return quiet(self.cluster) and all(self._proved(name) for name in self._standing())
 
     def _proved(self, name: str) -> bool:
-        """Whether `name` stands still for ever. What that takes happens to a copy of this world; after a failure the next
-        attempt comes no sooner than a state could have changed by a timer."""
+        """Whether `name` stands still for ever. After a failure the next attempt comes no sooner than a state could have
+        changed by a timer."""
         now_ns = self.cluster.loop.now_ns
         if name not in self._proofs and now_ns >= self._try_ns.get(name, 0):
             self._try_ns[name] = now_ns + RETRY_NS
             if self.cluster.initiators[name].machine.cycle():
                 with kept_interrupts():
-                    proof = prove(pickle.loads(pickle.dumps(self.cluster, pickle.HIGHEST_PROTOCOL)), name)
+                    proof = prove(self.cluster, name)
                 self._proofs |= {name: proof} if proof else {}
         return name in self._proofs
 

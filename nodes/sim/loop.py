@@ -50,10 +50,16 @@ class Loop:
         self.handled += handled
         self.now_ns = end_ns
 
-    def keep(self, wanted: Callable[[Action], bool]) -> None:
-        """What is still to come, less those actions that are not `wanted`."""
-        self._heap[:] = [pending for pending in self._heap if wanted(pending[3])]
+    def keep(self, wanted: Callable[[Action], bool]) -> list[Pending]:
+        """What is still to come, less those actions that are not `wanted`. Answers what there was: see `restore`."""
+        before = self._heap
+        self._heap = [pending for pending in before if wanted(pending[3])]
         heapify(self._heap)
+        return before
+
+    def restore(self, before: list[Pending]) -> None:
+        """Undoes a `keep` since which no time has passed."""
+        self._heap = before
 
     def pending(self) -> Iterator[Pending]:
         """What is still to come, in no particular order."""

@@ -52,12 +52,13 @@ class Proof(Struct, frozen=True, kw_only=True):
 def prove(cluster: Cluster, name: str) -> Proof | None:
     """The proof for initiator `name`, or None when it moves, no cycle is closed, or its state does not come back.
 
-    While a flood is not over or a change is pending, nothing is proved. Else `cluster` is used up: a copy is to be given.
+    While a flood is not over or a change is pending, nothing is proved. What that takes happens to a copy.
     """
     initiator = cluster.initiators[name]
     if not quiet(cluster) or not initiator.machine.cycle():
         return None
-    cluster.loop.keep(lambda act: _owner(act) == name)
+    cluster = cluster.alone(name, lambda act: _owner(act) == name)
+    initiator = cluster.initiators[name]
     for port in cluster.ports.values():
         port.make_flawless()
     seen: dict[Any, int] = {}

@@ -105,3 +105,18 @@ def test_other_machines_do_not_keep_a_hang_from_being_proved() -> None:
 
 def test_chance_on_the_links_does_not_keep_a_hang_from_being_proved() -> None:
     assert prove(flooded(small({"links.data.loss": "1 %", "links.data.jitter": "50 us"})), "initiator-1")
+
+
+def test_a_proof_leaves_the_world_as_it_was_and_is_that_of_a_whole_copy() -> None:
+    cluster = flooded(small(initiators=2))
+    before = (list(cluster.samples), list(cluster.events), sorted(cluster.initiators), len(cluster.floods))
+    pending = sorted(act[:3] for act in cluster.loop.pending())
+    whole = pickle.loads(pickle.dumps(cluster))
+    proof = prove(cluster, "initiator-2")
+    assert proof is not None and proof == prove(whole, "initiator-2")
+    assert before == (list(cluster.samples), list(cluster.events), sorted(cluster.initiators), len(cluster.floods))
+    assert pending == sorted(act[:3] for act in cluster.loop.pending())
+    assert len(cluster.targets["target-1"].connections) == 2
+    alone = cluster.alone("initiator-2", lambda act: True)
+    assert list(alone.initiators) == ["initiator-2"] and not alone.samples
+    assert [each.owner for each in alone.targets["target-1"].connections] == ["initiator-2"]
