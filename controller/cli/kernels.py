@@ -12,7 +12,7 @@ import typer
 
 from controller.cli.console import Json
 from controller.cli.foresight import say_beforehand
-from controller.cli.kernelviews import MatrixView, Queue, told, view_for
+from controller.cli.kernelviews import Matrix, MatrixView, Queue, told, view_for
 from controller.cli.options import RunUnlessNamed, listed
 from controller.cli.runs import Runs
 from controller.cli.scenarios import found
@@ -103,8 +103,8 @@ def run(
             each.with_policy(name)
     with TrialFolder.open(out or runs_folder(runs) / KERNELS, fresh=fresh) as folder:
         hindered = _carry_out(folder, asked, by_name, runs, again=again, json=json)
-        _conclude(folder, [asked], page, json=json)
-    cells = asked.cells(folder.trials)
+        cells = asked.cells(folder.trials)
+        _conclude(folder.path, [(asked, cells)], page, json=json)
     if unknown := unknown_kernels(cells):
         raise UsageError(f"--kernel: {'; '.join(unknown.values())}")
     if hindered:
@@ -125,10 +125,11 @@ def show(
     Example: netreserve kernels show
     """
     from controller.studies.kernels.folder import TrialFolder
-    from controller.studies.kernels.model import asked_of
+    from controller.studies.kernels.model import asked_of, rows_tried
 
     found = TrialFolder.read(folder or runs_folder(runs) / KERNELS)
-    _conclude(found, asked_of([*found.trials.values()]), page, json=json)
+    asked = asked_of([*found.trials.values()])
+    _conclude(found.path, [(each, rows_tried(each.cells(found.trials))) for each in asked], page, json=json)
 
 
 def _carry_out(
@@ -183,16 +184,15 @@ def _try(
     return view.ended(trial)
 
 
-def _conclude(folder: TrialFolder, asked: Sequence[Asked], page: Path | None, *, json: bool) -> None:
+def _conclude(folder: Path, matrices: Sequence[Matrix], page: Path | None, *, json: bool) -> None:
     """Writes page and picture, and tells of them."""
     from controller.report import matrixpage
 
-    matrices = [(each, each.cells(folder.trials)) for each in asked]
-    written = matrixpage.draw(folder.path, matrices)
+    written = matrixpage.draw(folder, matrices)
     if page is not None:
         marked.write(page, "matrix", matrixpage.markdown(matrices))
         written.append(page)
-    told(folder.path, matrices, written, json=json)
+    told(folder, matrices, written, json=json)
 
 
 def _nothing_known(folder: TrialFolder, asked: Asked, hindered: Mapping[Key, str]) -> Exception:

@@ -273,6 +273,17 @@ def barred(trials: Sequence[Trial]) -> bool:
     return len(failed) == len(trials) and (len(failed) >= SURE or any(not trial.run for trial in failed))
 
 
+def rows_tried(cells: Sequence[Cell]) -> list[Cell]:
+    """`cells` without the rows (scenario, kernel, card) of which no place was ever tried: for a look at a folder, which may
+    hold several matrices, of which nobody asked for every combination."""
+    tried = {_row(cell) for cell in cells if cell.trials}
+    return [cell for cell in cells if _row(cell) in tried]
+
+
+def _row(cell: Cell) -> tuple[str, str, str]:
+    return cell.place.scenario, cell.place.kernel, cell.place.nic
+
+
 def unknown_kernels(cells: Iterable[Cell]) -> dict[str, str]:
     """Names that no kernel has, as all runs for that name say, and the words for it, which name those that there are."""
     told: dict[str, list[Trial]] = {}

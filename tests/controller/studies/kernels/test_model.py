@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from controller.studies.kernels.model import Asked, Cell, Key, Place, Subject, Trial, asked_of, unknown_kernels
+from controller.studies.kernels.model import (
+    Asked,
+    Cell,
+    Key,
+    Place,
+    Subject,
+    Trial,
+    asked_of,
+    rows_tried,
+    unknown_kernels,
+)
 from nodes.eventkinds import Wait
 
 PLACE = Place("s", "trixie", "e1000e", "none")
@@ -159,6 +169,18 @@ def test_a_folder_shows_all_that_it_holds_the_newest_text_of_each_scenario() -> 
     kernel, sim = asked_of([old, trial("healthy"), trial("slow", 0, other), trial("slow", 1, other), model])
     assert (kernel.kernels, kernel.policies, kernel.repeat) == (("trixie", "bookworm"), ("none", "memalloc"), 2)
     assert (sim.tier, sim.nics) == ("sim", ("e1000e",))
+
+
+def test_a_look_leaves_out_the_rows_that_nobody_asked_for() -> None:
+    there = [trial("healthy"), trial("slow", place=Place("s", "sid", "igb", "memalloc"))]
+    (asked,) = asked_of(there)
+    rows = rows_tried(asked.cells({each.key: each for each in there}))
+    assert [(cell.place.kernel, cell.place.nic, cell.told().partition(":")[0]) for cell in rows] == [
+        ("trixie", "e1000e", "healthy 1/1"),
+        ("trixie", "e1000e", "not tried yet"),
+        ("sid", "igb", "not tried yet"),
+        ("sid", "igb", "slow 1/1"),
+    ]
 
 
 def test_a_name_that_no_kernel_has_is_known_by_what_all_its_runs_say() -> None:
