@@ -136,6 +136,8 @@ class Sample(Struct, frozen=True, kw_only=True):
     boost_pages: int = 0
     """By so much a real kernel has raised each of the three marks for a while, since memory is fragmented
     (vm.watermark_boost_factor; physics.md section 2). 0 in the other tiers."""
+    pcp_pages: int = 0
+    """Free pages in a real kernel's per-CPU lists, which `free_pages` does not count. 0 in the other tiers."""
 
 
 COUNTERS = (

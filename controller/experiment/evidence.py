@@ -120,8 +120,10 @@ class Evidence:
         return sum(event.kind == "io_error" and event.t_ns >= self._quiet_ns(stall) for event in self.events)
 
     def free_moved(self, stall: Stall) -> tuple[int, int] | None:
-        """The least and the most free pages in that time; None when free memory did not change."""
-        free = [sample.free_pages for sample in within(self.samples, self._quiet_ns(stall), stall.end_ns)]
+        """The least and the most free pages in that time, those in per-CPU lists among them: from one to the other they move
+        also in a kernel that hangs. None when free memory did not change."""
+        quiet = within(self.samples, self._quiet_ns(stall), stall.end_ns)
+        free = [sample.free_pages + sample.pcp_pages for sample in quiet]
         moved = free and max(free) - min(free) > self._jitter_pages()
         return (min(free), max(free)) if moved else None
 

@@ -68,6 +68,7 @@ class Feed:
             low_pages=new.low,
             high_pages=new.high,
             boost_pages=new.boost,
+            pcp_pages=new.pcp,
             reserve_used_pages=deepest,
             dirty_pages=new.dirty,
             writeback_pages=new.writeback,

@@ -11,7 +11,7 @@ from nodes.messages import COUNTERS, Sample, counted_since
 OF_THE_MOMENT = {
     "t_ns", "node", "run", "tier", "policy", "state", "free_pages", "min_pages", "low_pages", "high_pages",
     "reserve_used_pages", "dirty_pages", "writeback_pages", "in_flight", "ring_free_slots", "junk_held_bytes",
-    "progress_age_ns", "rss_bytes", "boost_pages",
+    "progress_age_ns", "rss_bytes", "boost_pages", "pcp_pages",
 }  # fmt: skip
 
 

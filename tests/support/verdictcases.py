@@ -145,6 +145,18 @@ CASES: dict[str, Case] = {
         stalls(),
         phases(heal=24),
     ),
+    "deadlocked: what left the per-CPU lists of several processors came to the zones' own": Case(
+        "deadlocked",
+        trace(
+            WARMUP,
+            stretch(3.2, 900),
+            stretch(16.8, 0),
+            stretch(12, 0, free_pages=350, pcp_pages=152, tier="kernel"),
+            stretch(12, 0, free_pages=500, pcp_pages=2, tier="kernel"),
+        ),
+        stalls(),
+        phases(heal=24),
+    ),
     "inconclusive: no progress, but a real kernel's memory moves": Case(
         "inconclusive",
         trace(
