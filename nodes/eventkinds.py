@@ -209,6 +209,10 @@ class IoError(Detail, frozen=True, kw_only=True, omit_defaults=False):
     errno: int
 
 
+GAVE_UP = "TCP gave up: no answer to 15 retransmissions"
+"""Why a block connection is lost that nobody makes again (net.ipv4.tcp_retries2; physics.md section 0)."""
+
+
 class Reconnect(Detail, frozen=True, kw_only=True):
     """The block connection was lost, or made anew."""
 

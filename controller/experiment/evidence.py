@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from controller.experiment.record import Phase
 from controller.experiment.trace import STALL_NS, Stall, growth, phase, rate_per_s, stalls, within, without
-from nodes.eventkinds import Autopsy, FaultSet, Stalled, Wait
+from nodes.eventkinds import GAVE_UP, Autopsy, FaultSet, Stalled, Wait
 from nodes.machine.retransmit import RTO_MAX_NS, RTO_MIN_NS
 from nodes.messages import Event, Sample
 from nodes.units import SECOND_NS
@@ -126,6 +126,10 @@ class Evidence:
         free = [sample.free_pages + sample.pcp_pages for sample in quiet]
         moved = free and max(free) - min(free) > self._jitter_pages()
         return (min(free), max(free)) if moved else None
+
+    def gave_up_ns(self) -> int | None:
+        """When its TCP ended the block connection for want of answers, if it did (tier sim)."""
+        return next((event.t_ns for event in self.events if getattr(event.detail, "reason", "") == GAVE_UP), None)
 
     def cycle_since_calm(self, stall: Stall) -> tuple[Wait, ...]:
         """The cycle that the machine named in `stall` after all hindrance had ended."""

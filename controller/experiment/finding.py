@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from controller.experiment import nextstep
-from controller.experiment.evidence import ALWAYS_NS, Evidence, Span
+from controller.experiment.evidence import ALWAYS_NS, LONGEST_WAIT_NS, Evidence, Span
 from controller.experiment.telling import in_flood, in_run
 from controller.experiment.trace import SILENCE_NS, Stall, growth, silence
 from controller.experiment.verdicts import SURVIVED, VerdictName
@@ -102,6 +102,19 @@ def _panicked(case: Evidence) -> Finding | None:
     return Finding(verdict="panicked", reason=reason)
 
 
+def _given_up(case: Evidence) -> Finding | None:
+    """Its TCP gave up, a quarter of an hour after the last answer: what stood so long without a hindrance had hung, whatever
+    befell it then. With one, the connection would have ended on any machine."""
+    gave_up_ns, stall = case.gave_up_ns(), case.standing
+    if gave_up_ns is None or stall is None:
+        return None
+    free_ns = max(case.calm_ns(), stall.start_ns)
+    told = f"no page was touched since {in_flood(case, stall.start_ns)}, and TCP gave up{in_run(case, gave_up_ns)}"
+    if gave_up_ns - free_ns > LONGEST_WAIT_NS and case.cycle(free_ns, gave_up_ns):
+        return Finding(verdict="deadlocked", reason=told, seen=(stall.start_ns, gave_up_ns))
+    return _inconclusive(f"{told}: all block requests failed", nextstep.SHORTER_FAULT)
+
+
 def _killed(case: Evidence) -> Finding | None:
     found = next(((event.t_ns, event.detail) for event in case.events if isinstance(event.detail, OutOfMemory)), None)
     if found is None:
@@ -180,6 +193,7 @@ def _harness_loss(case: Evidence) -> Finding | None:
 
 _QUESTIONS: tuple[Callable[[Evidence], Finding | None], ...] = (
     _panicked,
+    _given_up,
     _killed,
     _dead,
     _incomplete,

@@ -38,6 +38,10 @@ LESS_LOAD = (
 MORE_JUNK = f"ask for junk that can come while the flood lasts: a higher `rate` of it, {changed('floods.0.rate=RATE')}"
 MORE_MEMORY = f"free some of this computer's memory (`netreserve doctor`), or ask for a smaller machine, {AGAIN}"
 MEND_TARGET = f"take the fault that makes the target fail out of the scenario, or read its nodes/*.log, {AGAIN}"
+SHORTER_FAULT = (
+    "let no fault last for as long as TCP tries (about 15 minutes), or see why nothing was answered:"
+    f" {changed('faults.0.duration=TIME')}"
+)
 READ_LOG = f"read in the run's nodes/*.log what ended the application, {AGAIN}"
 LONGER_PHASES = (
     "raise `phases.warmup` and `phases.flood` to a few seconds:"

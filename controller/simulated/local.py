@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from controller.simulated.allocations import AllocationWatch
 
 M = TypeVar("M", Sample, Event)
-PROVED = "Proved: no pending event can ever free a page."
+PROVED = "Proved: in the model, whose TCP never gives up, no pending event can ever free a page."
 
 
 class Simulated(Protocol):

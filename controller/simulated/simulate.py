@@ -203,7 +203,7 @@ class Simulation:
             self._try_ns[name] = now_ns + RETRY_NS
             if self.cluster.initiators[name].machine.cycle():
                 with kept_interrupts():
-                    proof = prove(self.cluster, name)
+                    proof = prove(self.cluster, name, told=not self.brief)
                 self._proofs |= {name: proof} if proof else {}
         return name in self._proofs
 

@@ -65,6 +65,8 @@ class BlockInitiator:
         self.sent_bytes = 0
         self.writes = 0
         """Write requests among `requests`: pages under writeback."""
+        self.answered = 0
+        """Requests that are over: each gives its bio and its tag back."""
         self.timer = RetransmitTimer()
         self.blocked_on = ""
         """`bio`, `tag` or empty: why the last `start` failed."""
@@ -183,6 +185,7 @@ class BlockInitiator:
         request = self.requests.pop(number, None)
         if request is None:
             return None
+        self.answered += 1
         # A reply acknowledges its request, and with it all bytes before.
         self.acked(request.end_bytes, now_ns)
         self._drop_tx(request)

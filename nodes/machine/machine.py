@@ -238,7 +238,7 @@ class Machine:
     # ---- reports
 
     def signature(self, now_ns: int) -> tuple[object, ...]:
-        """See `signature.signature_of`: equal signatures have equal futures."""
+        """See `signature.signature_of`: where it differs, so does the state."""
         return signature_of(self, now_ns)
 
     def app_running(self, now_ns: int) -> bool:

@@ -17,7 +17,9 @@ SWAP_CLUSTER_MAX = 32
 WRITEBACK_SLEEP_NS = 100 * MS_NS
 """reclaim_throttle for writeback: HZ/10 (physics.md section 2)."""
 MAX_RECLAIM_RETRIES = 16
-"""Rounds without progress before the OOM killer (physics.md section 2)."""
+"""Rounds without progress, after which the next ends with the OOM killer, whatever could still be reclaimed
+(should_reclaim_retry, mm/page_alloc.c of 6.1 and 6.12). kswapd gives up after as many, and that ends the throttle
+(allow_direct_reclaim, mm/vmscan.c). Physics.md section 2."""
 
 
 class Reclaim:
@@ -27,6 +29,8 @@ class Reclaim:
         self.pool, self.block, self.workload = pool, block, workload
         self.awake = False
         self.oom_kills = 0
+        self._kswapd_blocked = False
+        """It waits for a bio or a tag."""
 
     def run(self, now_ns: int, out: list[Decision]) -> bool:
         """kswapd, then every task in direct reclaim whose round has come. True when the OOM killer must act."""
@@ -56,33 +60,38 @@ class Reclaim:
             self.awake = False
             return
         # Pages under writeback are not free yet: one batch beyond what is missing keeps the disk busy (own).
-        self._shrink(missing + SWAP_CLUSTER_MAX - self.block.writes, now_ns, out)
+        self._kswapd_blocked = not self._shrink(missing + SWAP_CLUSTER_MAX - self.block.writes, now_ns, out)
 
     def _direct(self, task: Task, now_ns: int, out: list[Decision]) -> bool:
-        """One round of direct reclaim, for a task that needs a frame."""
+        """One round of direct reclaim, for a task that needs a frame. True when it was one too many without progress. Who
+        sleeps for a bio or a tag, or is throttled until kswapd gets somewhere, ends no round: this, and not that pages are
+        under writeback, keeps the OOM killer away from a machine that hangs."""
         task.retry_ns = now_ns + WRITEBACK_SLEEP_NS
         self.awake = True
-        # Pages under writeback count as reclaimable, so a stuck disk means endless retry and no kill (physics.md section 2).
-        if not self.workload.resident and not self.block.writes:
-            # kswapd has given up as well (16 failed runs), and that ends the throttling (mm/vmscan.c).
-            task.rounds += 1
-            return task.rounds >= MAX_RECLAIM_RETRIES
-        task.rounds = 0
-        if not self.throttled():
-            self._shrink(SWAP_CLUSTER_MAX - self.block.writes, now_ns, out)
-        return False
+        idle, asleep = task.freed_pages == self.workload.swap_out_pages, task.answered == self.block.answered
+        task.freed_pages, task.answered = self.workload.swap_out_pages, self.block.answered
+        if self.throttled() and task.rounds <= MAX_RECLAIM_RETRIES:
+            blocked = asleep and self._kswapd_blocked
+        else:
+            # A batch on its way is waited for, unless nothing comes back: every round scans for as many again.
+            under_way = 0 if idle else self.block.writes
+            blocked = not self._shrink(SWAP_CLUSTER_MAX - under_way, now_ns, out) and asleep
+        if not blocked:
+            task.rounds = task.rounds + 1 if idle else 0
+        return task.rounds > MAX_RECLAIM_RETRIES and not blocked
 
     def throttled(self) -> bool:
         """throttle_direct_reclaim: user tasks wait while free pages are at or below half of min."""
         return self.pool.free <= self.pool.marks.half_floor
 
-    def _shrink(self, pages: int, now_ns: int, out: list[Decision]) -> None:
-        """Sends up to `pages` of the longest untouched pages to the swap device, as far as bios and tags go."""
+    def _shrink(self, pages: int, now_ns: int, out: list[Decision]) -> bool:
+        """Sends up to `pages` of the longest untouched pages to the swap device. False when a bio or a tag is waited for."""
         resident = self.workload.resident
         while pages > 0 and resident:
             page = next(iter(resident))
             if not self.block.start(page, self.workload.generations[page], True, now_ns, out):
-                return
+                return False
             del resident[page]
             self.workload.to_writeback(page)
             pages -= 1
+        return True

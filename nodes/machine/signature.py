@@ -1,6 +1,7 @@
-"""What decides a machine's future, as one value: everything but counters and the clock.
+"""A summary of a machine's state, as one value, without counters and clock: how much of everything, and when it is due.
 
-Two moments with equal signatures, and equal inputs after them, go on alike for ever. The simulator proves a hang with it.
+It is quick, and tells when the state *may* have come back. That needs the whole of it (nodes/sim/whole.py), where it also
+stands how many objects of each page are used, in which order sockets hold them, and which requests are in flight.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class TaskState(IntEnum):
 class Task:
     """One thread of the application, at work on `page`."""
 
-    __slots__ = ("page", "retry_ns", "rounds", "state")
+    __slots__ = ("answered", "freed_pages", "page", "retry_ns", "rounds", "state")
 
     def __init__(self) -> None:
         self.page: int | None = None
@@ -59,6 +59,8 @@ class Task:
         """Next round of direct reclaim."""
         self.rounds = 0
         """Rounds of direct reclaim without progress."""
+        self.freed_pages = self.answered = 0
+        """Pages that had been freed, and requests answered, when its last round began."""
 
 
 class Workload:

@@ -56,6 +56,8 @@ class Connection:
         self._rtt_ns = rtt_ns
         self.epoch = 0
         self.up = True
+        self.is_over = False
+        """TCP has given up on it, and nobody makes another."""
         self._stored = [0] * slots
         """Generation of each page on the disk."""
         self._open()
@@ -94,11 +96,16 @@ class Connection:
         self.replies.reset()
         self._open()
 
+    def end(self) -> None:
+        """The initiator's TCP gives up. There is no other connection: nbd without a client that persists (own)."""
+        self.lose()
+        self.is_over = True
+
     def reconnect_soon(self) -> None:
         self._loop.at(self._loop.now_ns + RECONNECT_NS, self._reconnect, self.epoch)
 
     def _reconnect(self, epoch: int) -> None:
-        if epoch == self.epoch and not self._target.spec.down:
+        if epoch == self.epoch and not (self._target.spec.down or self.is_over):
             self.up = True
             self._initiator.reconnected()
 

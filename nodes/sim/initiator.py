@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from errno import EIO
 
 from nodes.config import InitiatorSpec, Reader
-from nodes.eventkinds import Corrupt, Detail, PolicySet, Reconnect
+from nodes.eventkinds import GAVE_UP, Corrupt, Detail, PolicySet, Reconnect
 from nodes.machine.events import (
     BLOCK_SOCKET,
     MinFreeChanged,
@@ -27,7 +28,7 @@ from nodes.messages import Sample
 from nodes.sim.connection import Connection
 from nodes.sim.loop import Loop
 from nodes.sim.target import Disk
-from nodes.units import SECOND_NS
+from nodes.units import MS_NS, SECOND_NS
 
 Emit = Callable[[str, Detail], None]
 """`emit(node, detail)`: an event of the run."""
@@ -35,6 +36,8 @@ PROCESSOR_PAGES_PER_S = 6400
 """What a processor touches, of pages that are not there, where no link and no disk takes time: else the virtual time of an
 application that is as fast as it can (`touch_rate: 0 pages/s`) would stand. Measured: a guest of one emulated processor that
 swaps to a disk beside it, no network in the way (docs/reference/kernel-runs.md, `kernel-tcp` under `local`)."""
+FAILED_NS = MS_NS
+"""Until a request fails that has no connection any more: a turn of the driver's work queue (own)."""
 _SHARED = sorted({field.name for field in fields(Stats)} & set(Sample.__struct_fields__))
 """Measurements that a machine reports under the name a sample has for them."""
 
@@ -53,6 +56,8 @@ class Initiator:
         self._watch = StallWatch()
         self._unread: set[int] = set()
         self._wake_ns = -1
+        self.gives_up = True
+        """Its TCP does, as a real one: not in a proof."""
         self.over_network = not (self.machine.policy.local_disk or self.machine.block.at_home)
         """Whether its pages leave it: not to a disk of its own, nor to a target on the same host."""
         self._stored = [0] * (0 if self.over_network else spec.machine.working_set_pages)
@@ -125,10 +130,26 @@ class Initiator:
 
     def _submit(self, transfer: Transfer) -> None:
         if self.connection is not None:
-            self.connection.submit(transfer)
+            if self.connection.is_over:
+                self._loop.at(self._loop.now_ns + FAILED_NS, self._fail, transfer)
+            else:
+                self.connection.submit(transfer)
             return
         loop = self._loop
         loop.at(self._disk.done_ns(loop.now_ns, transfer.pages), self._served, transfer)
+
+    def _give_up(self) -> None:
+        """TCP has: all requests fail, so do those that come later, and transmit memory is free (drivers/block/nbd.c of 6.1:
+        nbd_clear_que, nbd_handle_cmd)."""
+        assert self.connection is not None
+        self.connection.end()
+        self._emit(self.name, Reconnect(state="lost", reason=GAVE_UP))
+        self.machine.completed(list(self.machine.block.requests), EIO, self._loop.now_ns)
+        self.wake()
+
+    def _fail(self, transfer: Transfer) -> None:
+        self.machine.completed(transfer.requests, EIO, self._loop.now_ns)
+        self.wake()
 
     def _served(self, transfer: Transfer) -> None:
         """The local disk's interrupt: it needs no memory (physics.md section 11)."""
@@ -162,7 +183,9 @@ class Initiator:
             assert isinstance(decision, Transfer)
             self._submit(decision)
         elif kind is Retransmit:
-            if self.connection is not None:
+            if self.gives_up and self.machine.block.timer.gives_up:
+                self._loop.at(self._loop.now_ns, self._give_up)  # not in the middle of what was decided
+            elif self.connection is not None:
                 self.connection.retransmit()
         elif isinstance(decision, Notice):
             self._emit(self.name, decision.detail)

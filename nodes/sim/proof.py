@@ -1,4 +1,4 @@
-"""The proof that a machine which stands still will do so for ever.
+"""The proof that a machine which stands still will do so for as long as its TCP tries; in the model that is for ever.
 
 Time goes on in a world at its best: without floods or further changes, with the other machines at rest, with links that
 lose and delay nothing by chance. Whatever else comes can only delay an answer; none of it frees a page of this machine.
@@ -6,6 +6,11 @@ After every driver's watchdog period the state of the machine, of its connection
 for it is taken, times relative to now. When a state comes back, and no page was freed nor request answered in between, the
 future is that period over and over: nothing that is pending can ever free a page. Timers have reached their caps by then (a
 TCP retransmission timer doubles to 120 s), so this takes some minutes of virtual time in which hardly anything happens.
+
+The state is taken in two ways: a short one (`signature`) every 2 s, to find the period; then, at both ends of one more
+period, all of it (`whole`), which alone makes the proof.
+
+A real TCP gives up about 15 minutes after the last acknowledgement. What becomes of the machine then is told with the proof.
 """
 
 from __future__ import annotations
@@ -13,14 +18,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from nodes.eventkinds import Wait
 from nodes.machine.nic import INTEL_WATCHDOG_NS
 from nodes.machine.retransmit import RTO_MAX_NS
 from nodes.sim.cluster import Cluster
+from nodes.sim.ending import ending
 from nodes.sim.flood import Flood
 from nodes.sim.initiator import Initiator
+from nodes.sim.whole import whole_state
 from nodes.units import SECOND_NS
 
 STEP_NS = INTEL_WATCHDOG_NS
@@ -39,18 +46,22 @@ class Proof(Struct, frozen=True, kw_only=True):
     """The state came back after this time, with nothing freed nor answered in between."""
     pending: dict[str, int]
     """What is still to come in such a period: kinds of events and how many are scheduled at any time."""
+    ending: str = ""
+    """What becomes of the machine when a real TCP gives up; one sentence."""
 
     def sentence(self) -> str:
         """For a reader."""
         kinds = ", ".join(f"{count} x {kind}" for kind, count in sorted(self.pending.items())) or "nothing"
         return (
             f"proved for {self.node}: its whole state, with every pending event ({kinds}), came back after"
-            f" {self.period_ns / SECOND_NS:g} s of quiet without a page freed or a request answered: none ever will be"
+            f" {self.period_ns / SECOND_NS:g} s of quiet without a page freed or a request answered: in the model, whose TCP"
+            f" never gives up, none ever will be{f'. {self.ending}' if self.ending else ''}"
         )
 
 
-def prove(cluster: Cluster, name: str) -> Proof | None:
+def prove(cluster: Cluster, name: str, *, told: bool = True) -> Proof | None:
     """The proof for initiator `name`, or None when it moves, no cycle is closed, or its state does not come back.
+    `told`: with its ending.
 
     While a flood is not over or a change is pending, nothing is proved. What that takes happens to a copy.
     """
@@ -61,6 +72,7 @@ def prove(cluster: Cluster, name: str) -> Proof | None:
     initiator = cluster.initiators[name]
     for port in cluster.ports.values():
         port.make_flawless()
+    initiator.gives_up = False
     seen: dict[Any, int] = {}
     moved = _moved(initiator)
     end_ns = cluster.loop.now_ns + LIMIT_NS
@@ -69,11 +81,21 @@ def prove(cluster: Cluster, name: str) -> Proof | None:
         if _moved(initiator) != moved:
             return None
         if state in seen:
-            period_ns, cycle = cluster.loop.now_ns - seen[state], initiator.machine.cycle()
-            return Proof(node=name, cycle=cycle, period_ns=period_ns, pending=_kinds(cluster)) if cycle else None
+            return _confirmed(cluster, initiator, cluster.loop.now_ns - seen[state], told)
         seen[state] = cluster.loop.now_ns
         cluster.loop.run_until(cluster.loop.now_ns + STEP_NS)
     return None
+
+
+def _confirmed(cluster: Cluster, initiator: Initiator, period_ns: int, told: bool) -> Proof | None:
+    """The proof, when the whole state, too, comes back after a period."""
+    moved, whole = _moved(initiator), _whole(cluster, initiator)
+    cluster.loop.run_until(cluster.loop.now_ns + period_ns)
+    cycle = initiator.machine.cycle()
+    if not cycle or _moved(initiator) != moved or _whole(cluster, initiator) != whole:
+        return None
+    proof = Proof(node=initiator.name, cycle=cycle, period_ns=period_ns, pending=_kinds(cluster))
+    return structs.replace(proof, ending=ending(cluster, initiator)) if told else proof
 
 
 def quiet(cluster: Cluster) -> bool:
@@ -100,6 +122,17 @@ def _state(cluster: Cluster, initiator: Initiator) -> Any:
         (time_ns - now_ns, priority, act.__name__) for time_ns, priority, _, act, _ in cluster.loop.pending()
     )
     return initiator.machine.signature(now_ns), connection, tuple(coming)
+
+
+def _whole(cluster: Cluster, initiator: Initiator) -> Any:
+    """All of the state; of an event that comes at a time of its own, that time once."""
+    now_ns = cluster.loop.now_ns
+    coming = sorted(cluster.loop.pending(), key=lambda pending: pending[:3])
+    events = [
+        (time_ns - now_ns, priority, act, () if args == (time_ns,) else args)
+        for time_ns, priority, _, act, args in coming
+    ]
+    return whole_state((initiator.machine, initiator.connection, events), now_ns)
 
 
 def _owner(act: Any) -> str:

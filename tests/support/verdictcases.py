@@ -11,6 +11,7 @@ from traces import CYCLE, NODE, WARMUP, at, event, phases, stretch, trace
 from controller.experiment.evidence import fault_event
 from controller.experiment.record import Phase
 from controller.experiment.verdict import Judgement, judge, void
+from nodes.eventkinds import GAVE_UP
 from nodes.messages import Event, Sample
 
 FINE = stretch(15, 1000, verified_pages=100)
@@ -178,6 +179,29 @@ CASES: dict[str, Case] = {
     ),
     "inconclusive: refused, but the machine's own waits are not over": Case(
         "inconclusive", stuck_from(3.2, 6, block_drops=3), phases=phases(heal=6)
+    ),
+    # ---- its TCP gave up
+    "deadlocked: stood until its TCP gave up, whatever befell it then": Case(
+        "deadlocked",
+        stuck_from(3.2, 200),
+        [
+            *stalls(9, 180),
+            event(180, "reconnect", state="lost", reason=GAVE_UP),
+            event(182, "oom", kind="modelled", free_pages=3, min_pages=9),
+        ],
+        phases(heal=200),
+    ),
+    "inconclusive: its TCP gave up while a cable was out": Case(
+        "inconclusive",
+        stuck_from(3.2, 200, state="dead"),
+        [*stalls(9, 180), *cut(8, 170), event(180, "reconnect", state="lost", reason=GAVE_UP)],
+        phases(heal=200),
+    ),
+    "inconclusive: its TCP gave up, and nobody saw a cycle": Case(
+        "inconclusive",
+        stuck_from(3.2, 200, state="dead"),
+        [event(180, "reconnect", state="lost", reason=GAVE_UP)],
+        phases(heal=200),
     ),
     # ---- it never needed the junk, or all of it
     "deadlocked: hung before the flood": Case("deadlocked", hung_after(2, 30), stalls(3, 55), phases(heal=30)),

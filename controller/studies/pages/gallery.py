@@ -40,9 +40,9 @@ def page(files: Sequence[tuple[Path, Scenario]], cells: Sequence[Cell]) -> Itera
     yield ""
     yield "Every scenario of `scenarios/` for modelled machines, what it shows, and what became of it in the simulator"
     yield "under every policy (`netreserve debate` makes the tables; [the debate, run](../explanation/the-debate-run.md)"
-    yield "reads them). A `deadlocked` that is marked with * was proved: nothing that was still to come could ever free a"
-    yield "page. Real kernels have a gallery of their own: [which kernel hangs on which card](kernel-matrix.md), with what"
-    yield "each hang waits for, and [their other runs](kernel-runs.md)."
+    yield "reads them). A `deadlocked` that is marked with * was proved: in the model, whose TCP never gives up, nothing"
+    yield "that was still to come could ever free a page. Real kernels have a gallery of their own: [which kernel hangs on"
+    yield "which card](kernel-matrix.md), with what each hang waits for, and [their other runs](kernel-runs.md)."
     for file, scenario in files:
         own = [cell for cell in cells if cell.scenario == scenario.name]
         yield from ("", f"## {scenario.name}", comment_of(file), "")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pickle
+from errno import EIO
 
 import pytest
 from smallworlds import small
 
 from controller.experiment.scenario import Scenario
 from controller.simulated.simulate import Simulation, judged, simulate
+from nodes.eventkinds import IoError
+from nodes.machine.checks import check
+from nodes.machine.retransmit import RTO_MIN_NS
 from nodes.sim.cluster import Cluster
 from nodes.sim.proof import Proof, prove, quiet
 from nodes.units import MS_NS, SECOND_NS
@@ -120,3 +124,47 @@ def test_a_proof_leaves_the_world_as_it_was_and_is_that_of_a_whole_copy() -> Non
     alone = cluster.alone("initiator-2", lambda act: True)
     assert list(alone.initiators) == ["initiator-2"] and not alone.samples
     assert [each.owner for each in alone.targets["target-1"].connections] == ["initiator-2"]
+
+
+def test_the_end_of_a_hang_is_told_with_its_proof(hung: bytes) -> None:
+    """A real TCP gives up, and all requests fail, also those that come: no reclaimer sleeps any more, and none gets on."""
+    proof = proved(hung)
+    assert proof is not None
+    assert (
+        "in the model, whose TCP never gives up, none ever will be. A real one does, about 15 minutes"
+        in proof.sentence()
+    )
+    assert "requests fail, and the OOM killer ends the application" in proof.ending
+    brief: Cluster = pickle.loads(hung)
+    untold = prove(brief, "initiator-1", told=False)
+    assert untold is not None and not untold.ending
+    assert untold.sentence().endswith("none ever will be")
+
+
+def test_a_hang_that_is_let_run_ends_when_its_tcp_gives_up(hung: bytes) -> None:
+    """15 min 24.6 s after the last acknowledgement, not before."""
+    cluster: Cluster = pickle.loads(hung)
+    initiator = cluster.initiators["initiator-1"]
+    timer, now_ns = initiator.machine.block.timer, cluster.loop.now_ns
+    assert timer.deadline_ns is not None
+    answered_ns = timer.deadline_ns - (2 * timer.rto_ns - RTO_MIN_NS)
+    assert 3 * SECOND_NS < answered_ns < now_ns, "in the flood"
+    cluster.loop.run_until(answered_ns + 924_500 * MS_NS)
+    assert initiator.machine.block.requests and not initiator.machine.workload.dead
+    cluster.loop.run_until(answered_ns + 930 * SECOND_NS)
+    assert initiator.machine.workload.dead
+    assert [event.detail.brief for event in cluster.events if event.kind == "reconnect"] == ["lost"]
+    assert {event.detail.errno for event in cluster.events if isinstance(event.detail, IoError)} == {EIO}
+    cluster.loop.run_until(answered_ns + 1200 * SECOND_NS)
+    assert not initiator.machine.block.requests
+    check(initiator.machine)
+
+
+def test_a_state_whose_short_form_comes_back_without_the_whole_is_no_proof(
+    hung: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Known bad: something that only the whole state has is another one after every period."""
+    states = iter(range(100))
+    monkeypatch.setattr("nodes.sim.proof.whole_state", lambda *_: (next(states),))
+    assert proved(hung) is None
+    assert next(states) == 2, "taken at both ends of one period"
