@@ -71,6 +71,8 @@ class MachineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Packets are received on CPU 0; a socket's reader runs on CPU (socket number modulo cpus)."""
     sender: Literal[Sender, ""] = ""
     """How the block driver sends under a policy that leaves it as it is; empty: as it did in the policy's time."""
+    boost_pages: int = 0
+    """By so much the watermarks are raised at most once memory is fragmented; 0, as in kernels before 5.0: never."""
     storage_nic: str = ""
     """Model of a second card that carries block traffic alone; empty: block traffic and junk share `nic`."""
     relay: Relay = "none"
@@ -85,6 +87,8 @@ class MachineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 raise ValueError(f"{name} is {getattr(self, name)}: at least 1 is needed")
         if self.touch_pages_per_s < 0:
             raise ValueError(f"touch_pages_per_s is {self.touch_pages_per_s}: 0 (no limit) or more is needed")
+        if self.boost_pages < 0:
+            raise ValueError(f"boost_pages is {self.boost_pages}: 0 (none) or more is needed")
 
 
 class PolicySpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

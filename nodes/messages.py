@@ -134,8 +134,8 @@ class Sample(Struct, frozen=True, kw_only=True):
     requests_served: int = 0
     """A target's: pages read and written for its initiators (a request may carry several)."""
     boost_pages: int = 0
-    """By so much a real kernel has raised each of the three marks for a while, since memory is fragmented
-    (vm.watermark_boost_factor; physics.md section 2). 0 in the other tiers."""
+    """By so much each of the three marks is raised for a while, since memory is fragmented (vm.watermark_boost_factor;
+    physics.md section 2). In the modelled tiers at most what the scenario says, by default 0."""
     pcp_pages: int = 0
     """Free pages in a real kernel's per-CPU lists, which `free_pages` does not count. 0 in the other tiers."""
 

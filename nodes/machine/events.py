@@ -132,6 +132,8 @@ class Stats:
     min_pages: int
     low_pages: int
     high_pages: int
+    boost_pages: int
+    """By so much all three are raised now."""
     reserve_used_pages: int
     free_pages_lowest: int
     """Since the last call of `Machine.stats` (which starts the count again); `reserve_used_pages` is derived from it."""

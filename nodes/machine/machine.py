@@ -61,6 +61,8 @@ class Machine:
         if why := refusal(config, self.policy):
             raise UsageError(why)
         self.pool = PagePool(config.memory_pages, self._marks())
+        self.pool.marks.check_boost(config.boost_pages, config.memory_pages)
+        self.pool.boost_max_pages = config.boost_pages
         self.allocator = ALLOCATORS[policy.allocator](self.pool, config.cpus)
         self.network = NetworkMemory()
         self.receiver = self._card(config.nic)
@@ -99,6 +101,7 @@ class Machine:
         return Watermarks.of(self._min_free_pages + self.reserve_pages, self.config.memory_pages)
 
     def _put_in_force(self) -> None:
+        self._marks_in_force = self.pool.marks
         cap_pages = self.policy.network_cap_pages(self.config.memory_pages)
         self.network.set_cap(cap_pages, self.policy_spec.socket_floor_bytes)
         for receiver in self.receivers:
@@ -210,6 +213,8 @@ class Machine:
 
     def poll(self, now_ns: int) -> list[Decision]:
         """Lets every actor work that can; the decisions since the last poll, in order."""
+        if self.pool.marks is not self._marks_in_force:  # a boost came or went
+            self._put_in_force()
         for receiver in self.receivers:
             receiver.run_timers(now_ns)
         if self.block.relay is not None and self.block.unsent:
@@ -274,8 +279,9 @@ class Machine:
             total_pages=self.pool.total,
             free_pages=self.pool.free,
             min_pages=marks.min_pages,
-            low_pages=marks.low_pages,
-            high_pages=marks.high_pages,
+            low_pages=marks.low_pages - marks.boost_pages,
+            high_pages=marks.high_pages - marks.boost_pages,
+            boost_pages=marks.boost_pages,
             reserve_used_pages=max(0, marks.min_pages - lowest),
             free_pages_lowest=lowest,
             dirty_pages=len(self.workload.resident),

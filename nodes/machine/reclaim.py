@@ -58,6 +58,7 @@ class Reclaim:
         missing = self.pool.marks.high_pages - self.pool.free
         if missing <= 0:
             self.awake = False
+            self.pool.calm()
             return
         # Pages under writeback are not free yet: one batch beyond what is missing keeps the disk busy (own).
         self._kswapd_blocked = not self._shrink(missing + SWAP_CLUSTER_MAX - self.block.writes, now_ns, out)
@@ -82,7 +83,7 @@ class Reclaim:
 
     def throttled(self) -> bool:
         """throttle_direct_reclaim: user tasks wait while free pages are at or below half of min."""
-        return self.pool.free <= self.pool.marks.half_floor
+        return self.pool.free <= self.pool.marks.throttle_floor
 
     def _shrink(self, pages: int, now_ns: int, out: list[Decision]) -> bool:
         """Sends up to `pages` of the longest untouched pages to the swap device. False when a bio or a tag is waited for."""

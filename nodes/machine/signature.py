@@ -24,6 +24,7 @@ def signature_of(machine: Machine, now_ns: int) -> tuple[object, ...]:
         machine.app_running(now_ns),
         pool.free,
         pool.marks.min_pages,
+        pool.marks.boost_pages,
         pool.kswapd_wanted,
         reclaim.awake,
         allocator.pages,

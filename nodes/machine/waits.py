@@ -14,6 +14,7 @@ from nodes.machine.block import TX_HEAD_BYTES, BlockInitiator
 from nodes.machine.network_memory import NetworkMemory
 from nodes.machine.receive import Receiver
 from nodes.machine.reclaim import Reclaim
+from nodes.machine.watermarks import Watermarks
 from nodes.machine.workload import TaskState, Workload
 from nodes.units import PAGE_BYTES
 
@@ -73,7 +74,7 @@ def _application(workload: Workload, block: BlockInitiator) -> list[Wait]:
         edges.append(
             Wait(
                 APPLICATION, "free pages", need, pool.free, KSWAPD,
-                f"{frameless} task(s) need a page; a task gets one only when at least {need} are free",
+                f"{frameless} task(s) need a page; a task gets one only when at least {need} are free{_boost(pool.marks)}",
                 "physics.md section 1 step 1",
             )
         )  # fmt: skip
@@ -95,6 +96,10 @@ def _application(workload: Workload, block: BlockInitiator) -> list[Wait]:
             )
         )  # fmt: skip
     return edges
+
+
+def _boost(marks: Watermarks) -> str:
+    return f", of which {marks.boost_pages} are a boost of the watermarks" if marks.boost_pages else ""
 
 
 def _none_sent(block: BlockInitiator) -> bool:

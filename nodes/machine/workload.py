@@ -120,7 +120,7 @@ class Workload:
         elif state == PageState.READING:
             # Another task reads it: this one waits for the same frame (the page's lock; do_swap_page, mm/memory.c).
             task.state = TaskState.READING
-        elif not self.pool.take(self.pool.marks.kernel_floor):
+        elif not self.pool.take_movable(self.pool.marks.kernel_floor):
             task.state, task.retry_ns, task.rounds = TaskState.NEEDS_FRAME, now_ns, 0
         elif state == PageState.ABSENT:
             self.frames += 1

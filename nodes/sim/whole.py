@@ -1,7 +1,7 @@
 """The whole state of a machine and its connection as one value: every attribute of every object, which of them stands where,
 and what is still to come.
 
-Left out are counters that nobody asks, and what only delays: links, the disk, the clock, chance. A new attribute is part of
+Left out are counters that nobody asks, and what only delays: links, the disk, the clock. A new attribute is part of
 the state until somebody lists it here: what is forgotten may hide a proof, and makes none.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from random import Random
 from types import MethodType
 from typing import Any
 
@@ -24,7 +25,7 @@ COUNTERS = frozenset({
 })  # fmt: skip
 """They only tell what has been, or what the next one will be called. `tries` decides when TCP gives up, which in a proof it
 never does."""
-DELAYS = frozenset({"_clock", "_emit", "_far", "_initiator", "_loop", "_near", "_random", "_target"})
+DELAYS = frozenset({"_clock", "_emit", "_far", "_initiator", "_loop", "_near", "_target"})
 """They lead out of the machine and its connection."""
 MOMENTS = frozenset({
     "_ack_due_ns", "_deadline_ns", "_fast_ns", "_wake_ns", "deadline_ns", "last_progress_ns", "next_ns", "retry_ns",
@@ -68,6 +69,8 @@ class _Walk:
             yield from self._of(value.__self__)
         elif isinstance(value, bytearray):
             yield bytes(value)
+        elif isinstance(value, Random):
+            yield value.getstate()
         elif isinstance(value, dict):
             yield from self._row(value)
             yield from self._row(value.values())

@@ -119,7 +119,7 @@ def checked_initiator(spec: Spec) -> InitiatorSpec:
     return spec
 
 
-def check_marks(min_free_pages: int, policy: PolicySpec, machine: MachineConfig) -> None:
-    """Raises UsageError unless min (with the policy's own reserve) < low < high < memory holds in `machine`."""
+def check_marks(min_free_pages: int, policy: PolicySpec, machine: MachineConfig) -> Watermarks:
+    """The marks. Raises UsageError unless min (with the policy's own reserve) < low < high < memory holds in `machine`."""
     reserve_pages = POLICIES[policy.name].reserve_for(policy.allocator, cards=2 if machine.storage_nic else 1)
-    Watermarks.of(min_free_pages + reserve_pages, machine.memory_pages)
+    return Watermarks.of(min_free_pages + reserve_pages, machine.memory_pages)

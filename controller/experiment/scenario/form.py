@@ -36,6 +36,7 @@ from controller.experiment.scenario.values import (
     PACKET_RATE,
     PAGE_RATE,
     PAGES,
+    PAGES_OR_NONE,
     POLICY,
     POLICY_TEXT,
     SHARE,
@@ -140,6 +141,12 @@ INITIATOR = Table(
         Key("touch_rate", "touch_pages_per_s", PAGE_RATE, "how fast, e.g. 2000 pages/s; 0 pages/s: as fast as it can"),
         Key("tasks", "tasks", whole(1, 1024), "threads of the application; they share one loop over the working set"),
         Key("queue_depth", "queue_depth", whole(1, 1024), "block requests in flight at most"),
+        Key(
+            "boost",
+            "boost_pages",
+            PAGES_OR_NONE,
+            "raises the watermarks once memory is fragmented (vm.watermark_boost_factor)",
+        ),
         Key("cpus", "cpus", whole(1, 256), "processors: packets come in on the first, readers run on all"),
         Key("sender", "sender", word("sender", lambda: get_args(Sender)), "how its block driver sends, unless patched"),
         Key(

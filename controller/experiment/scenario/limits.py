@@ -140,6 +140,8 @@ def _guest(scenario: Scenario) -> Iterator[Finding]:
             "nodes.initiator.sender",
             f"no kernel that boots here has sender '{initiator.sender}': since 3.6 nbd's sends have the right to go to 0",
         )
+    if initiator.boost_pages:
+        yield "nodes.initiator.boost", "a kernel raises its watermarks by itself: guest.boost_factor says how far"
     if scenario.policy.socket_floor_bytes:
         yield "policy.socket_floor", "what a socket may hold above tcp_mem is the kernel's own"
 

@@ -48,6 +48,9 @@ def at_start(scenario: Scenario) -> Iterator[Finding]:
         if problem := unmarkable(scenario, least, policy):
             yield "nodes.initiator.min_free", f"{problem} {under}"
             return
+        if problem := _unboostable(initiator, policy):
+            yield "nodes.initiator.boost", f"{problem} {under}"
+            return
         if problem := _unbuildable(structs.replace(initiator.machine(), working_set_pages=1), policy):
             yield "nodes.initiator.memory", f"{problem} {under}"
             return
@@ -67,6 +70,16 @@ def changed(scenario: Scenario) -> Iterator[Finding]:
                 last = max(active, key=lambda fault: fault.at_ns)
                 yield f"faults[{scenario.faults.index(last)}].{last.kind}", f"{problem} (in force {_at(moment_ns)})"
                 return
+
+
+def _unboostable(initiator: MachineConfig, policy: PolicySpec) -> str:
+    """Why the watermarks cannot be raised by so much; empty when they can."""
+    marks = check_marks(initiator.min_free_pages, policy, initiator)
+    try:
+        marks.check_boost(initiator.boost_pages, initiator.memory_pages)
+    except UsageError as error:
+        return str(error)
+    return ""
 
 
 def unmarkable(scenario: Scenario, min_free_pages: int, policy: PolicySpec) -> str:

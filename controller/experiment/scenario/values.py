@@ -67,8 +67,13 @@ def _page_count(value: object) -> int:
     raise UsageError(f"'{value}' is too little memory: at least 4 KiB is needed")
 
 
+def _page_count_or_none(value: object) -> int:
+    return _page_count(value) if parse_size_bytes(value) else 0
+
+
 SIZE = quantity(parse_size_bytes, SIZE_UNITS)
 PAGES = quantity(_page_count, SIZE_UNITS, scale=PAGE_BYTES)
+PAGES_OR_NONE = quantity(_page_count_or_none, SIZE_UNITS, scale=PAGE_BYTES)
 TIME = quantity(_duration, TIME_UNITS)
 LASTING = quantity(_lasting, TIME_UNITS)
 LINK_RATE = quantity(parse_rate_bps, BIT_UNITS)

@@ -69,6 +69,7 @@ def initiators() -> st.SearchStrategy[Initiators]:
         touch_pages_per_s=st.sampled_from([0, 8193, 20_000, 1_000_000]),
         tasks=st.integers(1, 8),
         queue_depth=st.integers(1, 1024),
+        boost_pages=st.integers(0, 512),
         cpus=st.integers(1, 8),
         sender=st.sampled_from(["", *get_args(Sender)]),
         storage_nic=st.sampled_from(["", *sorted(NICS)]),

@@ -39,6 +39,22 @@ def test_kswapd_is_wanted_at_low_not_above() -> None:
     assert pool.kswapd_wanted
 
 
+def test_what_cannot_be_moved_boosts_the_marks_once_memory_is_short_and_kswapd_takes_it_back() -> None:
+    pool = PagePool(64, MARKS)
+    pool.boost_max_pages = 5
+    while pool.free > MARKS.low_pages:
+        pool.take(0)
+    assert not pool.marks.boost_pages, "there is plenty"
+    assert pool.take_movable(0) and not pool.marks.boost_pages, "the application fragments nothing"
+    assert not pool.take(60) and not pool.marks.boost_pages, "refused"
+    assert pool.take(0)
+    assert pool.marks.boost_pages == 5 and pool.marks.low_pages == MARKS.low_pages + 5
+    pool.take(0)
+    assert pool.marks.boost_pages == 5, "no more than that"
+    pool.calm()
+    assert (pool.marks.low_pages, pool.marks.high_pages) == (MARKS.low_pages, MARKS.high_pages)
+
+
 def test_freeing_more_than_was_taken_is_a_mistake() -> None:
     with pytest.raises(AssertionError):
         PagePool(64, MARKS).give()

@@ -83,3 +83,41 @@ def test_writes_that_fail_free_nothing_and_wake_nobody_for_good() -> None:
         if patient.reclaim.oom_kills:
             break
     assert patient.reclaim.oom_kills == 1
+
+
+def short_of_memory(boost_pages: int) -> Machine:
+    """A machine whose packets take its last pages above low."""
+    config = MachineConfig(
+        memory_pages=2304, min_free_pages=128, working_set_pages=1000, touch_pages_per_s=0, boost_pages=boost_pages
+    )
+    patient = Machine(config, spec_of("none"), 0)
+    junk = patient.open_socket(1 << 26)
+    while patient.pool.free > patient.pool.marks.low_pages - patient.pool.marks.boost_pages - 8:
+        assert patient.receive(junk, 1428, 1, 0)
+    return patient
+
+
+def test_a_boost_holds_tasks_back_where_packets_still_get_memory() -> None:
+    """Users, bios and the throttle stop at the raised marks, order-0 GFP_ATOMIC does not; kswapd ends it at its high."""
+    plain, boosted = short_of_memory(0), short_of_memory(512)
+    for patient in (plain, boosted):
+        patient.poll(1)
+    assert (plain.stats(2).boost_pages, boosted.stats(2).boost_pages) == (0, 512)
+    assert (
+        boosted.stats(2).min_pages == plain.stats(2).min_pages
+        and boosted.stats(2).low_pages == plain.stats(2).low_pages
+    )
+    assert plain.workload.frames > 0 and boosted.workload.frames == 0
+    assert (
+        boosted.workload.waiting(TaskState.NEEDS_FRAME)
+        and boosted.reclaim.throttled()
+        and not plain.reclaim.throttled()
+    )
+    assert boosted.block.kernel.head(boosted.pool.marks.kernel_floor) is None, "no bio"
+    assert boosted.receive(1, 1428, 1, 2), "a packet"
+    assert "a boost of the watermarks" in boosted.waits()[0].why
+    boosted.close_socket(1)
+    boosted.poll(3)
+    assert boosted.pool.free > boosted.pool.marks.high_pages and not boosted.stats(4).boost_pages
+    boosted.poll(200 * WRITEBACK_SLEEP_NS)
+    assert boosted.workload.frames > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import deque
+from random import Random
 from typing import Any
 
 import pytest
@@ -117,6 +118,13 @@ def test_which_request_is_in_flight_is_part_of_the_state() -> None:
     other.block.start(9, 0, False, 46, [])
     assert one.signature(50) == other.signature(50), "the short one counts them"
     assert whole(one) != whole(other)
+
+
+def test_chance_that_was_drawn_is_part_of_the_state() -> None:
+    one, other = Random(1), Random(1)
+    assert whole([one]) == whole([other])
+    other.random()
+    assert whole([one]) != whole([other])
 
 
 def test_the_order_in_which_a_socket_is_read_is_part_of_the_state() -> None:

@@ -97,6 +97,11 @@ KERNEL_CHANGES = [
         "nodes.initiator.queue_depth: the kernel's block driver has 128 requests in flight",
     ),
     (
+        "count: 1",
+        "boost: 2 MiB",
+        "nodes.initiator.boost: a kernel raises its watermarks by itself: guest.boost_factor says how far",
+    ),
+    (
         "policy: none",
         "policy: {name: netmem, socket_floor: 4 KiB}",
         "policy.socket_floor: what a socket may hold above tcp_mem is the kernel's own",

@@ -36,6 +36,12 @@ REFUSED = {
         f"cpus: 256, {TINY}policy: none\narms: {{own: {{policy: nta, verdict: healthy}}}}\n",
         f"{AT}allocator 'nta' sets",
     ),
+    "a boost above the kernel's": (
+        "min_free: 256 KiB",
+        "min_free: 256 KiB, boost: 2052 KiB",
+        "3: nodes.initiator.boost: a boost of 513 pages is more than a kernel makes of a high mark of 96 pages in a"
+        " memory of 2048: at most 512 are possible (under policy none of 'policy')",
+    ),
     "marks by a fault": (
         "policy: none",
         "policy: none\nfaults: [{kind: min_free, at: 1 s, min_free: 7 MiB}]",
