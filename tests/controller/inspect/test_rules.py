@@ -76,24 +76,31 @@ def test_swap_through_a_loop_device_is_a_caution() -> None:
 
 
 def test_what_our_matrix_says_is_what_its_page_says() -> None:
-    """Sums over both scenarios and both kernels, in the columns `none` and `memalloc`."""
+    """Sums over both scenarios and all kernels, in the columns `none` and `memalloc`."""
     page = (DOCS / "reference" / "kernel-matrix.md").read_text()
     sums: dict[tuple[str, bool], list[int]] = {}
     for row in re.findall(r"^\| \S+-amd64 \| .*$", page, re.MULTILINE):
         _, _, card, none, memalloc, *_ = (cell.strip() for cell in row.split("|"))
         for flag, cell in ((False, none), (True, memalloc)):
             for verdict, count in re.findall(r"(\w+) (\d+)/\d+", cell.partition("<br>")[0]):
-                total = sums.setdefault((card, flag), [0, 0])
+                total = sums.setdefault((card, flag), [0, 0, 0])
                 total[0] += int(count) * (verdict == "deadlocked")
                 total[1] += int(count)
+                total[2] += int(count) * (verdict == "oom")
     assert {key: Cell(*total) for key, total in sums.items()} == CELLS
 
 
 def test_a_measured_card_is_told_with_its_tier_and_trials() -> None:
     said = found(swapping_over("nbd"))["card-hangs"]
     assert (said.tier, said.grade) == ("kernel", "grave")
-    assert "1 of 6 trials, SOCK_MEMALLOC set" in said.what
-    assert "5 of 6 trials, SOCK_MEMALLOC not set" in found(swapping_over("rbd"))["card-hangs"].what
+    assert f"with SOCK_MEMALLOC set {CELLS['e1000e', True].told}" in said.what
+    unflagged = found(swapping_over("rbd"))["card-hangs"].what
+    assert f"with SOCK_MEMALLOC not set {CELLS['e1000e', False].told}" in unflagged
+
+
+def test_trials_are_told_with_those_that_lost_a_task() -> None:
+    assert Cell(2, 4).told == "hung in 2 of 4 trials"
+    assert Cell(1, 21, 5).told == "hung in 1 of 21 trials, and 5 lost a task to the OOM killer"
 
 
 def test_a_card_that_was_not_measured_says_so() -> None:
