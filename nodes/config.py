@@ -97,7 +97,11 @@ class PolicySpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     allocator: str = "slab"
     socket_floor_bytes: int = 0
-    """`netmem` alone: what every socket may hold above the cap (tcp_mem's 4 KiB per socket, if it survived the limit)."""
+    """Where network memory has a cap: what every socket may hold above it (tcp_mem's 4 KiB per socket, if it survived the
+    limit)."""
+    pool_bytes: int = 0
+    """Where packets have pools of their own: the pool of each CPU, set aside when the machine starts. 0: in proportion to
+    memory (`nodes.machine.allocators.nta.NtaShape.scaled`)."""
     head_reserve: bool = False
     """netreserve's own extension, in no kernel: sk_buff heads may come from the reserve, too, while the block socket is
     flagged. For policies that flag it."""

@@ -15,8 +15,8 @@ from controller.cli.options import given
 from controller.cli.runs import Runs, load_result
 from controller.store.tracefile import FOLDER, SUFFIX, read_trace
 from controller.studies.allocators.comparison import HEADINGS, Comparison, cells, compare
+from controller.studies.allocators.replay import STUDIED
 from nodes.errors import UsageError
-from nodes.machine.allocators import ALLOCATORS
 from nodes.units import PAGE_BYTES, parse_size_bytes
 
 
@@ -25,7 +25,7 @@ def allocators(
         str, typer.Argument(help="A trace file, or a run that has one: id, scenario's name, or 'latest'.")
     ],
     allocator: Annotated[
-        list[str] | None, typer.Option(help=f"Only this one; may be repeated: {', '.join(ALLOCATORS)}.")
+        list[str] | None, typer.Option(help=f"Only this one; may be repeated: {', '.join(STUDIED)}.")
     ] = None,
     memory: Annotated[
         str | None, typer.Option(help="Memory of the machine, for example '96 MiB', instead of the recorded one.")

@@ -79,3 +79,8 @@ def _print(cells: Sequence[Cell], names: Sequence[str]) -> None:
     console().print(shown)
     for line in table_of.by_chance(cells):
         console().print(line, soft_wrap=True)
+    made_after = Table("", "made after", box=None, pad_edge=False)
+    for name in names:
+        made_after.add_row(name, table_of.VARIANTS[name].follows)
+    console().print()
+    console().print(made_after)

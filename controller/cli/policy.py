@@ -12,9 +12,9 @@ from controller.api import SetPolicy, Show, State
 from controller.cli.console import Json, console, print_json
 from controller.cli.ps import policy_of, present
 from controller.cli.session import ask
-from nodes.config import InitiatorSpec, PolicySpec
+from nodes.config import InitiatorSpec
 from nodes.machine.allocators import ALLOCATORS
-from nodes.machine.policies import POLICIES
+from nodes.machine.policies import POLICIES, spec_of
 
 app = typer.Typer(
     help="Show the reserve policy in force, or switch it live.", no_args_is_help=True, rich_markup_mode=None
@@ -33,7 +33,7 @@ def show(json: Json = False) -> None:
 @app.command("set")
 def set_policy(
     name: Annotated[str, typer.Argument(help=f"One of: {', '.join(POLICIES)}.")],
-    allocator: Annotated[str, typer.Option(help=f"Packet allocator, one of: {', '.join(ALLOCATORS)}.")] = "slab",
+    allocator: Annotated[str, typer.Option(help=f"Not the policy's own, but of: {', '.join(ALLOCATORS)}.")] = "",
     node: Annotated[str, typer.Option(help="Only this initiator; else all of them.")] = "",
     json: Json = False,
 ) -> None:
@@ -41,8 +41,9 @@ def set_policy(
 
     Example: netreserve policy set memalloc --node initiator-1
     """
-    POLICIES[name], ALLOCATORS[allocator]  # refuses unknown names before anybody is asked
-    _print(ask(SetPolicy(policy=PolicySpec(name=name, allocator=allocator), node=node)), json=json)
+    if allocator:
+        ALLOCATORS[allocator]  # an unknown name is told as such
+    _print(ask(SetPolicy(policy=spec_of(name, allocator), node=node)), json=json)
 
 
 def _print(state: State, *, json: bool) -> None:

@@ -15,7 +15,8 @@ from controller.experiment.record import NodeVerdict, Phase, Result
 from controller.experiment.trace import STALL_NS
 from nodes.config import InitiatorSpec, PolicySpec
 from nodes.eventkinds import Rescue
-from nodes.machine.policies import POLICIES
+from nodes.machine.allocators import can_change
+from nodes.machine.policies import POLICIES, spec_of
 from nodes.messages import Event, Sample
 from nodes.units import PAGE_BYTES, SECOND_NS, format_bytes, format_ns
 
@@ -39,8 +40,8 @@ Series = Mapping[str, Sequence[Sample]]
 
 
 class SwitchTo(Struct, frozen=True, kw_only=True, tag="policy"):
-    """Another policy, with the packet allocator that is in force where it can be combined with it: a running machine
-    cannot change its allocator."""
+    """Another policy. Where a running machine cannot change to its packet allocator: with the one that is in force, if the
+    policy can be combined with that."""
 
     policy: PolicySpec
 
@@ -53,8 +54,9 @@ class SwitchTo(Struct, frozen=True, kw_only=True, tag="policy"):
 
     def instead_of(self, before: PolicySpec) -> PolicySpec:
         """The policy that comes after `before`."""
-        usable = before.allocator in POLICIES[self.policy.name].allocators
-        return structs.replace(self.policy, allocator=before.allocator) if usable else self.policy
+        policy = POLICIES[self.policy.name]
+        keeps = not can_change(before.allocator, self.policy.allocator) and before.allocator in policy.allocators
+        return structs.replace(self.policy, allocator=before.allocator) if keeps else self.policy
 
 
 class SetMin(Struct, frozen=True, kw_only=True, tag="min_free"):
@@ -81,7 +83,7 @@ class EndFlood(Struct, frozen=True, kw_only=True, tag="flood"):
 Remedy = SwitchTo | SetMin | EndFlood
 LiveRemedy = SwitchTo | SetMin
 """Remedies that change what a machine is."""
-REMEDIES: tuple[Remedy, ...] = (EndFlood(), SwitchTo(policy=PolicySpec(name="memalloc")), SetMin())
+REMEDIES: tuple[Remedy, ...] = (EndFlood(), SwitchTo(policy=spec_of("memalloc")), SetMin())
 """What is tried, in this order, unless somebody asks for less: from the cheapest to what costs memory for good (own)."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,12 +17,15 @@ from controller.studies.trials import Trial
 from controller.studies.tried import Heard, Tried
 from nodes.errors import UsageError
 from nodes.machine.policies import POLICIES
+from nodes.machine.policies.base import Variant
 from nodes.registry import did_you_mean
 
-VARIANTS: dict[str, Mapping[str, str]] = {
-    name: settings
+VARIANTS: dict[str, Variant] = {
+    name: variant
     for policy in POLICIES.values()
-    for name, settings in (policy.variants or {policy.name: {"policy": policy.name}}).items()
+    for name, variant in (
+        policy.variants or {policy.name: Variant(settings={"policy": policy.name}, follows=policy.follows)}
+    ).items()
 }
 """Who takes part: every policy in each of its forms, in the order of their table."""
 IMPOSSIBLE = "impossible"
@@ -42,6 +45,8 @@ class Cell(Struct, frozen=True, kw_only=True):
 
     scenario: str
     variant: str
+    follows: str
+    """The posting or the kernel that the variant is made after."""
     verdict: str
     sentence: str = ""
     flood_ratio: float = 0.0
@@ -141,6 +146,7 @@ class _Possible:
         return Cell(
             scenario=self.name,
             variant=self.variant,
+            follows=VARIANTS[self.variant].follows,
             verdict=first.verdict,
             sentence=first.sentence,
             flood_ratio=first.flood_ratio,
@@ -153,11 +159,13 @@ class _Possible:
 
 def _place(scenario: Scenario, variant: str) -> _Possible | Cell:
     """`scenario` under `variant`, or the cell that says why it cannot be."""
+    form = VARIANTS[variant]
     try:
-        changed = vary(scenario, VARIANTS[variant])
+        changed = vary(scenario, form.settings)
         Simulation(changed)
     except UsageError as error:
-        return Cell(scenario=scenario.name, variant=variant, verdict=IMPOSSIBLE, sentence=str(error).splitlines()[0])
+        told = str(error).splitlines()[0]
+        return Cell(scenario=scenario.name, variant=variant, follows=form.follows, verdict=IMPOSSIBLE, sentence=told)
     return _Possible(scenario.name, variant, changed)
 
 

@@ -34,14 +34,15 @@ UNKNOWN = "unknown"
 SENDS_MIN = 100
 """A guest whose block socket has served so many requests shows by then whether its sends are stripped (own)."""
 _ALLOCATOR = "slab"
-"""The kernel's own."""
+"""The kernel's own. A policy with its default allocator takes its packets from there too: SROG is in no kernel, and nobody
+asked for it."""
 
 
 def switches_of(policy: PolicySpec) -> Switches:
     """What `policy` means in a kernel. Raises LackingError for what no kernel has, UsageError for head_reserve without a
     flagged socket."""
     switches = _in_kernel(policy.name)
-    if switches is None or policy.allocator != _ALLOCATOR:
+    if switches is None or policy.allocator not in (_ALLOCATOR, POLICIES[policy.name].allocators[0]):
         what = f"policy '{policy.name}'" if switches is None else f"allocator '{policy.allocator}'"
         raise LackingError(f"{what} is not in any kernel: use the container tier")
     if policy.head_reserve and not switches.memalloc:
@@ -95,7 +96,9 @@ def in_force(asked: PolicySpec, told: Telemetry) -> PolicySpec:
     )
     if now == switches_of(asked):
         return asked
-    return PolicySpec(name=_name_of(now), head_reserve=now.head_reserve)
+    name = _name_of(now)
+    allocator = POLICIES[name].allocators[0] if name in POLICIES else _ALLOCATOR
+    return PolicySpec(name=name, allocator=allocator, head_reserve=now.head_reserve)
 
 
 def _name_of(now: Switches) -> str:

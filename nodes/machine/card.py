@@ -203,7 +203,7 @@ class Card:
         need = taken = 0
         for pages, reserve in self._pieces(missing):
             taken += pages
-            closed = self.allocator.marked_pages >= reserve or self.debt >= self.debt_max > 0
+            closed = not self.allocator.opens(reserve) or self.debt >= self.debt_max > 0
             need = max(need, taken + (self.floor_pages if closed else 0)) if pages else need
         return need
 

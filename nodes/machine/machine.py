@@ -13,7 +13,10 @@ from nodes.config import MachineConfig, PolicySpec, Sender
 from nodes.errors import UsageError
 from nodes.eventkinds import IoError, OutOfMemory, Wait
 from nodes.machine import waits as wait_graph
-from nodes.machine.allocators import ALLOCATORS
+from nodes.machine.allocators import ALLOCATORS, can_change
+from nodes.machine.allocators.base import behind
+from nodes.machine.allocators.fallback import FallbackAllocator
+from nodes.machine.allocators.nta import NtaAllocator
 from nodes.machine.block import BlockInitiator
 from nodes.machine.events import (
     BLOCK_SOCKET,
@@ -41,7 +44,7 @@ from nodes.machine.signature import signature_of
 from nodes.machine.train import receive_train
 from nodes.machine.watermarks import Watermarks
 from nodes.machine.workload import TaskState, Workload, sooner
-from nodes.units import MS_NS
+from nodes.units import MS_NS, PAGE_BYTES, format_bytes
 
 APP_STALLED_NS = 100 * MS_NS
 """An application that touched nothing for so long does not read its sockets either: one sleep of reclaim (own)."""
@@ -63,7 +66,7 @@ class Machine:
         self.pool = PagePool(config.memory_pages, self._marks())
         self.pool.marks.check_boost(config.boost_pages, config.memory_pages)
         self.pool.boost_max_pages = config.boost_pages
-        self.allocator = ALLOCATORS[policy.allocator](self.pool, config.cpus)
+        self.allocator = ALLOCATORS[policy.allocator](self.pool, config.cpus, policy.pool_bytes)
         self.network = NetworkMemory()
         self.receiver = self._card(config.nic)
         self.storage = self.receiver
@@ -80,9 +83,22 @@ class Machine:
         self._out: list[Decision] = []
         self._put_in_force()
         for receiver in self.receivers:
-            if not receiver.refill(receiver.floor_pages):
-                name, pages = receiver.nic.name, config.memory_pages
-                raise UsageError(f"memory of {pages} pages does not even hold the {name} receive ring")
+            if not receiver.refill(receiver.floor_pages) or self._pool_spent():
+                raise UsageError(self._ring_too_large(receiver))
+
+    def _pool_spent(self) -> bool:
+        return isinstance(self.allocator, NtaAllocator) and self.allocator.spent
+
+    def _ring_too_large(self, receiver: Receiver) -> str:
+        allocator = self.allocator
+        if isinstance(allocator, NtaAllocator) and allocator.spent:
+            pool_bytes = allocator.shape.pool_pages * PAGE_BYTES
+            rings = ", ".join(f"{card.nic.ring_slots} slots of {card.nic.data_bytes} B" for card in self.receivers)
+            return (
+                f"a packet pool of {format_bytes(pool_bytes)} does not hold the receive ring ({rings}) and a page to write:"
+                " make it larger (by default the pools of all CPUs take an eighth of memory)"
+            )
+        return f"memory of {self.config.memory_pages} pages does not even hold the {receiver.nic.name} receive ring"
 
     def _card(self, nic: str) -> Receiver:
         return Receiver(NICS[nic], self.pool, self.allocator, self.network, self.config.cpus)
@@ -97,12 +113,20 @@ class Machine:
         """How the block driver sends under the policy in force."""
         return self.policy.sender_in(self.config.sender)
 
+    def _pool_pages(self) -> int:
+        """What packets have of a pool of their own on the CPU that receives, its rings taken off; 0: they have none."""
+        allocator = behind(self.allocator)
+        if not isinstance(allocator, NtaAllocator):
+            return 0
+        rings_bytes = sum(card.nic.ring_slots * card.nic.data_bytes for card in self.receivers if not card.fixed_slots)
+        return max(0, allocator.shape.pool_pages - -(-rings_bytes // PAGE_BYTES))
+
     def _marks(self) -> Watermarks:
         return Watermarks.of(self._min_free_pages + self.reserve_pages, self.config.memory_pages)
 
     def _put_in_force(self) -> None:
         self._marks_in_force = self.pool.marks
-        cap_pages = self.policy.network_cap_pages(self.config.memory_pages)
+        cap_pages = self.policy.network_cap_pages(self.config.memory_pages, self._pool_pages())
         self.network.set_cap(cap_pages, self.policy_spec.socket_floor_bytes)
         for receiver in self.receivers:
             receiver.set_policy(self.policy, capped=cap_pages > 0)
@@ -188,11 +212,13 @@ class Machine:
 
     def _change(self, spec: PolicySpec, min_free_pages: int) -> None:
         policy = policy_of(spec)
-        if spec.allocator != self.policy_spec.allocator:
+        if not can_change(self.policy_spec.allocator, spec.allocator):
             raise UsageError(
-                f"the packet allocator cannot change in a running machine"
+                f"the packet allocator cannot change so in a running machine"
                 f" ('{self.policy_spec.allocator}' is in use, '{spec.allocator}' was asked): start a new run"
             )
+        if spec.pool_bytes != self.policy_spec.pool_bytes:
+            raise UsageError("the packet pools of a running machine were set aside when it started: start a new run")
         if policy.local_disk != self.policy.local_disk:
             raise UsageError(
                 f"a running machine cannot change its swap disk"
@@ -207,6 +233,9 @@ class Machine:
         except UsageError:
             self.policy, self.policy_spec, self._min_free_pages = before
             raise
+        allocator = behind(self.allocator)
+        if isinstance(allocator, FallbackAllocator):
+            allocator.serve(spec.allocator)
         self._put_in_force()
 
     # ---- out

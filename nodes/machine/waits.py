@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 
 from nodes.eventkinds import Wait
-from nodes.machine.allocators.base import PacketAllocator
+from nodes.machine.allocators.base import PacketAllocator, behind
 from nodes.machine.allocators.nta import NtaAllocator
 from nodes.machine.block import TX_HEAD_BYTES, BlockInitiator
 from nodes.machine.network_memory import NetworkMemory
@@ -168,7 +168,7 @@ def _memory(who: str, missing: str, receiver: Receiver) -> list[Wait]:
 
 def _pool(who: str, size_bytes: int, allocator: PacketAllocator) -> list[Wait]:
     """That packet data has a pool of its own, and no room in it; empty where it has none."""
-    allocator = getattr(allocator, "allocator", allocator)  # a recorder stands in front of it
+    allocator = behind(allocator)
     if not isinstance(allocator, NtaAllocator):
         return []
     why = "packet data comes from the pool of CPU 0 alone, and strangers' packets fill it"
@@ -177,9 +177,13 @@ def _pool(who: str, size_bytes: int, allocator: PacketAllocator) -> list[Wait]:
 
 def _over_cap(who: str, size_bytes: int, network: NetworkMemory) -> Wait:
     room_bytes = max(0, network.cap_bytes - network.rx_bytes - network.tx_bytes)
-    why = f"all sockets together hold {network.rx_bytes >> 10} KiB, and {network.cap_bytes >> 10} KiB is the cap"
+    if network.rx_bytes:
+        who_frees, held, bytes_held = JUNK, "all sockets together hold", network.rx_bytes
+    else:
+        who_frees, held, bytes_held = REPLY, "what was sent and is not acknowledged holds", network.tx_bytes
+    why = f"{held} {bytes_held >> 10} KiB, and {network.cap_bytes >> 10} KiB is the cap"
     return Wait(
-        who, "bytes of network memory", size_bytes, room_bytes, JUNK, why, "physics.md section 1 way C, section 8"
+        who, "bytes of network memory", size_bytes, room_bytes, who_frees, why, "physics.md section 1 way C, section 8"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 from typing import get_args
@@ -14,6 +15,7 @@ from msgspec import Struct
 from controller import api
 from controller.experiment import evidence, expect, finding, record, trace, verdicts
 from controller.store.folder import SAMPLE_FIELDS
+from controller.studies.debate import VARIANTS
 from nodes import eventkinds, messages
 from nodes.machine.allocators import ALLOCATORS
 from nodes.machine.nic import NICS
@@ -42,6 +44,15 @@ def test_what_policies_do_is_as_documented() -> None:
         assert cells[1].startswith("no") is not policy.on_head_shortage(), name
     memalloc = section("policies", "memalloc")
     assert f"{RX_RESERVE_PAGES} pages" in memalloc and f"{TX_RESERVE_PAGES} for sending" in memalloc
+
+
+def test_every_column_of_the_debate_names_what_it_is_made_after() -> None:
+    told = table("policies", "Which posting each column follows")
+    assert list(told) == list(VARIANTS)
+    for name, (settings, follows) in told.items():
+        variant = VARIANTS[name]
+        assert follows and follows == variant.follows, name
+        assert settings.replace("`", "").replace(" with a floor of 4 KiB", "") == variant.settings["policy"], name
 
 
 def test_every_allocator_is_documented() -> None:
@@ -153,3 +164,14 @@ def test_every_environment_variable_is_documented_and_no_other() -> None:
     text = "\n".join((ROOT / name).read_text(errors="replace") for name in sources if (ROOT / name).is_file())
     used = set(re.findall(r"\bNETRESERVE_[A-Z_]+[A-Z]\b", text))
     assert {name for name in table("environment") if name.startswith("NETRESERVE_")} == used
+
+
+def test_every_place_on_the_readers_checklist_exists() -> None:
+    """A rule that moves takes its line along."""
+    places = re.findall(r"`(nodes[\w.]+):([\w.]+)` \|$", prose_of(DOCS / "reference" / "physics.md"), re.MULTILINE)
+    assert len(places) >= 29
+    for module, names in places:
+        found: object = importlib.import_module(module)
+        for name in names.split("."):
+            assert hasattr(found, name), f"{module}:{names}"
+            found = getattr(found, name)

@@ -55,7 +55,7 @@ print(scenario.policy.name, scenario.nodes.initiator.nic, judged(simulate(scenar
 def test_the_debate_has_the_planted_policy() -> None:
     assert planted("""
 from controller.studies.debate import VARIANTS
-print(VARIANTS["planted"])
+print(VARIANTS["planted"].settings)
 """) == "{'policy': 'planted'}\n"  # fmt: skip
 
 

@@ -21,7 +21,7 @@ about: junk that nobody reads beside junk that the application reads, at a small
 nodes:
   initiator: {count: 1, memory: 8 MiB, min_free: 1 MiB, nic: e1000e, working_set: 12 MiB, touch_rate: 200 pages/s}
   target: {count: 1, size: 64 MiB, latency: 200 us, rate: 200 Mbit}
-policy: memalloc
+policy: memalloc+slab
 floods:
   - {kind: udp, rate: 1 kpps, size: 1400 B, sockets: 2, reader: stalled, rcvbuf: 1 MiB}
   - {kind: udp, rate: 1 kpps, size: 1000 B, sockets: 2, reader: app, rcvbuf: 1 MiB}

@@ -35,7 +35,7 @@ def sized(
     def simulator(varied: Scenario) -> Trial:
         pages = varied.nodes.initiator.min_free_pages
         lives = pages >= least_pages and pages not in hole
-        assert varied.policy.name == policy
+        assert varied.policy == read_policy(policy)
         failures = 0 if pages >= faultless_pages else 17
         return Trial(
             seed=varied.seed,

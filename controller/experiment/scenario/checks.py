@@ -11,6 +11,7 @@ from controller.experiment.scenario.limits import Finding, beyond
 from controller.experiment.scenario.model import Scenario
 from controller.experiment.scenario.policies import WITH, policy_text
 from nodes.config import SINK_PORT_FIRST, PolicySpec
+from nodes.machine.allocators import can_change
 from nodes.machine.policies import POLICIES
 from nodes.units import PAGE_BYTES, format_bytes, format_ns
 from traffic.profiles import sinks_of
@@ -202,7 +203,7 @@ def _unswitchable(path: str, policy: PolicySpec, asked: PolicySpec) -> str:
     names = f"'{policy_text(policy)}' of '{path}' to '{policy_text(asked)}'"
     if POLICIES[policy.name].local_disk != POLICIES[asked.name].local_disk:
         return f"{names}: a running machine cannot change its swap disk: name another policy, or run both"
-    if policy.allocator != asked.allocator:
+    if not can_change(policy.allocator, asked.allocator):
         return (
             f"{names}: a running machine cannot change its packet allocator, '{policy.allocator}':"
             f" {_same_allocator(asked.name, policy.allocator)}"

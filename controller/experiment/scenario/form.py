@@ -68,12 +68,9 @@ BOOST_FACTOR_MAX = 100_000
 QUEUE_PACKETS_MAX, BURST_PACKETS_MAX = 1_000_000, 10_000
 
 
-def _policy(name: str, allocator: str = "", socket_floor_bytes: int = 0, head_reserve: bool = False) -> PolicySpec:
+def _policy(name: str, allocator: str = "", **rest: Any) -> PolicySpec:
     """One that cannot be is told by `wrong_with`, at its key."""
-    default = POLICIES[name].allocators[0]
-    return PolicySpec(
-        name=name, allocator=allocator or default, socket_floor_bytes=socket_floor_bytes, head_reserve=head_reserve
-    )
+    return PolicySpec(name=name, allocator=allocator or POLICIES[name].allocators[0], **rest)
 
 
 class PolicyForm:
@@ -84,7 +81,15 @@ class PolicyForm:
         (
             Key("name", "name", POLICY, "a reserve policy", required=True),
             Key("allocator", "allocator", ALLOCATOR, "where packet memory comes from"),
-            Key("socket_floor", "socket_floor_bytes", SIZE, "netmem: what every socket may hold above the cap"),
+            Key(
+                "socket_floor", "socket_floor_bytes", SIZE, "netmem, pool-cap: what every socket may hold above the cap"
+            ),
+            Key(
+                "pool",
+                "pool_bytes",
+                SIZE,
+                "nta, pool-cap: pool of each CPU; 0 B: in proportion to memory",
+            ),
             Key("head_reserve", "head_reserve", flag(), "sk_buff heads may come from the reserve, too (own extension)"),
         ),
     )

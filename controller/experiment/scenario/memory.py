@@ -52,7 +52,7 @@ def at_start(scenario: Scenario) -> Iterator[Finding]:
             yield "nodes.initiator.boost", f"{problem} {under}"
             return
         if problem := _unbuildable(structs.replace(initiator.machine(), working_set_pages=1), policy):
-            yield "nodes.initiator.memory", f"{problem} {under}"
+            yield "policy.pool" if policy.pool_bytes else "nodes.initiator.memory", f"{problem} {under}"
             return
 
 

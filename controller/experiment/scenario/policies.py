@@ -13,18 +13,20 @@ from nodes.machine.policies import POLICIES, policy_of, spec_of, takes_head_rese
 
 WITH = "+"
 HEADS = f"{WITH}head_reserve"
-FLOOR_POLICY = "netmem"
-"""The only policy that knows a floor per socket."""
 
 
 def read_policy(text: str, before: PolicySpec | None = None) -> PolicySpec:
-    """The policy `text` names. Without an allocator in it: that of `before` where the policy can be combined with it, else
-    the policy's default. Without `+head_reserve`: none. Raises UsageError."""
+    """The policy `text` names. Without an allocator in it: the policy's default. Without `+head_reserve`: none. Of `before`
+    it takes what a text cannot say, where the policy can have it: the floor of sockets and the size of pools. Raises
+    UsageError."""
     name, _, allocator = text.removesuffix(HEADS).partition(WITH)
-    if not allocator and before and before.allocator in POLICIES[name].allocators:
-        allocator = before.allocator
-    floor_bytes = before.socket_floor_bytes if before and name == FLOOR_POLICY else 0
-    return structs.replace(spec_of(name, allocator, text.endswith(HEADS)), socket_floor_bytes=floor_bytes)
+    policy, spec = POLICIES[name], spec_of(name, allocator, text.endswith(HEADS))
+    if before is None:
+        return spec
+    floor_bytes = before.socket_floor_bytes if policy.takes_floor else 0
+    return structs.replace(
+        spec, socket_floor_bytes=floor_bytes, pool_bytes=before.pool_bytes if policy.own_pools else 0
+    )
 
 
 def policy_text(spec: PolicySpec) -> str:
@@ -47,11 +49,14 @@ def known_policies() -> Iterator[str]:
 
 def wrong_with(spec: PolicySpec) -> Iterator[tuple[str, str]]:
     """Which key of `spec` does not fit the others, and why."""
-    for key, part in (("allocator", structs.replace(spec, head_reserve=False)), ("head_reserve", spec)):
+    plain = structs.replace(spec, head_reserve=False, pool_bytes=0)
+    pooled = structs.replace(plain, pool_bytes=spec.pool_bytes)
+    for key, part in (("allocator", plain), ("pool", pooled), ("head_reserve", spec)):
         try:
             policy_of(part)
         except UsageError as error:
             yield key, str(error)
             break
-    if spec.socket_floor_bytes and spec.name != FLOOR_POLICY:
-        yield "socket_floor", f"policy {spec.name} has no floor per socket: only {FLOOR_POLICY} has"
+    if spec.socket_floor_bytes and not POLICIES[spec.name].takes_floor:
+        possible = ", ".join(name for name, policy in POLICIES.items() if policy.takes_floor)
+        yield "socket_floor", f"policy {spec.name} has no floor per socket: only {possible} have"

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from controller.store.tracefile import Header, Trace
-from controller.studies.allocators.replay import Replayed, replay
+from controller.studies.allocators.replay import STUDIED, Replayed, replay
 from nodes.errors import UsageError
-from nodes.machine.allocators import ALLOCATORS
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
@@ -31,10 +30,10 @@ def compare(
     named cannot be."""
     chosen = list(dict.fromkeys(names))
     for name in chosen:
-        ALLOCATORS[name]
+        STUDIED[name]
     replayed: list[Replayed] = []
     unable: dict[str, str] = {}
-    for name in chosen or ALLOCATORS:
+    for name in chosen or STUDIED:
         heard(name)
         try:
             replayed.append(replay(trace, name, memory_pages=memory_pages))

@@ -7,6 +7,8 @@ once: nobody knows what the machine would have done with it. A head whose data i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from controller.store.tracefile import Trace
@@ -15,10 +17,18 @@ from nodes.machine.allocators import ALLOCATORS
 from nodes.machine.allocators.base import Block, PacketAllocator
 from nodes.machine.allocators.recording import DataTaken, HeadTaken, Operation, Released
 from nodes.machine.allocators.slab import HEAD_BYTES
+from nodes.machine.allocators.srog import SrogAllocator
 from nodes.machine.pages import PagePool
 from nodes.machine.watermarks import Watermarks
+from nodes.registry import Registry
 from nodes.units import PAGE_BYTES
 
+STUDIED: Registry[Callable[[PagePool, int, int], PacketAllocator]] = Registry("allocator")
+"""What can be compared: all that a policy can use, and SROG for every packet, whose packing is of interest though it was
+meant for emergencies alone (docs/reference/allocators.md)."""
+for _name, _make in ALLOCATORS.items():
+    STUDIED.register(_name, _make)
+STUDIED.register("srog-all", lambda pool, cpus, pool_bytes: SrogAllocator(pool, cpus))
 POINTS = 240
 """Moments of a replay that a picture shows."""
 
@@ -85,7 +95,7 @@ class _Replay:
             raise UsageError(
                 f"others hold up to {others} pages in this trace: memory of {memory_pages} pages is too little"
             )
-        self.allocator: PacketAllocator = ALLOCATORS[name](self.pool, header.cpus)
+        self.allocator: PacketAllocator = STUDIED[name](self.pool, header.cpus, 0)
         self.end_ns = max(header.end_ns, trace.operations[-1].t_ns if trace.operations else 0)
         self.last = min(points, self.end_ns)
         """Number of the last point, which stands at the end."""

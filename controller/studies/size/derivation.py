@@ -1,8 +1,8 @@
 """The reserve as a sum, from constants alone: one line per consumer, and the rule that turns the sum into a min watermark.
 
 Every line is the most that its consumer can hold at once, so the sum is a bound for the worst moment, not a forecast; what a
-simulation saw stands beside it. Sizes are those of the model (slab: 2 data areas of 2 KiB, 16 heads a page; SROG: a page a
-packet). Source of the rules: physics.md sections 1, 2 and 12.
+simulation saw stands beside it. Sizes are those of the model (slab: 2 data areas of 2 KiB, 16 heads a page; emergency
+packets: EMERGENCY_PAGES). Source of the rules: physics.md sections 1, 2 and 12.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from msgspec import Struct
 from controller.experiment.scenario import Scenario
 from nodes.config import PolicySpec
 from nodes.machine.allocators.base import ALL_RESERVE
+from nodes.machine.allocators.fallback import PACKETS_MAX
 from nodes.machine.allocators.slab import HEAD_BYTES
 from nodes.machine.block import BIO_POOL_SIZE, TX_HEAD_BYTES
 from nodes.machine.card import COPY_BYTES
@@ -26,6 +27,8 @@ from nodes.units import PAGE_BYTES
 
 NAPI_BUDGET = 64
 """Packets of one poll (physics.md section 8): so many are under way between the card and their sockets."""
+EMERGENCY_PAGES = {"srog": 1, "pages": 2}
+"""Pages of a packet out of the reserve, where it has memory of another kind than slab's (physics.md section 6)."""
 ATOMIC_SHARE = Fraction(3, 8)
 """Where GFP_ATOMIC stops, as a share of min (physics.md section 2)."""
 
@@ -88,9 +91,11 @@ class _Machine:
 
     def packets_pages(self, packets: int, data_bytes: int) -> int:
         """Pages that so many packets of one size take, head and data."""
-        if self.spec.allocator == "srog":
-            return packets
-        return ceil(packets / (PAGE_BYTES // data_bytes)) + ceil(packets / (PAGE_BYTES // HEAD_BYTES))
+        each = EMERGENCY_PAGES.get(self.spec.allocator, 0)
+        emergency = min(packets, PACKETS_MAX // each) if each else 0
+        plain = packets - emergency
+        shared = ceil(plain / (PAGE_BYTES // data_bytes)) + ceil(plain / (PAGE_BYTES // HEAD_BYTES))
+        return emergency * each + shared
 
 
 def derive(
@@ -126,7 +131,12 @@ def _ring(machine: _Machine, seen: Mapping[str, int] | None) -> Line:
     elif nic.heads_in_ring:
         pages = machine.packets_pages(nic.ring_slots, nic.data_bytes)
         each = f"data ({PAGE_BYTES // nic.data_bytes} a page) and head ({PAGE_BYTES // HEAD_BYTES})"
-        formula = f"{nic.ring_slots} slots, {'a page each' if machine.spec.allocator == 'srog' else each}"
+        own = EMERGENCY_PAGES.get(machine.spec.allocator, 0)
+        formula = f"{nic.ring_slots} slots, {each}"
+        if own:
+            formula += (
+                f"; {PACKETS_MAX // own} of them, out of the reserve, {'a page' if own == 1 else f'{own} pages'} each"
+            )
     else:
         pages = ceil(nic.ring_slots / (PAGE_BYTES // nic.data_bytes))
         formula = f"{nic.ring_slots} slots, data ({PAGE_BYTES // nic.data_bytes} a page)"

@@ -74,6 +74,9 @@ class PacketAllocator(Protocol):
     def release(self, block: Block, cpu: int = 0) -> None:
         """Gives an object back, on `cpu`; packets are received, and requests sent, on CPU 0."""
 
+    def opens(self, reserve_pages_max: int) -> bool:
+        """May it take one more page of the reserve for a request that names `reserve_pages_max`?"""
+
     def data_pages(self, size_bytes: int) -> int:
         """How many pages the pool must give before a data area of `size_bytes` can be had without the reserve: none when
         the allocator has room for it, or when pages are of no use to it."""
@@ -83,3 +86,9 @@ class PacketAllocator(Protocol):
 
     def stats(self) -> AllocatorStats:
         """See AllocatorStats."""
+
+
+def behind(allocator: PacketAllocator) -> PacketAllocator:
+    """The allocator itself, where a recorder stands in front of it."""
+    served: PacketAllocator = getattr(allocator, "allocator", allocator)
+    return served

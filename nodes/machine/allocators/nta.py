@@ -12,7 +12,7 @@ net/core/alloc/avl.c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nodes.errors import UsageError
 from nodes.machine.allocators.base import NO_RESERVE, AllocatorStats, Block
@@ -20,6 +20,9 @@ from nodes.machine.allocators.slab import SlabAllocator
 from nodes.machine.pages import PagePool
 from nodes.units import PAGE_BYTES
 
+POOLS_SHARE = 8
+"""Pools take an eighth of memory at most where no size is asked for (own). The posted 15.95 MiB a CPU were for "a 1 GB box"
+(physics.md section 7); two CPUs have them from 256 MiB of memory on."""
 GROWTH_PAGES_MAX = 8
 """Pages that one growth record adds at most (v2, AVL_NODE_NUM)."""
 
@@ -43,10 +46,22 @@ class NtaShape:
         """Preallocated pages of one CPU (the bitmaps and list heads, 25 and 3 pages a CPU, are not counted)."""
         return self.nodes * self.node_bytes // PAGE_BYTES
 
+    def scaled(self, memory_pages: int, cpus: int, pool_bytes: int = 0) -> NtaShape:
+        """With pools of `pool_bytes` on each CPU, in whole nodes; 0: the posted size, where all pools together then take
+        no more than POOLS_SHARE of memory, else that share. Raises UsageError for less than a node."""
+        share_bytes = memory_pages * PAGE_BYTES // POOLS_SHARE // cpus
+        nodes = pool_bytes // self.node_bytes if pool_bytes else max(1, min(self.nodes, share_bytes // self.node_bytes))
+        if not nodes:
+            raise UsageError(
+                f"a pool of {pool_bytes} B does not hold one node of allocator '{self.name}', {self.node_bytes} B: make it"
+                f" at least so large"
+            )
+        return replace(self, nodes=nodes)
+
 
 V1 = NtaShape(name="nta-v1", unit_bytes=32, node_bytes=16 << 10, nodes=1021, grows=False)
 """14 August 2006: 15.95 MiB a CPU. (AVL_BITS 10 gives 1022 nodes, of which the root is entered twice.)"""
-V2 = NtaShape(name="nta", unit_bytes=64, node_bytes=32 << 10, nodes=8, grows=True)
+V2 = NtaShape(name="nta-v2", unit_bytes=64, node_bytes=32 << 10, nodes=8, grows=True)
 """16 August 2006: 256 KiB a CPU; the unit is a line of the L1 cache."""
 
 
@@ -198,7 +213,7 @@ class NtaAllocator:
             raise UsageError(
                 f"allocator '{self.shape.name}' sets {self.shape.pool_pages} pages aside on each of {cpus} CPUs, {pages} in"
                 f" all, and the high watermark is {high}: memory of {self.pool.total} pages does not hold both (more than"
-                f" {self.pool.total - self.pool.free + pages + high} pages are needed, or fewer CPUs)"
+                f" {self.pool.total - self.pool.free + pages + high} pages are needed, a smaller pool, or fewer CPUs)"
             )
         for _ in range(pages):
             self.pool.take(0)
@@ -262,6 +277,15 @@ class NtaAllocator:
         while own.waiting:
             late = own.waiting.pop()
             own.give(late.start, late.units)
+
+    @property
+    def spent(self) -> bool:
+        """The pool of CPU 0 has no room for a page, and does not grow."""
+        return not self.shape.grows and self.room_bytes() < PAGE_BYTES
+
+    def opens(self, reserve_pages_max: int) -> bool:
+        """See PacketAllocator. Never."""
+        return False
 
     def data_pages(self, size_bytes: int) -> int:
         """See PacketAllocator. A pool that grows takes a page for bitmaps and at least one more."""

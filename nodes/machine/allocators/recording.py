@@ -118,6 +118,10 @@ class Recorder:
         self._keep(Released(t_ns=self._clock.now_ns, id=block.number, others=self._others(), cpu=cpu))
         self.allocator.release(block.block, cpu)
 
+    def opens(self, reserve_pages_max: int) -> bool:
+        """See PacketAllocator."""
+        return self.allocator.opens(reserve_pages_max)
+
     def data_pages(self, size_bytes: int) -> int:
         """See PacketAllocator."""
         return self.allocator.data_pages(size_bytes)

@@ -153,6 +153,10 @@ class SlabAllocator:
         self._slack_bytes -= block.slack_bytes
         block.slab.cache.give(block.slab)
 
+    def opens(self, reserve_pages_max: int) -> bool:
+        """See PacketAllocator."""
+        return self.marked_pages < reserve_pages_max
+
     def data_pages(self, size_bytes: int) -> int:
         """See PacketAllocator."""
         return 0 if next(cache for size, cache in self._data.items() if size_bytes <= size).partial else 1

@@ -1,5 +1,7 @@
 """SROG, "small related object group": what belongs to one packet shares pages with nothing else, which return at once.
 
+Packets have it in an emergency alone (`fallback`); asked for everything it is a subject of the comparison of allocators.
+
 Theory of operation. Data opens a group with a page of its own; the packet's head goes beside it, into the first free piece
 of the group's pages that is long enough, or into a new page linked to the group. A page goes back to the pool the moment its
 last object is freed, whatever lives in other groups. Objects too long for a page with its header are plain pages: in the
@@ -27,9 +29,10 @@ PIECE_BYTES_MIN = 16
 class GroupPage:
     """A page of a group. `free` is its free list: (offset, length) in bytes."""
 
-    __slots__ = ("free", "group", "marked", "objects", "pinned")
+    __slots__ = ("free", "group", "marked", "objects", "owner", "pinned")
 
-    def __init__(self, group: list[GroupPage], marked: bool) -> None:
+    def __init__(self, owner: SrogAllocator, group: list[GroupPage], marked: bool) -> None:
+        self.owner = owner
         self.group = group
         """All pages of the packet, oldest first; this one among them."""
         self.marked = marked
@@ -78,6 +81,8 @@ class SrogAllocator:
     def __init__(self, pool: PagePool, cpus: int = 1) -> None:
         self.pool = pool
         self.pages = self.marked_pages = 0
+        self.packets = 0
+        """Groups that hold something."""
         self._asked_bytes = self._pinned_pages = self._allocations = self._releases = 0
         self._pages_returned = self._cross_cpu_releases = 0
 
@@ -90,6 +95,10 @@ class SrogAllocator:
         """See PacketAllocator. More than a page is our mistake: the machine models no jumbo frames."""
         assert 0 < size_bytes <= PAGE_BYTES, f"{size_bytes} bytes of packet data do not fit a page"
         return self._take(size_bytes, floor_pages, reserve_pages_max, [])
+
+    def opens(self, reserve_pages_max: int) -> bool:
+        """See PacketAllocator."""
+        return self.marked_pages < reserve_pages_max
 
     def data_pages(self, size_bytes: int) -> int:
         """See PacketAllocator. Data always opens a page of its own."""
@@ -108,14 +117,19 @@ class SrogAllocator:
             for number, (_, free_bytes) in enumerate(page.free):
                 if free_bytes >= length:
                     return self._cut(page, number, length, size_bytes)
+        room = PAGE_BYTES - PAGE_HEADER_BYTES
+        if length > room:
+            return self._plain(size_bytes, floor_pages, reserve_pages_max, group)
         fresh = self._new_page(group, floor_pages, reserve_pages_max)
         if fresh is None:
             return None
-        room = PAGE_BYTES - PAGE_HEADER_BYTES
-        if length > room:
-            return self._counted(Piece(fresh, 0, PAGE_BYTES, size_bytes))
         fresh.free.append((PAGE_HEADER_BYTES, room))
         return self._cut(fresh, 0, length, size_bytes)
+
+    def _plain(self, size_bytes: int, floor_pages: int, reserve_pages_max: int, group: list[GroupPage]) -> Piece | None:
+        """A page without a header, all of it one object."""
+        fresh = self._new_page(group, floor_pages, reserve_pages_max)
+        return self._counted(Piece(fresh, 0, PAGE_BYTES, size_bytes)) if fresh is not None else None
 
     def _new_page(self, group: list[GroupPage], floor_pages: int, reserve_pages_max: int) -> GroupPage | None:
         """The normal attempt; only when it fails does the reserve open (as in slab)."""
@@ -127,7 +141,8 @@ class SrogAllocator:
         else:
             return None
         self.pages += 1
-        page = GroupPage(group, marked)
+        self.packets += not group
+        page = GroupPage(self, group, marked)
         group.append(page)
         return page
 
@@ -164,6 +179,7 @@ class SrogAllocator:
             return
         self._pinned_pages -= page.pinned
         page.group.remove(page)
+        self.packets -= not page.group
         self.pages -= 1
         self.marked_pages -= page.marked
         self._pages_returned += 1

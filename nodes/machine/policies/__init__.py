@@ -13,6 +13,7 @@ from nodes.machine.policies.memalloc import MemallocPolicy
 from nodes.machine.policies.netmem import NetmemPolicy
 from nodes.machine.policies.none import NonePolicy
 from nodes.machine.policies.nta import NtaPolicy
+from nodes.machine.policies.poolcap import PoolCapPolicy
 from nodes.machine.policies.unpatched import UnpatchedPolicy
 from nodes.registry import Registry
 
@@ -25,6 +26,7 @@ for _policy in (
     MemallocPolicy(),
     NetmemPolicy(),
     NtaPolicy(),
+    PoolCapPolicy(),
     MainlinePolicy(),
     IdealPolicy(),
 ):
@@ -45,11 +47,15 @@ def spec_of(name: str, allocator: str = "", head_reserve: bool = False) -> Polic
 
 
 def policy_of(spec: PolicySpec) -> Policy:
-    """The policy that `spec` names. Raises UsageError as `spec_of` does."""
+    """The policy that `spec` names. Raises UsageError as `spec_of` does, and for pools where packets have none."""
     policy = POLICIES[spec.name]
+    if spec.pool_bytes and not policy.own_pools:
+        possible = ", ".join(f"'{name}'" for name, other in POLICIES.items() if other.own_pools)
+        raise UsageError(f"policy '{spec.name}' sets no pool aside (possible: {possible})")
     if spec.allocator not in policy.allocators:
         possible = ", ".join(f"'{name}'" for name in policy.allocators)
         raise UsageError(f"policy '{spec.name}' cannot take its packets from '{spec.allocator}' (possible: {possible})")
+    policy = policy.with_allocator(spec.allocator)
     if not spec.head_reserve:
         return policy
     if not takes_head_reserve(policy):

@@ -30,6 +30,16 @@ class KernelSwitches:
     """Sysctls or a disk beside them are set up with the guest, and not afterwards."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A form of a policy, as the debate tells them apart."""
+
+    settings: Mapping[str, str]
+    """Keys of a scenario and their values."""
+    follows: str
+    """The posting or the kernel it follows: who, what, when, which message; or that it is our own."""
+
+
 class Policy:
     """No policy: nobody is marked, nobody is dropped early, the receive path stops at 3/8 min.
 
@@ -55,11 +65,18 @@ class Policy:
     """A card counts, up to this, the packets that took from the reserve; 0: nobody counts."""
     in_kernel: ClassVar[KernelSwitches | None] = None
     """None: no kernel has it."""
-    variants: ClassVar[Mapping[str, Mapping[str, str]]] = {}
-    """Its forms, as the debate tells them apart: name -> keys of a scenario and their values. Empty: one form, the policy
-    with its own allocator, by its own name."""
+    follows: ClassVar[str] = ""
+    """As Variant.follows, of the policy with its own allocator; the debate's page refuses one that says nothing."""
+    variants: ClassVar[Mapping[str, Variant]] = {}
+    """Its forms by name, where it has more than one. Empty: the policy with its own allocator, by its own name."""
+    takes_floor: ClassVar[bool] = False
+    """It can have PolicySpec.socket_floor_bytes."""
     oracle: ClassVar[bool] = False
     """Whose packet it is, is known before it costs memory; the paging socket's needs none."""
+
+    def with_allocator(self, allocator: str) -> Policy:
+        """This policy where packets come from `allocator`, which may decide how much of the reserve they may hold."""
+        return self
 
     def with_head_reserve(self) -> Policy:
         """This policy with `PolicySpec.head_reserve` (own: no kernel has it): itself, where heads have that right anyway."""
@@ -98,8 +115,9 @@ class Policy:
         """A packet, marked or not, has come through a card in debt and found its socket: may it be delivered?"""
         return True
 
-    def network_cap_pages(self, memory_pages: int) -> int:
-        """Limit on all that sockets and transmission hold; 0: none."""
+    def network_cap_pages(self, memory_pages: int, pool_pages: int = 0) -> int:
+        """Limit on all that sockets and transmission hold; 0: none. `pool_pages`: what packets have of a pool of their own
+        on the CPU that receives, its rings taken off."""
         return 0
 
     def on_icmp(self) -> bool:

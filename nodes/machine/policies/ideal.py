@@ -14,6 +14,7 @@ class IdealPolicy(Policy):
     can save; what lives under another as well, needs no better one (own)."""
 
     name: ClassVar[str] = "ideal"
+    follows: ClassVar[str] = "our own: an oracle, the yardstick of all others"
     patches_sender: ClassVar[bool] = True
     memalloc_socket: ClassVar[bool] = True
     oracle: ClassVar[bool] = True

@@ -34,6 +34,9 @@ class IfacePolicy(Policy):
     delivered to a stranger: reserve pages leak into sockets. That is the patch's own defect (Garzik; section 5)."""
 
     name: ClassVar[str] = "iface"
+    follows: ClassVar[str] = (
+        "Daniel Phillips, netdev 6 to 12 August 2005, 200508061722.24106 and the takes after it: counters on the card"
+    )
     in_kernel: ClassVar[KernelSwitches | None] = KernelSwitches(memalloc=True, iface=True)
     memalloc_socket: ClassVar[bool] = True
     debt_max_packets: ClassVar[int] = RX_RESERVE_PACKETS

@@ -12,5 +12,6 @@ class LocalPolicy(Policy):
     bio is finite (physics.md section 11). The network's packets can still take all memory above 3/8 min."""
 
     name: ClassVar[str] = "local"
+    follows: ClassVar[str] = "the block layer's own reserve of bios, long before 2006 (physics.md section 11)"
     in_kernel: ClassVar[KernelSwitches | None] = KernelSwitches(at_boot=True)
     local_disk: ClassVar[bool] = True

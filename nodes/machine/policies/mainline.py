@@ -15,6 +15,7 @@ class MainlinePolicy(Policy):
     nobody advertises"). Marked packets for unflagged sockets are dropped; ICMP is not."""
 
     name: ClassVar[str] = "mainline"
+    follows: ClassVar[str] = "Linux 3.6 (Mel Gorman's series, V15, 12 July 2012), read in 6.1.192 and 6.12.117"
     patches_sender: ClassVar[bool] = True
     in_kernel: ClassVar[KernelSwitches | None] = KernelSwitches(memalloc=True)
     memalloc_socket: ClassVar[bool] = True

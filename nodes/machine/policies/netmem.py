@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from nodes.machine.policies.base import KernelSwitches, Policy
+from nodes.machine.policies.base import KernelSwitches, Policy, Variant
 
 LEAST_PAGES = 128
 """tcp_init_mem's lower bound (net/ipv4/tcp.c; physics.md section 8)."""
@@ -28,11 +28,18 @@ class NetmemPolicy(Policy):
     PolicySpec.socket_floor_bytes is what every socket may hold whatever the sum: it gives the paging socket its way."""
 
     name: ClassVar[str] = "netmem"
-    variants: ClassVar[Mapping[str, Mapping[str, str]]] = {
-        "netmem": {"policy": "netmem", "policy.socket_floor": "0 B"},
-        "netmem+floor": {"policy": "netmem", "policy.socket_floor": "4 KiB"},
+    follows: ClassVar[str] = (
+        "David Miller, netdev 13 August 2006, 20060813.165540.56347790: one limit for all network memory"
+    )
+    variants: ClassVar[Mapping[str, Variant]] = {
+        "netmem": Variant(settings={"policy": "netmem", "policy.socket_floor": "0 B"}, follows=follows),
+        "netmem+floor": Variant(
+            settings={"policy": "netmem", "policy.socket_floor": "4 KiB"},
+            follows="our own: Miller's limit, and 4 KiB for every socket whatever the sum (Rik van Riel's objection to him)",
+        ),
     }
+    takes_floor: ClassVar[bool] = True
     in_kernel: ClassVar[KernelSwitches | None] = KernelSwitches(at_boot=True)
 
-    def network_cap_pages(self, memory_pages: int) -> int:
+    def network_cap_pages(self, memory_pages: int, pool_pages: int = 0) -> int:
         return tcp_mem_pages(memory_pages)[2]

@@ -13,4 +13,4 @@ class NonePolicy(Policy):
 
     name: ClassVar[str] = "none"
     in_kernel: ClassVar[KernelSwitches | None] = KernelSwitches()
-    allocators: ClassVar[tuple[str, ...]] = ("slab", "srog")
+    follows: ClassVar[str] = "the kernel before the debate, with today's sender (physics.md section 12, row `none`)"

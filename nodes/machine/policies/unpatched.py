@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from nodes.config import Sender
-from nodes.machine.policies.base import KernelSwitches, Policy
+from nodes.machine.policies.base import KernelSwitches, Policy, Variant
 
 
 class UnpatchedPolicy(Policy):
@@ -16,7 +16,11 @@ class UnpatchedPolicy(Policy):
     name: ClassVar[str] = "unpatched"
     in_kernel: ClassVar[KernelSwitches | None] = KernelSwitches(sender_memalloc=False)
     sender: ClassVar[Sender] = "noio"
-    variants: ClassVar[Mapping[str, Mapping[str, str]]] = {
-        "unpatched": {"policy": "unpatched", "nodes.initiator.sender": "noio"},
-        "unpatched-2006": {"policy": "unpatched", "nodes.initiator.sender": "submitter"},
+    follows: ClassVar[str] = "Linux up to 3.5: nbd sends from a thread of its own, with GFP_NOIO (physics.md section 0)"
+    variants: ClassVar[Mapping[str, Variant]] = {
+        "unpatched": Variant(settings={"policy": "unpatched", "nodes.initiator.sender": "noio"}, follows=follows),
+        "unpatched-2006": Variant(
+            settings={"policy": "unpatched", "nodes.initiator.sender": "submitter"},
+            follows="Linux of 2006: nbd sends in the submitter's context (physics.md section 0)",
+        ),
     }

@@ -49,8 +49,13 @@ def test_the_table(trace: str, capsys: Capture) -> None:
     said = capsys.readouterr()
     assert said.out.startswith("recorded requests: 10 operations in 0.0 s, recorded with slab; 128 pages of memory")
     rows = {line.split()[0]: line.split()[1:] for line in said.out.splitlines() if line[:4] in ("slab", "srog")}
-    assert rows["srog"][:4] == ["6", "0", "6", "3"] and rows["slab"][-1] == "2"
-    assert "nta-v1 left out: allocator 'nta-v1' sets 4084 pages aside" in said.err
+    assert rows["srog-all"][:4] == ["6", "0", "6", "3"] and rows["slab"][-1] == "2"
+    assert rows["srog"] == rows["slab"], "nobody needed the reserve"
+
+
+def test_one_that_memory_does_not_hold_is_left_out_with_the_reason(trace: str, capsys: Capture) -> None:
+    assert carry_out(["allocators", trace, "--memory", "112 KiB"]) == 0
+    assert "nta-v2 left out: allocator 'nta-v2' sets 8 pages aside" in capsys.readouterr().err
 
 
 def test_only_the_ones_that_are_named_in_other_memory(trace: str, capsys: Capture) -> None:

@@ -27,13 +27,16 @@ def test_the_table_has_a_verdict_for_every_policy(small: str, capsys: Capture) -
     assert header.split() == ["scenario", "none", "ideal"]
     assert row.split() == ["small", "deadlocked", "healthy"]
     assert carry_out(["debate", small, "--policy", "none", "--policy", "ideal", "--jobs", "1"]) == 0
-    assert capsys.readouterr().out.splitlines()[:2] == [header, row], "repeated is as good as with commas"
+    told = capsys.readouterr().out
+    assert told.splitlines()[:2] == [header, row], "repeated is as good as with commas"
+    assert "Linux 3.6" not in told and "an oracle, the yardstick" in told, "of whom was asked: what it is made after"
 
 
 def test_cells_are_printed_as_json_and_an_impossible_one_says_why(small: str, capsys: Capture) -> None:
-    assert carry_out(["debate", small, "--policy", "nta-v1", "--jobs", "1", "--json"]) == 0
+    assert carry_out(["debate", small, "--policy", "nta", "--jobs", "1", "--json"]) == 0
     cell = json.loads(capsys.readouterr().out)
-    assert cell["verdict"] == "impossible" and "nta-v1" in cell["sentence"]
+    assert cell["verdict"] == "impossible" and "a packet pool of 512 KiB does not hold" in cell["sentence"]
+    assert "Evgeniy Polyakov, lkml 14 August 2006" in cell["follows"]
 
 
 def test_moments_are_counted_told_and_computed_once(small: str, capsys: Capture) -> None:

@@ -30,11 +30,12 @@ REVIVED = Rescue(remedy="policy memalloc", revived=True, after_ns=4200_000_000)
 REFUSED = Rescue(remedy="policy nta", revived=False, after_ns=1, error="not in any kernel")
 
 
-def test_a_policy_keeps_the_allocator_in_force_where_it_can() -> None:
-    before = InitiatorSpec(machine=SPEC.machine, policy=PolicySpec(name="memalloc", allocator="srog"))
-    assert SwitchTo(policy=PolicySpec(name="memalloc")).applied(before).policy.allocator == "srog"
-    nta = PolicySpec(name="nta", allocator="nta")
-    assert SwitchTo(policy=nta).applied(before).policy == nta
+def test_a_remedy_comes_with_its_allocator_where_a_running_machine_can_have_that() -> None:
+    memalloc, v1 = PolicySpec(name="memalloc", allocator="srog"), PolicySpec(name="nta", allocator="nta-v1")
+    assert SwitchTo(policy=memalloc).applied(SPEC).policy == memalloc, "emergency memory behind the running slab"
+    assert SwitchTo(policy=v1).applied(SPEC).policy == v1, "which the machine will refuse"
+    before = InitiatorSpec(machine=SPEC.machine, policy=PolicySpec(name="nta", allocator="nta-v2"))
+    assert SwitchTo(policy=v1).applied(before).policy.allocator == "nta-v2"
     assert SwitchTo(policy=PolicySpec(name="memalloc")).applied(SPEC).machine == SPEC.machine
 
 

@@ -253,7 +253,7 @@ BAD = [
     ),
     (
         "policy: none}",
-        "policy: {name: none, allocator: nta}}",
+        "policy: {name: none, allocator: nta-v1}}",
         "s.yaml:16: faults[3].policy.allocator: policy 'none' cannot",
     ),
     ("nic: e1000e", "nic: e1000e, storage_nic: e100", "s.yaml:4: nodes.initiator.storage_nic: unknown nic 'e100'"),
@@ -286,19 +286,13 @@ BAD = [
     (
         "kind: policy, policy: none",
         "kind: policy, policy: local",
-        "s.yaml:16: faults[3].policy: 'memalloc' of 'policy' to 'local': a running machine cannot change its swap disk",
-    ),
-    (
-        "kind: policy, policy: none",
-        "kind: policy, policy: memalloc+srog",
-        "s.yaml:16: faults[3].policy: 'memalloc' of 'policy' to 'memalloc+srog': a running machine cannot change its"
-        " packet allocator, 'slab': write 'memalloc+slab'",
+        "s.yaml:16: faults[3].policy: 'memalloc+slab' of 'policy' to 'local': a running machine cannot change its swap disk",
     ),
     (
         "kind: policy, policy: none",
         "kind: policy, policy: nta",
-        "s.yaml:16: faults[3].policy: 'memalloc' of 'policy' to 'nta': a running machine cannot change its packet"
-        " allocator, 'slab': policy 'nta' cannot use it (possible: nta, nta-v1)",
+        "s.yaml:16: faults[3].policy: 'memalloc+slab' of 'policy' to 'nta': a running machine cannot change its packet"
+        " allocator, 'slab': policy 'nta' cannot use it (possible: nta-v1, nta-v2)",
     ),
     ("jitter: 50us", "jitter: 1 ms", "s.yaml:7: links.data.jitter: jitter 1 ms is more than delay 200 us"),
 ]

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from alloctraces import packets
 from headlessbrowser import look
+from msgspec import structs
 from requirements import require_programs
 
 from controller.report import occupancy
@@ -17,6 +18,7 @@ from controller.studies.allocators.replay import POINTS
 from nodes.errors import HarnessError, UsageError
 
 COMPARISON = compare(packets(33))
+UNABLE = structs.replace(COMPARISON, unable={"nta-v1": "allocator 'nta-v1' sets 4 pages aside on each of 32 CPUs"})
 
 
 def test_every_allocator_is_drawn_from_begin_to_end() -> None:
@@ -32,7 +34,7 @@ def test_every_allocator_is_drawn_from_begin_to_end() -> None:
 
 def test_png_and_html_by_the_name(tmp_path: Path) -> None:
     occupancy.write(tmp_path / "a.png", COMPARISON)
-    occupancy.write(tmp_path / "a.html", COMPARISON)
+    occupancy.write(tmp_path / "a.html", UNABLE)
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     text = (tmp_path / "a.html").read_text()
     assert (

@@ -235,7 +235,7 @@ def test_wishes_that_cannot_be_met_are_refused_before_anything_moves(kernels: Pa
 
     async def story(node: Node) -> list[Reported]:
         wishes = (
-            replace(SPEC, policy=PolicySpec(name="nta", allocator="nta")),
+            replace(SPEC, policy=PolicySpec(name="nta", allocator="nta-v1")),
             replace(SPEC, guest=GuestSpec(kernel="trixy")),
             replace(SPEC, machine=replace(machine, nic="igb")),
             replace(SPEC, machine=replace(machine, memory_pages=16_384)),

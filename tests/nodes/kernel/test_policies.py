@@ -7,6 +7,7 @@ from nodes.config import GuestSpec, PolicySpec
 from nodes.errors import LackingError, UsageError
 from nodes.kernel.policies import SENDS_MIN, UNKNOWN, Switches, check_guest, check_live, in_force, switches_of
 from nodes.kernel.protocol import Telemetry
+from nodes.machine.policies import spec_of
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,11 @@ def test_a_policy_is_four_switches(policy: PolicySpec, switches: Switches) -> No
 
 @pytest.mark.parametrize(
     "policy",
-    [PolicySpec(name="nta", allocator="nta"), PolicySpec(name="ideal"), PolicySpec(name="memalloc", allocator="srog")],
+    [
+        PolicySpec(name="nta", allocator="nta-v1"),
+        PolicySpec(name="ideal"),
+        PolicySpec(name="memalloc", allocator="pages"),
+    ],
 )
 def test_what_no_kernel_has_is_told_with_the_tier_that_has_it(policy: PolicySpec) -> None:
     with pytest.raises(LackingError, match="not in any kernel: use the container tier"):
@@ -51,7 +56,7 @@ def test_another_flag_than_asked_is_told_as_what_it_is() -> None:
         assert in_force(blind, Telemetry(memalloc=-1)) == PolicySpec(name=UNKNOWN)
     local = PolicySpec(name="local")
     assert in_force(local, Telemetry(memalloc=-1)) == local
-    assert in_force(PolicySpec(name="none"), Telemetry(memalloc=1)) == PolicySpec(name="memalloc")
+    assert in_force(PolicySpec(name="none"), Telemetry(memalloc=1)) == spec_of("memalloc")
     assert in_force(asked, Telemetry(memalloc=1, iface=1)) == PolicySpec(name="iface")
 
 

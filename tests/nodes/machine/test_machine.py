@@ -12,6 +12,7 @@ from virtualdriver import VirtualDriver
 
 from nodes.config import MachineConfig, PolicySpec
 from nodes.errors import UsageError
+from nodes.machine.allocators import can_change
 from nodes.machine.checks import INVARIANTS, check, guard_floors, strangers_hold_nothing_marked
 from nodes.machine.events import (
     BLOCK_SOCKET,
@@ -33,12 +34,7 @@ from nodes.machine.policies import POLICIES, spec_of
 from nodes.units import MS_NS, SECOND_NS
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "machine.txt"
-COMBINATIONS = [
-    (name, allocator)
-    for name, policy in POLICIES.items()
-    for allocator in policy.allocators
-    if allocator != "nta-v1"  # its pools alone take 4084 pages a CPU
-]
+COMBINATIONS = [(name, allocator) for name, policy in POLICIES.items() for allocator in policy.allocators]
 SMALL = MachineConfig(memory_pages=1000, min_free_pages=24, working_set_pages=1300, touch_pages_per_s=0, queue_depth=32)
 
 STEPS = st.lists(
@@ -70,13 +66,15 @@ def test_any_sequence_of_inputs_keeps_every_invariant(
     steps: list[tuple[str, int]], nic: str, combination: tuple[str, str], storage_nic: str
 ) -> None:
     """Under every policy, and while it is switched to any other that a running machine can take."""
-    config = msgspec.structs.replace(SMALL, memory_pages=2400, working_set_pages=2700, nic=nic, storage_nic=storage_nic)
-    patient = Machine(config, spec_of(*combination), 0)
+    config = msgspec.structs.replace(SMALL, memory_pages=4000, working_set_pages=4300, nic=nic, storage_nic=storage_nic)
+    first = msgspec.structs.replace(spec_of(*combination), pool_bytes=(3 << 20) * POLICIES[combination[0]].own_pools)
+    patient = Machine(config, first, 0)
     guard_floors(patient)
     others = [
-        name
+        msgspec.structs.replace(spec_of(name, allocator), pool_bytes=first.pool_bytes)
         for name, policy in POLICIES.items()
-        if combination[1] in policy.allocators and policy.local_disk == patient.policy.local_disk
+        for allocator in policy.allocators
+        if can_change(combination[1], allocator) and policy.local_disk == patient.policy.local_disk
     ]
     invariants = list(INVARIANTS)
     junk = patient.open_socket(1 << 20)
@@ -102,7 +100,7 @@ def test_any_sequence_of_inputs_keeps_every_invariant(
             case "read":
                 patient.handle(SocketRead(junk, value), now_ns)
             case "policy":
-                patient.handle(PolicyChanged(spec_of(others[value % len(others)], combination[1])), now_ns)
+                patient.handle(PolicyChanged(others[value % len(others)]), now_ns)
                 if strangers_hold_nothing_marked in invariants:
                     invariants.remove(strangers_hold_nothing_marked)  # what another policy let in stays where it is
             case "min":
@@ -231,12 +229,33 @@ def test_switching_the_policy_live_changes_marks_and_rights() -> None:
     assert patient.stats(2).min_pages == 512 + 480
 
 
+def test_a_running_machine_gets_emergency_memory_behind_its_slab_and_what_is_allocated_stays() -> None:
+    """From `none` to each form of memalloc and back; what is held then is given back as what it is."""
+    patient = Machine(MachineConfig(), spec_of("none"), 0)
+    allocator, ring_pages, held = patient.allocator, patient.allocator.pages, []
+    floor = patient.pool.free  # nothing above it: slab refuses
+    for kind, marked_pages in (("srog", 1), ("pages", 1 + 2), ("slab", 1 + 2 + 2)):
+        patient.handle(PolicyChanged(spec_of("memalloc", kind)), 0)
+        data = allocator.data(4096, floor, 128) if kind == "slab" else allocator.data(2048, floor, 128)
+        held += [data, allocator.head(floor, 128, beside=data) if kind != "srog" or data else None]
+        assert allocator.marked_pages == marked_pages, kind
+        patient.handle(PolicyChanged(spec_of("none")), 0)
+        assert allocator.data(4096, floor) is None, "nobody may use the reserve now"
+        check(patient)
+    assert patient.allocator is allocator
+    for block in held:
+        assert block is not None and block.marked
+        allocator.release(block)
+    assert (allocator.marked_pages, allocator.pages) == (0, ring_pages)
+    check(patient)
+
+
 @pytest.mark.parametrize(
     ("event", "message"),
     [
         (PolicyChanged(PolicySpec(name="memaloc")), "did you mean 'memalloc'"),
         (PolicyChanged(PolicySpec(name="local")), "cannot change its swap disk"),
-        (PolicyChanged(PolicySpec(name="memalloc", allocator="srog")), "cannot change in a running machine"),
+        (PolicyChanged(PolicySpec(name="nta", allocator="nta-v1")), "cannot change so in a running machine"),
         (MinFreeChanged(16384), "min 16384 < low"),
     ],
 )
@@ -266,7 +285,7 @@ def test_a_machine_that_cannot_be_is_refused(config: MachineConfig, policy: str,
 
 def test_the_same_inputs_give_the_same_outputs() -> None:
     def trace() -> list[str]:
-        driver = VirtualDriver(SMALL, "memalloc")
+        driver = VirtualDriver(SMALL, spec_of("memalloc", "pages"))
         driver.flood(5000, 1400, 2, 1 << 20, SECOND_NS // 2, SECOND_NS)
         driver.run(2 * SECOND_NS)
         return [str(driver.machine.stats(driver.now_ns)), str(driver.machine.waits())]

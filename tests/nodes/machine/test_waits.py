@@ -9,6 +9,7 @@ from nodes.eventkinds import Wait
 from nodes.machine.block import Request
 from nodes.machine.events import WriteOut
 from nodes.machine.machine import Machine
+from nodes.machine.policies import spec_of
 from nodes.machine.waits import cycle
 from nodes.machine.workload import TaskState
 
@@ -129,3 +130,14 @@ def test_a_read_that_cannot_be_sent_waits_for_the_sender() -> None:
     machine.workload.tasks[0].state = TaskState.READING
     edges = {edge.waiter: edge.who_frees for edge in machine.waits()}
     assert edges["application"] == "block transmit"
+
+
+def test_a_reply_that_the_senders_own_copies_keep_out_waits_for_replies_and_not_for_strangers() -> None:
+    """No junk at all: what was sent holds the cap, and its acknowledgement is refused for the same reason."""
+    machine = Machine(MachineConfig(), spec_of("netmem"), 0)
+    machine.block.start(0, 1, True, 0, [])
+    machine.network.set_cap(1, 0)
+    (edge,) = [edge for edge in machine.waits() if edge.resource == "bytes of network memory"]
+    assert (edge.waiter, edge.who_frees) == ("storage reply", "storage reply")
+    assert "what was sent and is not acknowledged holds 5 KiB, and 4 KiB is the cap" in edge.why
+    assert machine.cycle() == (edge,)

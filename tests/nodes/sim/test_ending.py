@@ -12,7 +12,7 @@ from nodes.sim.ending import ending
 from nodes.units import SECOND_NS
 
 
-def calm(policy: str = "memalloc") -> Cluster:
+def calm(policy: str = "memalloc+slab") -> Cluster:
     """It swaps, and nobody hinders it."""
     run = Simulation(small({"policy": policy, "floods.0.rate": "10 pps"}))
     run.warm_up()

@@ -22,7 +22,7 @@ from nodes.sim.whole import COUNTERS, DELAYS, DURATIONS, MOMENTS, attributes_of,
 
 def machine(policy: str = "none") -> Machine:
     """With a little of everything: packets in a socket, two requests that were sent, a task that works."""
-    patient = Machine(MachineConfig(memory_pages=2048, working_set_pages=64, tasks=2), spec_of(policy), 0)
+    patient = Machine(MachineConfig(memory_pages=4096, working_set_pages=64, tasks=2), spec_of(policy), 0)
     junk = patient.open_socket(1 << 20)
     for now_ns in range(40):
         patient.receive(junk, 1428, 1, now_ns)

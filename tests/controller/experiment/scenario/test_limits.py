@@ -216,7 +216,7 @@ def test_a_sender_that_is_not_nbds_keeps_its_rights() -> None:
 IN_NO_KERNEL = {
     "policy: nta": "policy: policy 'nta' is not in any kernel",
     "policy: ideal": "policy: policy 'ideal' is not in any kernel",
-    "policy: memalloc+srog": "policy: allocator 'srog' is not in any kernel",
+    "policy: memalloc+pages": "policy: allocator 'pages' is not in any kernel",
     "faults: [{kind: policy, at: 1 s, policy: mainline}, {kind: policy, at: 1 s, policy: ideal}]\npolicy: none": (
         "faults[1].policy: policy 'ideal' is not in any kernel"
     ),

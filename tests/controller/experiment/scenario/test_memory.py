@@ -30,11 +30,31 @@ REFUSED = {
         f"{AT}memory of 128 pages does not",
     ),
     "a larger ring": (MACHINE, f"nic: vmxnet3, {TINY}policy: none\n", f"{AT}memory of 512 pages does not even"),
-    "pools": (MACHINE, f"cpus: 256, {TINY}policy: nta\n", f"{AT}allocator 'nta' sets"),
+    "pools": (MACHINE, f"cpus: 256, {TINY}policy: nta\n", f"{AT}allocator 'nta-v1' sets"),
     "pools of an arm": (
         MACHINE,
         f"cpus: 256, {TINY}policy: none\narms: {{own: {{policy: nta, verdict: healthy}}}}\n",
-        f"{AT}allocator 'nta' sets",
+        f"{AT}allocator 'nta-v1' sets",
+    ),
+    "a pool larger than memory": (
+        "policy: none",
+        "policy: {name: nta, pool: 16 MiB}",
+        "5: policy.pool: allocator 'nta-v1' sets 4096 pages aside on each of 2 CPUs, 8192 in all",
+    ),
+    "a pool that does not hold the ring": (
+        "policy: none",
+        "policy: {name: nta, pool: 256 KiB}",
+        "5: policy.pool: a packet pool of 256 KiB does not hold the receive ring (256 slots of 2048 B) and a page to write",
+    ),
+    "a pool smaller than a node": (
+        "policy: none",
+        "policy: {name: nta, pool: 8 KiB}",
+        "5: policy.pool: a pool of 8192 B does not hold one node of allocator 'nta-v1', 16384 B",
+    ),
+    "a pool of who has none": (
+        "policy: none",
+        "policy: {name: memalloc, pool: 1 MiB}",
+        "5: policy.pool: policy 'memalloc' sets no pool aside (possible: 'nta', 'pool-cap')",
     ),
     "a boost above the kernel's": (
         "min_free: 256 KiB",
@@ -50,7 +70,7 @@ REFUSED = {
     "marks by two faults together": (
         "policy: none",
         f"policy: none\n{TOGETHER}",
-        "8: faults[1].policy: min 1504 <",
+        "8: faults[1].policy: min 1920 <",
     ),
     "disk": (
         "size: 16 MiB",

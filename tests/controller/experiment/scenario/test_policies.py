@@ -24,9 +24,19 @@ def test_a_name_alone_means_the_policys_first_allocator(name: str) -> None:
     assert policy_text(PolicySpec(name=name, allocator=first)) == name
 
 
-def test_the_allocator_before_is_kept_where_it_can_be() -> None:
-    assert read_policy("none", PolicySpec(name="memalloc", allocator="slab")).allocator == "slab"
-    assert read_policy("none", PolicySpec(name="memalloc", allocator="of another")).allocator == "slab"
+def test_a_name_alone_means_it_whatever_was_before() -> None:
+    assert read_policy("memalloc", PolicySpec(name="memalloc", allocator="slab")).allocator == "srog"
+    assert read_policy("none", PolicySpec(name="memalloc", allocator="srog")).allocator == "slab"
+
+
+def test_what_a_text_cannot_say_is_kept_where_it_can_be() -> None:
+    before = PolicySpec(name="pool-cap", allocator="nta-v1", socket_floor_bytes=4096, pool_bytes=1 << 20)
+    found = {name: read_policy(name, before) for name in ("nta", "netmem", "none")}
+    assert {name: (spec.socket_floor_bytes, spec.pool_bytes) for name, spec in found.items()} == {
+        "nta": (0, 1 << 20),
+        "netmem": (4096, 0),
+        "none": (0, 0),
+    }
 
 
 @pytest.mark.parametrize(
@@ -45,9 +55,11 @@ def test_what_is_no_policy(text: str, message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
-def test_a_floor_belongs_to_netmem_alone() -> None:
+def test_a_floor_belongs_to_those_with_a_cap() -> None:
     floor = PolicySpec(name="none", socket_floor_bytes=4096)
-    assert list(wrong_with(floor)) == [("socket_floor", "policy none has no floor per socket: only netmem has")]
+    assert list(wrong_with(floor)) == [
+        ("socket_floor", "policy none has no floor per socket: only netmem, pool-cap have")
+    ]
     assert read_policy("none", floor).socket_floor_bytes == 0
 
 
@@ -55,6 +67,7 @@ def test_the_reserve_for_heads_is_named_at_the_end_and_each_time() -> None:
     spec = read_policy("memalloc+srog+head_reserve")
     assert spec == PolicySpec(name="memalloc", allocator="srog", head_reserve=True)
     assert read_policy("memalloc", spec) == PolicySpec(name="memalloc", allocator="srog")
+    assert next(wrong_with(PolicySpec(name="none", pool_bytes=1 << 20)))[0] == "pool"
     assert {text.partition("+")[0] for text in known_policies() if text.endswith("+head_reserve")} == {
         "iface", "memalloc", "mainline",
     }  # fmt: skip

@@ -75,9 +75,9 @@ def test_a_network_that_was_left_out_can_be_varied() -> None:
     assert storage is not None and storage.delay_ns == 10**6
 
 
-def test_a_policy_keeps_its_allocator_where_it_can() -> None:
-    grouped = vary(SMALL, {"policy": "none+srog"})
-    assert vary(grouped, {"policy": "memalloc"}).policy == PolicySpec(name="memalloc", allocator="srog")
+def test_a_policy_named_alone_comes_with_its_own_allocator() -> None:
+    shared = vary(SMALL, {"policy": "memalloc+slab"})
+    assert vary(shared, {"policy": "memalloc"}).policy == PolicySpec(name="memalloc", allocator="srog")
     assert vary(SMALL, {"policy": "mainline"}).policy == PolicySpec(name="mainline", allocator="slab")
 
 

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.store.tracefile import Header, Trace
-from controller.studies.allocators.replay import replay
+from controller.studies.allocators.replay import STUDIED, replay
 from nodes.errors import UsageError
-from nodes.machine.allocators import ALLOCATORS
 from nodes.machine.allocators.base import AllocatorStats, Block
 from nodes.machine.allocators.recording import DataTaken, HeadTaken, Recorder
 from nodes.machine.pages import PagePool
@@ -31,7 +30,7 @@ class Clock:
 def recorded(name: str, operations: list[tuple[str, int, int]]) -> tuple[Trace, AllocatorStats, int]:
     """A trace of `operations` on `name` in a nearly full pool; its figures, and how many requests were refused."""
     pool, clock = PagePool(MEMORY, Watermarks.of(8, MEMORY)), Clock()
-    recorder = Recorder(ALLOCATORS[name](pool, 2), pool, clock)
+    recorder = Recorder(STUDIED[name](pool, 2, 0), pool, clock)
     while pool.free > 20:
         pool.take(0)
     live: list[Block] = []
@@ -57,7 +56,7 @@ def recorded(name: str, operations: list[tuple[str, int, int]]) -> tuple[Trace, 
     return Trace(header=header, operations=recorder.operations), recorder.stats(), refused
 
 
-@pytest.mark.parametrize("name", ALLOCATORS)
+@pytest.mark.parametrize("name", STUDIED)
 @settings(max_examples=25, deadline=None)
 @given(operations=OPERATIONS)
 def test_the_recorded_allocator_does_the_same_again(name: str, operations: list[tuple[str, int, int]]) -> None:
@@ -79,7 +78,7 @@ def test_a_simulated_run_replays_to_its_own_figures() -> None:
 
 def test_the_same_packets_cost_each_allocator_something_else() -> None:
     """33 packets of which one lives on: 17 pages of data and 3 of heads in slab, a page each in SROG."""
-    slab, srog = (replay(packets(33), name) for name in ("slab", "srog"))
+    slab, srog = (replay(packets(33), name) for name in ("slab", "srog-all"))
     assert (slab.pages_peak, slab.pages_end, slab.pinned_pages_end) == (20, 2, 2)
     assert (srog.pages_peak, srog.pages_end, srog.pages_returned) == (33, 1, 32)
     assert slab.overhead == pytest.approx(20 / 33 * 4096 / 2304, abs=0.001) and srog.overhead > slab.overhead
@@ -89,10 +88,10 @@ def test_the_same_packets_cost_each_allocator_something_else() -> None:
 
 def test_pages_of_others_make_a_hungrier_allocator_fail_first() -> None:
     trace = packets(33, others=100)
-    slab, srog = (replay(trace, name) for name in ("slab", "srog"))
+    slab, srog = (replay(trace, name) for name in ("slab", "srog-all"))
     assert slab.refused == 0 and srog.refused == 33 - (128 - 100 - 4), "24 pages above the floor, a page a packet"
     assert srog.requests == 66 - srog.refused, "no head is asked for when its data was refused"
-    roomy = replay(trace, "srog", memory_pages=256)
+    roomy = replay(trace, "srog-all", memory_pages=256)
     assert roomy.refused == 0 and roomy.pages_peak == 33
 
 

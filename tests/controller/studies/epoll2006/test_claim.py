@@ -40,13 +40,13 @@ def test_a_ratio_is_what_is_left_of_a_request() -> None:
 
 
 def test_counting_twice_counts_the_same() -> None:
-    first = counted("nta", LOAD)
+    first = counted("nta-v2", LOAD)
     counted.cache_clear()
-    assert counted("nta", LOAD) == first
+    assert counted("nta-v2", LOAD) == first
 
 
 def test_who_does_what() -> None:
-    kmalloc, v1, v2 = (counted(name, LOAD).per_request for name in ("kmalloc", "nta-v1", "nta"))
+    kmalloc, v1, v2 = (counted(name, LOAD).per_request for name in ("kmalloc", "nta-v1", "nta-v2"))
     assert kmalloc["kmalloc"] == 48 and v2["kmalloc"] == v1["kmalloc"] == 24, "heads stay with kmalloc"
     assert v2["nta"] == 24 + 5, "and five objects are handled once more, when their owner takes them back"
     assert "nta" not in kmalloc and "scan" not in kmalloc
@@ -61,7 +61,7 @@ def test_the_claim_does_not_hold_with_published_costs(result: Result) -> None:
     assert result.kmalloc_us < result.needed_us / 5 and 1 < result.ceiling < 1.1, "not even if memory cost nothing"
 
 
-@pytest.mark.parametrize(("allocator", "ratio"), [("nta-v1", 1.16), ("nta", 1.19)])
+@pytest.mark.parametrize(("allocator", "ratio"), [("nta-v1", 1.16), ("nta-v2", 1.19)])
 def test_large_responses_in_page_sized_buffers_make_most_of_the_prices(allocator: str, ratio: float) -> None:
     """Both are within the ranges: a single axis at a time does not show it."""
     large = Load(requests=16, response_bytes=8192, receive_bytes=4096)
@@ -71,7 +71,7 @@ def test_large_responses_in_page_sized_buffers_make_most_of_the_prices(allocator
 def test_all_assumptions_together_are_no_worse_than_some(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENDS, "in_flight", (1, 16))
     monkeypatch.setitem(ENDS, "cache_bytes", (1 << 20,))
-    plain, debugging = (joint(LOAD, "nta", debug_slab=debug) for debug in (False, True))
+    plain, debugging = (joint(LOAD, "nta-v2", debug_slab=debug) for debug in (False, True))
     assert 1.1 <= plain.ratio < 1.36, "less than the claimed ratio, and more than any one of them gives"
     assert plain.load.response_bytes == 8192 and plain.load.receive_bytes == 4096 and not plain.load.debug_slab
     assert debugging.load.debug_slab and debugging.ratio > 1.53, "a kernel that debugs its slabs could have done it"
@@ -80,7 +80,7 @@ def test_all_assumptions_together_are_no_worse_than_some(monkeypatch: pytest.Mon
 def test_a_debugging_kernel_fills_and_checks_what_kmalloc_gives() -> None:
     debugging = Load(in_flight=16, requests=16, debug_slab=1)
     plain, kmalloc, tree = (
-        counted(name, load) for name, load in (("kmalloc", LOAD), ("kmalloc", debugging), ("nta", debugging))
+        counted(name, load) for name, load in (("kmalloc", LOAD), ("kmalloc", debugging), ("nta-v2", debugging))
     )
     assert "poison" not in plain.per_request
     assert kmalloc.per_request["poison"] == 12 * 256 + 9 * 2048 + 3 * 512, "heads and data of 12 packets"
@@ -99,21 +99,21 @@ def test_another_event_interface_saved_more_than_the_claim_on_the_same_allocator
 
 def test_the_claim_can_hold(result: Result) -> None:
     """The instrument is able to say yes: at its break-even price the ratio is the target, and above it more."""
-    rows = {row.name: row for row in break_even(LOAD, "nta", base_prices(), 1700)}
+    rows = {row.name: row for row in break_even(LOAD, "nta-v2", base_prices(), 1700)}
     needed = rows["kmalloc"].needed_ns
     assert needed is not None and needed > 100 * rows["kmalloc"].price_ns and rows["kmalloc"].possible
     prices = base_prices() | {"kmalloc": needed}
-    assert ratio_of(saved_ns(LOAD, "nta", prices), 1700) == pytest.approx(1.4)
+    assert ratio_of(saved_ns(LOAD, "nta-v2", prices), 1700) == pytest.approx(1.4)
     assert examine(LOAD, prices | {"kmalloc": needed + 1}).findings[1].holds
     assert rows["nta"].needed_ns is None, "nta's own work cannot help it"
     assert rows["scan"].needed_ns is None and rows["lock"].needed_ns is None
 
 
 def test_no_choice_within_the_ranges_beats_the_favourable_one() -> None:
-    best = favourable(LOAD, "nta")
+    best = favourable(LOAD, "nta-v2")
     for cost in COSTS:
         for end in (cost.low_ns, cost.high_ns):
-            assert saved_ns(LOAD, "nta", best | {cost.name: end}) <= saved_ns(LOAD, "nta", best)
+            assert saved_ns(LOAD, "nta-v2", best | {cost.name: end}) <= saved_ns(LOAD, "nta-v2", best)
 
 
 def test_every_cost_has_a_range_around_its_base_and_says_where_it_is_from() -> None:

@@ -48,7 +48,7 @@ def test_v1_walks_through_its_whole_pool_where_v2_uses_the_same_lines_again() ->
         for _ in range(300):
             memory.give(memory.take(shape.node_bytes, 0), 0)
         cold[shape.name] = memory.caches.counts()["allocator"]["memory"]
-    assert cold["nta-v1"] > 300 > 100 > cold["nta"], "oldest piece first: 1021 nodes go round, or 8"
+    assert cold["nta-v1"] > 300 > 100 > cold["nta-v2"], "oldest piece first: 1021 nodes go round, or 8"
 
 
 def test_growth_is_counted_in_pages() -> None:

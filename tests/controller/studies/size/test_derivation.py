@@ -34,7 +34,7 @@ def pages(derivation: Derivation) -> list[int]:
 
 def test_memalloc_needs_no_room_for_strangers() -> None:
     """Ring 256/2 + 256/16; 128 copies; 128 heads at 4 a page; a poll of 64 at 8 + 16 a page."""
-    derivation = sum_of("memalloc")
+    derivation = sum_of("memalloc+slab")
     assert pages(derivation) == [144, 128, 32, 12, 0, 0]
     assert derivation.own_pages == 480
     assert derivation.min_pages == 768, "8/3 x (128 + 32 to send + at most 128 received)"
@@ -69,13 +69,19 @@ def test_local_needs_nothing() -> None:
     assert derivation.min_pages == 0 and derivation.min_free_pages == 1
 
 
-def test_srog_takes_a_page_a_packet() -> None:
-    derivation = sum_of("memalloc+srog")
-    assert derivation.lines[0].pages == 256 and derivation.own_pages == 896
+@pytest.mark.parametrize(
+    ("allocator", "ring", "acks", "own"), [("srog", 128 + 72, 64, 896), ("pages", 128 + 108, 128, 480)]
+)
+def test_emergency_packets_share_no_page(allocator: str, ring: int, acks: int, own: int) -> None:
+    """128 packets of a page, or 64 of two; the rest of the ring's 256 are slab's, 9/16 page each."""
+    derivation = sum_of(f"memalloc+{allocator}")
+    assert (derivation.lines[0].pages, derivation.lines[3].pages, derivation.own_pages) == (ring, acks, own)
+    received = min(ring + acks, {"srog": 640, "pages": 128}[allocator])
+    assert derivation.min_pages == -(-8 * (128 + 32 + received) // 3), "what packets may hold of the reserve in all"
 
 
 def test_a_card_with_fixed_ring_memory_copies_whole_packets() -> None:
-    derivation = sum_of("memalloc", nic="r8169")
+    derivation = sum_of("memalloc+slab", nic="r8169")
     assert derivation.lines[0].pages == 0 and derivation.lines[3].pages == 32 + 4
 
 

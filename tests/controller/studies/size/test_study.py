@@ -12,7 +12,7 @@ from nodes.errors import UsageError
 
 
 def test_the_smallest_reserve_is_found_with_its_interval() -> None:
-    item = sized("memalloc", 300)
+    item = sized("memalloc+slab", 300)
     assert item.min_free_pages and 300 <= item.min_free_pages <= 306
     assert item.found.fails and item.found.fails.pages < 300
     assert item.min_pages == item.min_free_pages + 480
@@ -37,7 +37,7 @@ def test_the_largest_level_is_the_last_that_fits() -> None:
 
 def test_the_smallest_setting_is_told_as_such() -> None:
     said = "even the smallest setting survives: what the policy adds itself is enough; the sum,"
-    assert agreement(sized("memalloc", 1)) == f"{said} which has all consumers at their most at once, asks for 768"
+    assert agreement(sized("memalloc+slab", 1)) == f"{said} which has all consumers at their most at once, asks for 768"
 
 
 def test_a_scenario_that_sets_min_free_itself_is_refused() -> None:

@@ -33,7 +33,7 @@ SIZES = st.sampled_from([1, 66, 512, 1000, 1024, 1536, 2048, 4044, 4045, PAGE_BY
 def under_pressure(name: str) -> tuple[PagePool, PacketAllocator]:
     """An allocator in a pool of which others have all but LEFT_PAGES."""
     pool = PagePool(PAGES, Watermarks.of(8, PAGES))
-    allocator = ALLOCATORS[name](pool, CPUS)
+    allocator = ALLOCATORS[name](pool, CPUS, 0)
     while pool.free > LEFT_PAGES:
         pool.take(0)
     return pool, allocator

@@ -96,17 +96,43 @@ def test_the_oldest_piece_of_the_first_list_that_is_long_enough_is_split() -> No
 def test_the_posted_sizes() -> None:
     assert (V1.pool_pages, V2.pool_pages) == (4084, 64)
     assert round(V1.pool_pages * PAGE_BYTES / (1 << 20), 2) == 15.95
-    assert set(ALLOCATORS) >= {"nta", "nta-v1"}
+    assert set(ALLOCATORS) >= {"nta-v1", "nta-v2"}
     pool = PagePool(16384, Watermarks.of(256, 16384))
-    made = ALLOCATORS["nta-v1"](pool, 2)
+    made = ALLOCATORS["nta-v1"](pool, 2, 1021 << 14)
     assert (made.pages, pool.free) == (8168, 16384 - 8168), "a machine of 64 MiB holds two pools"
 
 
-@pytest.mark.parametrize(("name", "cpus"), [("nta-v1", 4), ("nta", 260)])
+@pytest.mark.parametrize(
+    ("name", "memory_mib", "cpus", "pool_kib"),
+    [
+        ("nta-v1", 1024, 2, 16336),  # as posted
+        ("nta-v1", 256, 2, 16336),
+        ("nta-v1", 64, 2, 4096),  # an eighth of memory over both
+        ("nta-v1", 64, 1, 8192),
+        ("nta-v1", 12, 2, 768),
+        ("nta-v1", 1, 64, 16),  # never less than a node
+        ("nta-v2", 12, 2, 256),  # as posted
+        ("nta-v2", 2, 2, 128),
+    ],
+)
+def test_pools_are_in_proportion_to_memory_up_to_the_posted_size(
+    name: str, memory_mib: int, cpus: int, pool_kib: int
+) -> None:
+    shape = {"nta-v1": V1, "nta-v2": V2}[name].scaled(memory_mib << 8, cpus)
+    assert shape.pool_pages * 4 == pool_kib
+
+
+def test_a_pool_of_an_asked_size_is_whole_nodes_and_at_least_one() -> None:
+    assert V1.scaled(1, 2, 100_000).nodes == 6
+    with pytest.raises(UsageError, match=r"pool of 16383 B does not hold one node of allocator 'nta-v1', 16384 B"):
+        V1.scaled(16384, 2, 16383)
+
+
+@pytest.mark.parametrize(("name", "cpus"), [("nta-v1", 4), ("nta-v2", 4)])
 def test_pools_that_memory_does_not_hold_are_refused_with_the_numbers(name: str, cpus: int) -> None:
     pool = PagePool(16384, Watermarks.of(256, 16384))
     with pytest.raises(UsageError, match=rf"'{name}'.* {cpus} CPUs, \d+ in all.*384.*16384 pages does not hold both"):
-        ALLOCATORS[name](pool, cpus)
+        ALLOCATORS[name](pool, cpus, 16 << 20)
     assert pool.free == 16384
 
 

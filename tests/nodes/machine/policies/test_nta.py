@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from nodes.config import MachineConfig
-from nodes.machine.allocators.nta import NtaAllocator
+from nodes.machine.allocators.nta import V1, NtaAllocator
 from nodes.machine.checks import check
 from nodes.machine.events import BLOCK_SOCKET, SocketRead, Verdict
 from nodes.machine.machine import Machine
@@ -15,7 +17,8 @@ JUNK_BYTES = 1428
 def machine(policy: str, allocator: str = "", cpus: int = 1) -> tuple[Machine, int]:
     """Users have taken every page down to 3/8 of min. The junk socket coalesces: heads come back, data stays."""
     config = MachineConfig(memory_pages=12288, nic="e1000e", cpus=cpus)
-    patient = Machine(config, spec_of(policy, allocator), 0)
+    spec = structs.replace(spec_of(policy, allocator), pool_bytes=V1.nodes * V1.node_bytes if policy == "nta" else 0)
+    patient = Machine(config, spec, 0)
     junk = patient.open_socket(1 << 30, coalesces=True)
     for i in range(32):  # heads on free lists
         patient.receive(junk, JUNK_BYTES, 1, i)

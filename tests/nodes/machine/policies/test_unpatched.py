@@ -17,5 +17,5 @@ def test_it_is_none_with_another_sender() -> None:
 
 
 def test_the_debate_has_it_as_it_was_in_2006_and_as_it_was_until_3_6() -> None:
-    senders = {name: VARIANTS[name]["nodes.initiator.sender"] for name in POLICIES["unpatched"].variants}
+    senders = {name: VARIANTS[name].settings["nodes.initiator.sender"] for name in POLICIES["unpatched"].variants}
     assert senders == {"unpatched": "noio", "unpatched-2006": "submitter"}
