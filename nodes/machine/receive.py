@@ -14,7 +14,7 @@ from __future__ import annotations
 from nodes.machine.allocators.base import PacketAllocator
 from nodes.machine.allocators.slab import HEAD_BYTES
 from nodes.machine.card import COPY_BYTES, Card
-from nodes.machine.events import BLOCK_SOCKET, ICMP, Verdict
+from nodes.machine.events import BLOCK_SOCKET, ICMP, NO_SOCKET, Verdict
 from nodes.machine.network_memory import NetworkMemory
 from nodes.machine.nic import NicModel
 from nodes.machine.pages import PagePool
@@ -176,8 +176,9 @@ class Receiver(Card):
         return Verdict.ACCEPT
 
     def _may_pass(self, number: int, slots: list[Slot]) -> bool:
-        """Early drop: by the card's debt, which every packet pays back, or by the packet's own mark."""
-        if self.debt:
+        """Early drop: by the card's debt, or by the packet's own mark. A packet that has found a socket pays a debt back,
+        and so does ICMP; one without a socket leaves before it is counted (DP05, 12 August; physics.md section 5)."""
+        if self.debt and number != NO_SOCKET:
             self.debt = max(0, self.debt - len(slots))
             return number == BLOCK_SOCKET and self._in_debt_to_block
         if not self.allocator.marked_pages or not any(is_marked(slot, self._heads_mark) for slot in slots):

@@ -27,8 +27,9 @@ def reserve_pages(packets: int = RX_RESERVE_PACKETS) -> int:
 
 class IfacePolicy(Policy):
     """A packet that finds no memory may take it from the reserve while its card owes fewer than 50 packets; that is one more
-    packet of debt. While the card has a debt, *any* packet that comes through it pays one back and is dropped, unless it is
-    for the flagged socket; so is all ICMP. Other cards do not notice (physics.md section 12, row `iface (2005)`).
+    packet of debt. While the card has a debt, *any* packet that comes through it and finds a socket pays one back and is
+    dropped, unless it is for the flagged socket; so does all ICMP. A packet for no socket pays nothing. Other cards do not
+    notice (200508120831.57884.phillips@istop.com, 12 August 2005; (physics.md section 12, row `iface (2005)`).
 
     A packet that took nothing may pay another's debt; the one that did take may then come when there is none, and be
     delivered to a stranger: reserve pages leak into sockets. That is the patch's own defect (Garzik; section 5)."""

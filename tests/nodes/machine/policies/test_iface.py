@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nodes.config import MachineConfig
 from nodes.machine.checks import check
-from nodes.machine.events import BLOCK_SOCKET, ICMP, Verdict
+from nodes.machine.events import BLOCK_SOCKET, ICMP, NO_SOCKET, Verdict
 from nodes.machine.machine import Machine
 from nodes.machine.policies import spec_of
 from nodes.machine.policies.iface import RX_RESERVE_PACKETS, reserve_pages
@@ -55,6 +55,18 @@ def test_the_paging_socket_is_served_and_pays_too_and_icmp_is_dropped() -> None:
     assert patient.receive(BLOCK_SOCKET, JUNK_BYTES, 1, 2000) is Verdict.ACCEPT
     assert patient.receiver.debt == before - 1
     assert patient.receive(ICMP, JUNK_BYTES, 1, 2001) is Verdict.DROP
+    check(patient)
+
+
+def test_a_packet_that_finds_no_socket_pays_nothing() -> None:
+    """In the patch of 12 August 2005 tcp_v4_rcv and udp_rcv look at the count only once they have a socket."""
+    patient, junk = machine()
+    into_debt(patient, junk)
+    debt, drops = patient.receiver.debt, patient.receiver.early_drops
+    for i in range(5):
+        patient.receive(NO_SOCKET, JUNK_BYTES, 1, 2000 + i)
+    assert (patient.receiver.debt, patient.receiver.early_drops) == (debt, drops)
+    assert patient.receive(junk, JUNK_BYTES, 1, 3000) is Verdict.DROP and patient.receiver.debt == debt - 1
     check(patient)
 
 
