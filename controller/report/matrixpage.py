@@ -98,7 +98,7 @@ def _markdown(asked: Asked, cells: Sequence[Cell]) -> Iterator[str]:
             yield f"\nKernels: {_plain('; '.join(ran))}."
         hangs = [(cell, hang) for cell, hang in shown.hangs if cell.place.scenario == subject.name]
         if hangs:
-            yield "\nWhy they hang, and what their autopsies saw:\n"
+            yield "\nWhy they hang or die, and what their autopsies saw:\n"
         for cell, hang in hangs:
             place = cell.place
             where = f"{kernel_text(place.kernel)}, {place.nic}, {place.policy}"

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from controller.experiment.endings import DROPS, Ending
 from controller.experiment.record import KERNEL
-from controller.experiment.verdicts import HUNG, SURVIVED, VOID, WORST_FIRST, VerdictName, rank
+from controller.experiment.verdicts import HUNG, SURVIVED, VERDICTS, VOID, WORST_FIRST, VerdictName, rank
 from controller.studies.proportion import Share
 from controller.studies.trials import shape_of
 from nodes.eventkinds import Wait
@@ -238,31 +238,35 @@ class Hang(Struct, frozen=True, kw_only=True):
     """Of the first of them; empty where no cycle was named."""
     found: tuple[str, ...]
     folders: tuple[str, ...]
+    died: str = ""
+    """Of those that did not hang: what their end means."""
 
     @property
     def sentence(self) -> str:
         """Who waits for whom, in plain words."""
         if not self.edges:
-            return " ".join(self.found) or "no cycle was named"
+            return " ".join(self.found) or self.died or "no cycle was named"
         waits = (f"{edge.waiter} waits for {edge.resource}, which {edge.who_frees} must give" for edge in self.edges)
         return f"{'; '.join(waits)}; and so round again"
 
 
 def hangs(trials: Iterable[Trial]) -> list[Hang]:
     """Trials that did not go on, by the shape of their cycle."""
-    groups: dict[object, list[Trial]] = {}
+    groups: dict[tuple[str, object], list[Trial]] = {}
     for trial in trials:
         if trial.verdict not in VOID | SURVIVED:
-            groups.setdefault((trial.verdict in HUNG, shape_of(trial.edges)), []).append(trial)
-    ordered = sorted(groups.values(), key=len, reverse=True)
+            end = "" if trial.verdict in HUNG else trial.verdict
+            groups.setdefault((end, shape_of(trial.edges)), []).append(trial)
+    ordered = sorted(groups.items(), key=lambda item: len(item[1]), reverse=True)
     return [
         Hang(
             count=len(group),
+            died=VERDICTS[end].meaning if end else "",
             edges=group[0].edges,
             found=next((trial.found for trial in group if trial.found), ()),
             folders=tuple(trial.folder for trial in group),
         )
-        for group in ordered
+        for (end, _), group in ordered
     ]
 
 

@@ -162,6 +162,12 @@ def test_a_hang_without_a_cycle_is_told_by_what_the_autopsy_saw() -> None:
     assert (seen.sentence, blind.sentence) == ("kswapd waits.", "no cycle was named")
 
 
+def test_one_that_died_is_told_by_its_end_beside_those_that_hung() -> None:
+    hung, died = cell("deadlocked", "oom", "deadlocked").hangs()
+    assert (hung.count, hung.sentence, died.count) == (2, "no cycle was named", 1)
+    assert died.sentence == "Something was killed to get memory back."
+
+
 def test_a_folder_shows_all_that_it_holds_the_newest_text_of_each_scenario() -> None:
     other = Place("s", "bookworm", "rtl8139", "memalloc")
     old = Trial(key=Key(Place("s", "sid", "igb", "none"), 7, "old", "kernel"), verdict="healthy")
