@@ -14,6 +14,7 @@ from rich.table import Table
 from controller.cli.console import Json, console, print_json, say
 from controller.cli.scenarios import found
 from controller.cli.studies import Fresh, Jobs, Out, resumable, studies_folder
+from controller.experiment.exitcodes import EXIT_INCONCLUSIVE
 from controller.experiment.scenario import Scenario, dump, load
 from controller.experiment.scenario.policies import policy_text, read_policy
 from controller.studies.rows import Rows, place
@@ -67,7 +68,7 @@ def size(
     Says what decided, how sure it is, and what theory gives as a sum. Can be stopped at any time: the same command goes on
     from there.
 
-    Exits with 1 when there is a policy that no reserve lets survive.
+    Exits with 1 when there is a policy that no reserve lets survive, with 5 when nothing is known of one.
 
     Example: netreserve size scenarios/classic.yaml --policy memalloc --policy mainline
     """
@@ -97,6 +98,8 @@ def size(
         print_json(said | {"policies": [_plain(item) for item in sized]})
     else:
         console().print(escape(f"{test.describe()}."), soft_wrap=True)
+    if not all(item.advice.known for item in sized):
+        raise typer.Exit(EXIT_INCONCLUSIVE)
     raise typer.Exit(1 if any(item.advice.min_free_kib is None for item in sized) else 0)
 
 
@@ -162,7 +165,7 @@ def _advised(item: Sized, memory_kib: int) -> Iterator[str]:
 def _lines(item: Sized) -> Iterator[str]:
     found = item.found
     if found.survives is None:
-        yield f"  simulated: {sentence(item.warning)}"
+        yield from (f"  simulated: {sentence(said)}" for said in (item.warning,) if said)
     else:
         below = f"the largest that fails is {_size(found.fails.pages)}" if found.fails else "no smaller one is possible"
         yield (

@@ -37,7 +37,7 @@ class Foretold(Struct, frozen=True, kw_only=True):
     """Who waits for whom; empty when nobody does for ever."""
     min_free_kib: int | None
     """The smallest safe min_free found; None: none helps."""
-    bound: Literal[Decider, "none helps"]
+    bound: Literal[Decider, "none helps", "not known"]
     """What decided it."""
     saves: tuple[str, ...]
     """What saves it as the machine stands: exact commands, or a policy's name."""
@@ -97,7 +97,7 @@ def _one(
         verdict=now.verdict,
         cycle=cycle_text(now.cycle) if now.cycle else "",
         min_free_kib=safe_kib,
-        bound=advice.decided_by or "none helps",
+        bound=advice.decided_by or ("none helps" if advice.known else "not known"),
         saves=tuple(saves),
         runs=sized.found.runs,
     )

@@ -12,7 +12,7 @@ from nodes.frozen.advice import Kind
 from nodes.frozen.events import Said
 from nodes.frozen.examine import recently
 from nodes.frozen.failures import place
-from nodes.frozen.functions import RECLAIM
+from nodes.frozen.functions import RECLAIM, SHRINK
 from nodes.frozen.seen import Answer, Seen
 from nodes.frozen.sentences import failure, how_many, inside, name, what
 from nodes.frozen.shapes import CGROUP, DAEMON, JOURNAL, LOCAL, LOCK, OTHER_WORK, has, top
@@ -115,7 +115,7 @@ def _only_failures(seen: Seen) -> bool:
 def _storage(seen: Seen) -> Answer | None:
     """kswapd, or who reclaims, waits for an answer, and no cycle is to be seen."""
     everybody = seen.waiting(REPLY, LOCAL, TRANSMIT, JOURNAL, DAEMON, LOCK, OTHER_WORK)
-    waiting = [task for task in everybody if task.who == KSWAPD or has(task.stack, *RECLAIM)] or seen.waiting(
+    waiting = [task for task in everybody if task.who == KSWAPD or has(task.stack, *RECLAIM, *SHRINK)] or seen.waiting(
         REPLY, TRANSMIT
     )
     if not waiting:
@@ -248,9 +248,17 @@ def _nobody(seen: Seen) -> Answer:
     return Answer(kind="silent", sentence=f"{text}; whether somebody waits it does not tell", sure="open")
 
 
+def _unanswered(seen: Seen) -> Answer | None:
+    """Requests are not answered, and nobody is shown to wait for them."""
+    stuck = seen.sayings("stuck")
+    if not stuck or seen.case.tasks:
+        return None
+    return _of("peer", f"{stuck[0].words}: the server, or the way to it, does not answer", stuck)
+
+
 RULES: tuple[Callable[[Seen], Answer | None], ...] = (
     _deadlock, _ended, _lock_cycle, _peer, _disk, _spin, _storage, _free_pages, _cgroup, _journal, _locks, _work, _failed,
-    _caches, _unknown, _bug, _nobody,
+    _caches, _unanswered, _unknown, _bug, _nobody,
 )  # fmt: skip
 
 

@@ -19,8 +19,12 @@ KEPT_BYTES_MAX = 16 << 20
 """Of text; the oldest goes first (own: some 200,000 lines)."""
 BLOCK_BYTES = 128 << 10
 _FRAME = b"+0x"
-_WORDS = (b"location fail", b"ut of memory", b"not responding", b" swap on ", b"Linux version")
-"""What a log that matters has somewhere, few since each costs a search of everything. Stacks, and with them hung tasks and
+_WORDS = (
+    b"location fail", b"ut of memory", b"not responding", b" swap on ", b"Linux version", b"conn error", b"ping timeout",
+    b"PingAck", b" conn( ", b"stuck request", b"no usable path", b"econnecting in", b"onnection timed out",
+)  # fmt: skip
+"""What a log that matters has somewhere, the later ones where a server of iSCSI, DRBD, NVMe or NBD is gone and no stack
+stands in the log; few, since each costs a search of everything. Stacks, and with them hung tasks and
 lockups, have `+0x`, which stands by itself because one `+` is found far faster."""
 _BREAK = re.compile(r"\r\n|\n|\r")
 

@@ -23,7 +23,9 @@ _SLUB = re.compile(r"\s*cache: (?P<cache>[\w:-]+?)(?:\([^)]*\))?, object size:")
 _WORKQUEUE = re.compile(r"Workqueue: (?P<work>.+)")
 _BLOCKED, _MEMORY, _END_TRACE = "Show Blocked State", "Mem-", "---[ end trace"
 _PROC_FRAME = "[<0>]"
-_SLEEPS = ("__schedule", "schedule", "io_schedule")
+_SLEEPS = ("__schedule", "schedule", "wait_on_page_bit", "__lock_page", "folio_wait_bit_common")
+"""The innermost functions of sleepers, in /proc/PID/stack without those of the scheduler; io_schedule calls the first."""
+_ASLEEP = ("schedule", "_page", "folio_wait_bit")
 _SUFFIX = re.compile(r"\.(?:constprop|isra|part|cold|llvm)\b.*$|_noprof$")
 _TRAMPOLINES = frozenset(
     ("trace_clock_x86_tsc", "arch_rethook_trampoline", "kretprobe_trampoline", "__kretprobe_trampoline")
@@ -121,7 +123,8 @@ def stacks(log: Iterable[Message]) -> list[Stack]:
         dump += _BLOCKED in message.text
         if first := head(message.text):
             _begin(_Open(first, message, dump), nested, found)
-        elif not nested and _of_nobody(message.text):
+        elif (not nested or _ends_nobody(nested[-1], message)) and _of_nobody(message.text):
+            nested.clear()
             state = BLOCKED if message.text.startswith(_PROC_FRAME) else ""
             nested.append(_Open(Head("task", state=state), message, dump))
             found.append(nested[-1])
@@ -135,8 +138,13 @@ def _of_nobody(text: str) -> bool:
     """Whether a stack begins here whose first line is not in the log: /proc/PID/stack, or a sleeper's that lost it."""
     if text.startswith(_PROC_FRAME):
         return True
-    shown = frames(text) if "schedule" in text else []
+    shown = frames(text) if any(word in text for word in _ASLEEP) else []
     return bool(shown) and shown[0].sure and shown[0].name in _SLEEPS
+
+
+def _ends_nobody(one: _Open, message: Message) -> bool:
+    """Whether a stack without a first line is over: another sleeper's begins, as none stands within a stack."""
+    return not one.first.name and one.first.kind == "task" and bool(one.frames) and one.first.state != BLOCKED
 
 
 def dumps(log: Iterable[Message]) -> int:
@@ -196,7 +204,9 @@ def _newest(all_stacks: Iterable[Stack]) -> list[Stack]:
     others = []
     for stack in all_stacks:
         if stack.kind == "task":
-            tasks[stack.dump, stack.name, stack.pid] = stack
+            tasks[stack.dump, stack.name, stack.pid if stack.name else -stack.line] = (
+                stack  # each nameless one is another
+            )
         else:
             others.append(stack)
     return [*tasks.values(), *others]

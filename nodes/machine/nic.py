@@ -125,7 +125,7 @@ for _model in (
         linux_modules=("vmxnet3",),
     ),
     # rx_complete resubmits with a fresh skb (rx_submit: __netdev_alloc_skb_ip_align); without, the ring lacks the transfer,
-    # and usbnet_bh tries again for as long as it lacks any: a tasklet that schedules itself, here once a ms (own).
+    # and usbnet_bh tries again for as long as it lacks any: a tasklet that schedules itself, here every 10 ms (own).
     NicModel(
         name="usbnet",
         refill="softirq",
@@ -133,7 +133,7 @@ for _model in (
         heads_in_ring=True,
         ring_slots=USBNET_URBS,
         refill_batch=1,
-        watchdog_ns=MS_NS,
+        watchdog_ns=10 * MS_NS,
     ),
     # Transfers keep the buffers of lan78xx_alloc_rx_resources; lan78xx_rx copies each frame out (napi_alloc_skb).
     NicModel(name="lan78xx", refill="fixed", data="memalloc", ring_slots=LAN78XX_FRAMES),

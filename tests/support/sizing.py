@@ -25,6 +25,7 @@ def sized(
     scenario: Scenario = CLASSIC,
     *,
     hole: range = range(0),
+    inconclusive: bool = False,
     faultless_pages: int = 0,
     goal: Goal = "survival",
     asked: Sequence[Bound] | None = None,
@@ -39,7 +40,7 @@ def sized(
         failures = 0 if pages >= faultless_pages else 17
         return Trial(
             seed=varied.seed,
-            verdict="slow" if lives else "deadlocked",
+            verdict="slow" if lives else "inconclusive" if inconclusive else "deadlocked",
             cycle=() if lives else CYCLE,
             peaks=PEAKS | {"rx_alloc_failures": failures},
         )

@@ -43,6 +43,8 @@ class Advice(Struct, frozen=True, kw_only=True):
     """What was tried at that size, what was seen, and what follows; empty without a setting."""
     failures: str
     """Of how many runs there an allocation in reception failed; empty where nothing was tried."""
+    known: bool
+    """False: nothing can be said, for runs were inconclusive."""
     bounds: tuple[Bound, ...]
     """Largest first, the simulation's own among them where it has an answer."""
 
@@ -75,7 +77,7 @@ def asked_of(
 def advise(search: Search, found: Found, test: SequentialTest, *, most_pages: int, asked: Sequence[Bound]) -> Advice:
     """What `found`, the search's answer over all sizes up to `most_pages`, comes to where less than `asked` will not do."""
     if found.survives is None:
-        return _none("no size of the reserve will do in the simulation", asked)
+        return _none("no size of the reserve will do in the simulation", asked, search.levels)
     own = Bound(name="simulation", kib=_kib(found.survives), why="the smallest that will do in the simulation")
     floors = _sorted([own, *asked])
     least = floors[0]
@@ -87,10 +89,11 @@ def advise(search: Search, found: Found, test: SequentialTest, *, most_pages: in
     if least is not own:
         level = search.smallest(least_pages, most_pages).survives
     if level is None:
-        worst = next(each.worst for each in search.levels if each.pages >= least_pages and each.worst)
-        return _none(
-            f"nothing from {least.kib} KiB on will do in the simulation: {how(worst)}; but {least.why}", floors
-        )
+        refused = [each for each in search.levels if each.pages >= least_pages and each.worst]
+        worst = refused[0].worst
+        assert worst is not None
+        why = f"nothing from {least.kib} KiB on will do in the simulation: {how(worst)}; but {least.why}"
+        return _none(why, floors, refused)
     if least is own or level.pages == least_pages:
         return _setting(least.kib, least.name, least.why, floors, certainty(level, test), failures(level))
     why = (
@@ -128,13 +131,25 @@ def _setting(kib: int, decided_by: Decider, why: str, floors: tuple[Bound, ...],
         why=why,
         certainty=sure,
         failures=failed,
+        known=True,
         bounds=floors,
     )
 
 
-def _none(why: str, floors: Sequence[Bound]) -> Advice:
+def _none(why: str, floors: Sequence[Bound], levels: Sequence[Level]) -> Advice:
+    """No setting: none of `levels` will do, or nothing is known of one of them."""
+    unknown = next((level.worst for level in levels if level.open and level.worst is not None), None)
+    if unknown is not None:
+        why = f"nothing is known: {how(unknown)}; a longer warmup in the scenario may help"
     return Advice(
-        min_free_kib=None, command="", decided_by=None, why=why, certainty="", failures="", bounds=tuple(floors)
+        min_free_kib=None,
+        command="",
+        decided_by=None,
+        why=why,
+        certainty="",
+        failures="",
+        known=unknown is None,
+        bounds=tuple(floors),
     )
 
 

@@ -48,6 +48,12 @@ class Level(Struct, frozen=True, kw_only=True):
         return next((trial for trial in failed if not trial.survived), next(iter(failed), None))
 
     @property
+    def open(self) -> bool:
+        """What rejected it were runs of which nothing is known: they neither survived nor were seen to hang."""
+        failed = [trial for trial in self.trials if not trial.meets(self.goal)]
+        return bool(failed) and all(trial.verdict == "inconclusive" for trial in failed)
+
+    @property
     def met(self) -> int:
         """So many runs came to what was asked."""
         return sum(trial.meets(self.goal) for trial in self.trials)

@@ -74,7 +74,7 @@ def study(
     shown = found.survives or found.fails
     assert shown is not None, "at least one level was tried"
     derivation = derive(bare, spec, min_most_pages=most_pages, seen=seen(shown))
-    warning = "" if found.survives else _warning(found, derivation, most_pages)
+    warning = "" if found.survives or not advice.known else _warning(found, derivation, most_pages)
     return Sized(
         policy=policy_text(spec),
         found=found,

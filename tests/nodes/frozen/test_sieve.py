@@ -73,6 +73,24 @@ def test_of_a_large_log_the_surroundings_of_what_matters_are_kept() -> None:
     assert len(lines) < (WHOLE_BYTES + (1 << 20)) // len(DULL)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b" connection1:0: detected conn error (1020)",
+        b" connection1:0: ping timeout of 5 secs expired, recv timeout 5",
+        b"drbd r0: PingAck did not arrive in time.",
+        b"drbd r0: conn( Connected -> NetworkFailure ) pdsk( UpToDate -> DUnknown )",
+        b"block nbd3: Possible stuck request 00000000a1b2c3d4: control (write@4096,4096B). Runtime 30 seconds",
+        b"block nbd3: Connection timed out, shutting down connection",
+        b"nvme nvme1: Reconnecting in 10 seconds...",
+        b"block nvme1n1: no usable path - requeuing I/O",
+    ],
+)
+def test_a_single_line_of_a_gone_server_is_found_in_a_large_log(line: bytes) -> None:
+    dull = DULL * (2 * WHOLE_BYTES // len(DULL))
+    assert line.decode() in Sieve().lines([dull, line + b"\n", dull])
+
+
 def test_too_much_that_matters_loses_its_oldest() -> None:
     frame = b"[    1.000000]  schedule_timeout_uninterruptible+0x1/0x2 and more of the same as long as it takes\n"
     sieve = Sieve()
