@@ -32,7 +32,7 @@ IMPOSSIBLE = "impossible"
 """Instead of a verdict: the machine cannot hold the policy's reserve or pools."""
 REAL_SIZE = "-full"
 """Scenarios whose name ends so have a scaled twin and take minutes."""
-BATCH_MOMENTS = 5
+BATCH_MOMENTS = 10
 """So many go to a worker at a time: they share a warmup, and no more is lost by a kill (own)."""
 
 
@@ -112,9 +112,13 @@ class Debate:
         found: dict[_Possible, list[Trial]] = {place: [] for place in self._places if isinstance(place, _Possible)}
         self._stage(found, [(place, [place.scenario]) for place in found], tried, begun)
         if self._moments > 1:
-            open_to_chance = [place for place, trials in found.items() if trials[0].drawn]
-            batches = [(place, batch) for place in open_to_chance for batch in place.batches(self._moments)]
-            self._stage(found, batches, tried, begun)
+            batches = {place: place.batches(self._moments) for place, trials in found.items() if trials[0].drawn}
+            in_turn = [
+                (place, batch)
+                for of_all in zip(*batches.values(), strict=True)
+                for place, batch in zip(batches, of_all, strict=True)
+            ]
+            self._stage(found, in_turn, tried, begun)
         return [place if isinstance(place, Cell) else place.cell(found[place]) for place in self._places]
 
     @staticmethod
