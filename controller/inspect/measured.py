@@ -28,8 +28,8 @@ class Cell(NamedTuple):
 CELLS: dict[tuple[str, bool], Cell] = {
     ("rtl8139", True): Cell(7, 8),
     ("rtl8139", False): Cell(8, 8),
-    ("e1000e", True): Cell(1, 17, 4),
-    ("e1000e", False): Cell(17, 18),
+    ("e1000e", True): Cell(1, 16, 6),
+    ("e1000e", False): Cell(20, 21),
     ("virtio-net", True): Cell(5, 5),
     ("virtio-net", False): Cell(5, 5),
     ("vmxnet3", True): Cell(3, 4, 1),
