@@ -31,7 +31,7 @@ CELLS: dict[tuple[str, bool], Cell] = {
     ("e1000e", True): Cell(1, 16, 6),
     ("e1000e", False): Cell(20, 21),
     ("virtio-net", True): Cell(5, 5),
-    ("virtio-net", False): Cell(5, 5),
+    ("virtio-net", False): Cell(6, 6),
     ("vmxnet3", True): Cell(3, 4, 1),
     ("vmxnet3", False): Cell(4, 4),
     ("e1000", True): Cell(1, 3),
