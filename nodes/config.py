@@ -46,6 +46,12 @@ Relay = Literal["none", "initiator", "target"]
 """What a process does that all block I/O of its own machine passes through: it is the initiator, in user space; or it is the
 storage target, on the same host."""
 
+ContestRule = Literal["lottery", "oldest", "tasks", "sender"]
+"""Who gets a freed page, of those who wait for one: `nodes.machine.contest`."""
+
+Era = Literal["2006", "today"]
+"""Whose time a policy is of, where it was one thing then and is another in kernels now."""
+
 Spread = Literal["fixed", "exponential", "lognormal"]
 """How a storage target's latency is spread over its requests."""
 
@@ -73,6 +79,8 @@ class MachineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How the block driver sends under a policy that leaves it as it is; empty: as it did in the policy's time."""
     boost_pages: int = 0
     """By so much the watermarks are raised at most once memory is fragmented; 0, as in kernels before 5.0: never."""
+    contest: ContestRule = "lottery"
+    """Who gets a freed page: one drawn by lot, who had none for the longest, the tasks first, or the sender first."""
     storage_nic: str = ""
     """Model of a second card that carries block traffic alone; empty: block traffic and junk share `nic`."""
     relay: Relay = "none"
@@ -102,6 +110,8 @@ class PolicySpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pool_bytes: int = 0
     """Where packets have pools of their own: the pool of each CPU, set aside when the machine starts. 0: in proportion to
     memory (`nodes.machine.allocators.nta.NtaShape.scaled`)."""
+    era: Literal[Era, ""] = ""
+    """For policies that have several (`netmem`); empty: their first."""
     head_reserve: bool = False
     """netreserve's own extension, in no kernel: sk_buff heads may come from the reserve, too, while the block socket is
     flagged. For policies that flag it."""

@@ -40,10 +40,11 @@ def _node(node: PlannedNode) -> str:
         return f"disk {format_bytes(node.spec.size_bytes)}, latency {format_ns(node.spec.latency_ns)}{spread}"
     machine = node.spec.machine
     memory, area = format_bytes(machine.memory_pages * PAGE_BYTES), format_bytes(machine.working_set_pages * PAGE_BYTES)
+    era = f" as of {node.spec.policy.era}" if node.spec.policy.era else ""
     sender = f", sender {machine.sender}" if machine.sender else ""
     cards = f"{machine.nic} and {machine.storage_nic} for storage" if machine.storage_nic else machine.nic
     return (
-        f"policy {policy_text(node.spec.policy)}, {memory} memory, {machine.min_free_pages} pages min, {cards}{sender},"
+        f"policy {policy_text(node.spec.policy)}{era}, {memory} memory, {machine.min_free_pages} pages min, {cards}{sender},"
         f" working set {area} on {node.target} at {format_bytes(node.spec.swap_offset_bytes)}"
     )
 

@@ -21,6 +21,7 @@ from controller.experiment.scenario.vary import vary
 from controller.experiment.trace import phase
 from controller.studies.guestlog import Told
 from nodes.config import GuestSpec
+from nodes.machine.policies import POLICIES
 from nodes.messages import Sample
 from nodes.units import PAGE_BYTES, SECOND_NS
 
@@ -115,6 +116,10 @@ def changes_of(scenario: Scenario, found: Measured) -> Iterator[Adjusted]:
     if (name := FLAGGED.get(scenario.policy.name)) is not None:
         text = policy_text(scenario.policy).replace(scenario.policy.name, name, 1)
         yield Adjusted("policy", text, "the flag as kernels have it")
+    if "today" in (policy := POLICIES[scenario.policy.name]).eras:
+        yield Adjusted("policy.era", "today", "as kernels have it")
+    elif policy.sender != "memalloc":
+        yield Adjusted("nodes.initiator.sender", "memalloc", "as kernels send since 3.6")
     for index, flood in enumerate(scenario.floods):
         if flood.kind == "udp" and found.sent_ratio < SENT_LESS:
             yield Adjusted(f"floods.{index}.rate", f"{round(flood.rate_pps * found.sent_ratio)} pps", "as it was sent")

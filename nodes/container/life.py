@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class Life:
     """
 
     def __init__(self, spec: InitiatorSpec, address: str, pump: Pump, emit: Emit) -> None:
-        self.machine = Machine(spec.machine, spec.policy, time.monotonic_ns())
+        self.machine = Machine(spec.machine, spec.policy, time.monotonic_ns(), random.random)
         self.pages = Pages(spec.machine.working_set_pages, spec.machine.memory_pages)
         self._spec, self._pump, self._emit = spec, pump, emit
         self._flows = Flows(self.machine)

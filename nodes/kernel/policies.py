@@ -45,6 +45,8 @@ def switches_of(policy: PolicySpec) -> Switches:
     if switches is None or policy.allocator not in (_ALLOCATOR, POLICIES[policy.name].allocators[0]):
         what = f"policy '{policy.name}'" if switches is None else f"allocator '{policy.allocator}'"
         raise LackingError(f"{what} is not in any kernel: use the container tier")
+    if policy.era not in ("", "today"):
+        raise LackingError(f"policy '{policy.name}' as of {policy.era} is not in any kernel: use the container tier")
     if policy.head_reserve and not switches.memalloc:
         raise UsageError(f"policy '{policy.name}' cannot have head_reserve: it opens the reserve to no socket")
     return Switches(

@@ -74,6 +74,10 @@ class BlockInitiator:
         self.local = False
         """Swap goes to a local disk: nothing is sent, nothing acknowledged."""
         self.tx_floors = TxFloors(0, 0)
+        self.held_to_min = False
+        """Some of what the kernel's sender needs it gets above min alone."""
+        self.contested = False
+        """Freed pages are being handed out, and the sender waits for its turn (`contest`)."""
 
     @property
     def sent(self) -> int:
@@ -90,10 +94,11 @@ class BlockInitiator:
         self.local = policy.local_disk
         # A process has no more rights than a thread without PF_MEMALLOC.
         self.tx_floors = TxFloors.of("noio" if self.relay is not None else sender, self.pool.marks)
+        self.held_to_min = max(self.tx_floors) > 0 and self.relay is None and not self.local
 
     def start(self, page: int, generation: int, is_write: bool, now_ns: int, out: list[Decision]) -> bool:
         """Makes a request and sends it if there is memory to; False when bio or tag are lacking."""
-        if len(self.requests) >= self.queue_depth:
+        if not self.has_tag():
             self.blocked_on = "tag"
             return False
         bio = self.kernel.head(self.pool.marks.kernel_floor)
@@ -109,7 +114,8 @@ class BlockInitiator:
         if is_write:
             self.writes += 1
         self.unsent.append(request)
-        self.send(now_ns, out)
+        if not self.contested:
+            self.send(now_ns, out)
         return True
 
     def send(self, now_ns: int, out: list[Decision]) -> None:
@@ -118,10 +124,34 @@ class BlockInitiator:
         while unsent and (self.relay is None or self.relay.carries(now_ns)) and self._sent(unsent[0], now_ns, out):
             unsent.popleft()
 
+    def has_tag(self) -> bool:
+        """Is there one for a further request?"""
+        return len(self.requests) < self.queue_depth
+
+    def wants_memory(self) -> bool:
+        """Does a request wait for memory to be sent with, which it may have?"""
+        return bool(self.unsent) and not self._over_cap(self.unsent[0])
+
+    def _floor(self, request: Request) -> int:
+        return self.tx_floors.write if request.is_write else self.tx_floors.read
+
+    def stops_at_min(self) -> bool:
+        """Has the sender no more right to memory for the oldest request that waits than a task has?"""
+        return self._floor(self.unsent[0]) >= self.pool.marks.kernel_floor
+
+    def send_piece(self, now_ns: int, out: list[Decision]) -> None:
+        """One allocation for the oldest request that waits; it goes out when that was the last."""
+        request = self.unsent[0]
+        if self._take_piece(request) and not self._lacks(request):
+            self._sent(request, now_ns, out)
+            self.unsent.popleft()
+
     def _sent(self, request: Request, now_ns: int, out: list[Decision]) -> bool:
         is_write = request.is_write
-        if not self.local and not self._take_tx(request, is_write):
-            return False
+        if not self.local:
+            while self._lacks(request):
+                if self._over_cap(request) or not self._take_piece(request):
+                    return False
         if not self.local and not self.at_home:
             self.sent_bytes += WRITE_HEADER_BYTES + PAGE_BYTES if is_write else WRITE_HEADER_BYTES
             request.end_bytes = self.sent_bytes
@@ -133,31 +163,47 @@ class BlockInitiator:
             out.append(ReadIn(request.number, request.page, request.generation))
         return True
 
-    def _take_tx(self, request: Request, is_write: bool) -> bool:
-        network, allocator = self.network, self.allocator
-        size_bytes = TX_HEAD_BYTES + PAGE_BYTES if is_write else TX_HEAD_BYTES
-        if network.refuses(size_bytes, network.tx_bytes):
+    def _lacks(self, request: Request) -> int:
+        """Bytes that must be allocated before it can be sent: a head and, for a write, a copy of its page. tcp_sendmsg keeps
+        the one while it waits for the other (net/ipv4/tcp.c)."""
+        if request.is_write and request.tx_copy is None:
+            return PAGE_BYTES if request.tx_head is not None else TX_HEAD_BYTES + PAGE_BYTES
+        return 0 if request.tx_head is not None else TX_HEAD_BYTES
+
+    def _over_cap(self, request: Request) -> bool:
+        """Is what it lacks too much for the network's memory? What it has of it is not in its own way."""
+        return self.network.refuses(self._lacks(request), self.network.tx_bytes - request.tx_bytes)
+
+    def lacks_bytes(self) -> int:
+        """What the oldest request that waits lacks."""
+        return self._lacks(self.unsent[0])
+
+    def over_cap_bytes(self) -> int:
+        """What the oldest request that waits lacks and may not have, for the network's memory is at its cap; 0: it may."""
+        request = self.unsent[0]
+        return self._lacks(request) if self._over_cap(request) else 0
+
+    def _take_piece(self, request: Request) -> bool:
+        size_bytes = TX_HEAD_BYTES if request.tx_head is None else PAGE_BYTES
+        piece = self.allocator.data(size_bytes, self._floor(request))
+        if piece is None:
             return False
-        floor = self.tx_floors.write if is_write else self.tx_floors.read
-        head = allocator.data(TX_HEAD_BYTES, floor)
-        if head is None:
-            return False
-        if is_write:
-            request.tx_copy = allocator.data(PAGE_BYTES, floor)
-            if request.tx_copy is None:
-                allocator.release(head)
-                return False
-        request.tx_head = head
-        network.tx_bytes += size_bytes
-        request.tx_bytes = size_bytes
+        if request.tx_head is None:
+            request.tx_head = piece
+        else:
+            request.tx_copy = piece
+        request.tx_bytes += size_bytes
+        self.network.tx_bytes += size_bytes
         return True
 
     def tx_pages_needed(self) -> int:
         """How many pages must be free before the oldest request that waits can be sent: for its head, and a write's copy."""
-        is_write = self.unsent[0].is_write
-        sizes = (TX_HEAD_BYTES, PAGE_BYTES) if is_write else (TX_HEAD_BYTES,)
+        request = self.unsent[0]
+        sizes = [] if request.tx_head is not None else [TX_HEAD_BYTES]
+        if request.is_write and request.tx_copy is None:
+            sizes.append(PAGE_BYTES)
         pages = sum(map(self.allocator.data_pages, sizes))
-        return (self.tx_floors.write if is_write else self.tx_floors.read) + pages if pages else 0
+        return self._floor(request) + pages if pages else 0
 
     def _drop_tx(self, request: Request) -> None:
         if request.tx_head is None:

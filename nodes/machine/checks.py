@@ -133,8 +133,10 @@ def guard_floors(machine: Machine) -> None:
         for method in ("packet", "refill", "run_timers", "missing"):
             acting(card, method, "reception")
     acting(block, "start", "a bio")
-    acting(block, "send", "transmission")
-    acting(workload, "run", "the application")
+    for method in ("send", "send_piece"):
+        acting(block, method, "transmission")
+    for method in ("run", "turn"):
+        acting(workload, method, "the application")
 
 
 INVARIANTS = (

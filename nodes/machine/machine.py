@@ -18,6 +18,7 @@ from nodes.machine.allocators.base import behind
 from nodes.machine.allocators.fallback import FallbackAllocator
 from nodes.machine.allocators.nta import NtaAllocator
 from nodes.machine.block import BlockInitiator
+from nodes.machine.contest import Contest, Even, Luck
 from nodes.machine.events import (
     BLOCK_SOCKET,
     Completed,
@@ -53,10 +54,11 @@ APP_STALLED_NS = 100 * MS_NS
 class Machine:
     """A machine at rest: the ring is full, no page has been touched.
 
-    Raises UsageError when settings contradict each other; the message has the values.
+    `luck` draws for freed pages (`contest`). Raises UsageError when settings contradict each other; the message has the
+    values.
     """
 
-    def __init__(self, config: MachineConfig, policy: PolicySpec, now_ns: int) -> None:
+    def __init__(self, config: MachineConfig, policy: PolicySpec, now_ns: int, luck: Luck | None = None) -> None:
         self.config = config
         self._min_free_pages = config.min_free_pages
         self.policy = policy_of(policy)
@@ -80,6 +82,7 @@ class Machine:
             self.pool, self.block, config.working_set_pages, config.tasks, config.touch_pages_per_s, now_ns
         )
         self.reclaim = Reclaim(self.pool, self.block, self.workload)
+        self.contest = Contest(config.contest, luck or Even(), self.pool, self.block, self.workload, self.reclaim)
         self._out: list[Decision] = []
         self._put_in_force()
         for receiver in self.receivers:
@@ -127,7 +130,7 @@ class Machine:
     def _put_in_force(self) -> None:
         self._marks_in_force = self.pool.marks
         cap_pages = self.policy.network_cap_pages(self.config.memory_pages, self._pool_pages())
-        self.network.set_cap(cap_pages, self.policy_spec.socket_floor_bytes)
+        self.network.set_cap(cap_pages, self.policy_spec.socket_floor_bytes, self.policy.forces_first())
         for receiver in self.receivers:
             receiver.set_policy(self.policy, capped=cap_pages > 0)
         self.block.set_rights(self.policy, self.sender)
@@ -248,7 +251,9 @@ class Machine:
             receiver.run_timers(now_ns)
         if self.block.relay is not None and self.block.unsent:
             self.block.send(now_ns, self._out)  # a page that came back goes to the process first (relay, at its best)
-        self.workload.run(now_ns, self._out)
+        self.contest.settle(now_ns, self._out)
+        while self.workload.run(now_ns, self._out):
+            self.contest.settle(now_ns, self._out)
         if self.reclaim.run(now_ns, self._out):
             self._oom()
         if self.block.timer.expired(now_ns):

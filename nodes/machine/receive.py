@@ -192,7 +192,9 @@ class Receiver(Card):
         if socket is not None:
             if socket.held_bytes >= socket.rcvbuf_bytes:
                 return True
-            return self._capped and self.network.refuses(segments * self.true_bytes, socket.held_bytes)
+            return self._capped and self.network.refuses(
+                segments * self.true_bytes, socket.held_bytes, socket.coalesces
+            )
         return self._capped and number == BLOCK_SOCKET and self.network.refuses(segments * self.true_bytes, 0)
 
     def _queue(self, socket: Socket, slot: Slot) -> None:

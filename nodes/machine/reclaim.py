@@ -37,8 +37,7 @@ class Reclaim:
         if self.block.unsent:
             self.block.send(now_ns, out)
             self._relay(now_ns, out)
-        if self.pool.kswapd_wanted:
-            self.pool.kswapd_wanted, self.awake = False, True
+        self.wake()
         if self.awake:
             self._kswapd(now_ns, out)
         hopeless = False
@@ -55,13 +54,30 @@ class Reclaim:
         self._shrink(SWAP_CLUSTER_MAX - self.block.writes, now_ns, out)
 
     def _kswapd(self, now_ns: int, out: list[Decision]) -> None:
-        missing = self.pool.marks.high_pages - self.pool.free
-        if missing <= 0:
+        if self.pool.free >= self.pool.marks.high_pages:
             self.awake = False
             self.pool.calm()
             return
-        # Pages under writeback are not free yet: one batch beyond what is missing keeps the disk busy (own).
-        self._kswapd_blocked = not self._shrink(missing + SWAP_CLUSTER_MAX - self.block.writes, now_ns, out)
+        self._kswapd_blocked = not self._shrink(self._to_write(), now_ns, out)
+
+    def _to_write(self) -> int:
+        """Pages under writeback are not free yet: one batch beyond what is missing keeps the disk busy (own)."""
+        return self.pool.marks.high_pages - self.pool.free + SWAP_CLUSTER_MAX - self.block.writes
+
+    def wake(self) -> None:
+        """Wakes kswapd, where an allocation found too few pages."""
+        if self.pool.kswapd_wanted:
+            self.pool.kswapd_wanted, self.awake = False, True
+
+    def wants_to_write(self) -> bool:
+        """Is kswapd about to write a page, while there is memory for its bio?"""
+        if not self.awake or self.pool.free >= self.pool.marks.high_pages or self._to_write() <= 0:
+            return False
+        return bool(self.workload.resident) and self.block.has_tag()
+
+    def write_one(self, now_ns: int, out: list[Decision]) -> None:
+        """kswapd's turn: one more page is to be written."""
+        self._shrink(1, now_ns, out)
 
     def _direct(self, task: Task, now_ns: int, out: list[Decision]) -> bool:
         """One round of direct reclaim, for a task that needs a frame. True when it was one too many without progress. Who

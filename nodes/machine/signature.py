@@ -32,6 +32,7 @@ def signature_of(machine: Machine, now_ns: int) -> tuple[object, ...]:
         held.objects,
         held.pinned_pages,
         machine.network.tx_bytes,
+        machine.contest.signature(),
         tuple(_receiver(receiver, now_ns) for receiver in machine.receivers),
         _workload(machine, now_ns),
         _block(machine, now_ns),

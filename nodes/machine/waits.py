@@ -10,7 +10,7 @@ from collections import deque
 from nodes.eventkinds import Wait
 from nodes.machine.allocators.base import PacketAllocator, behind
 from nodes.machine.allocators.nta import NtaAllocator
-from nodes.machine.block import TX_HEAD_BYTES, BlockInitiator
+from nodes.machine.block import BlockInitiator
 from nodes.machine.network_memory import NetworkMemory
 from nodes.machine.receive import Receiver
 from nodes.machine.reclaim import Reclaim
@@ -136,13 +136,12 @@ def _transmit(workload: Workload, block: BlockInitiator) -> list[Wait]:
     if block.relay is not None and block.relay.stuck:
         why = "it needs a page of its own that was swapped out, and only it could read that back"
         return [Wait(who, "its own pages", 1, 0, who, why, "physics.md section 10 rows 2 and 3")]
-    size_bytes = TX_HEAD_BYTES + (PAGE_BYTES if block.unsent[0].is_write else 0)
-    if network.refuses(size_bytes, network.tx_bytes):
-        return [_over_cap(who, size_bytes, network)]
+    if refused_bytes := block.over_cap_bytes():
+        return [_over_cap(who, refused_bytes, network)]
     need = block.tx_pages_needed()
     why = f"sending needs memory for a head and a copy, and gets it only when at least {need} pages are free"
     pages = Wait(who, "free pages", need, workload.pool.free, KSWAPD, why, "physics.md section 1 step 5")
-    return [*_pool(who, size_bytes, block.allocator), pages]
+    return [*_pool(who, block.lacks_bytes(), block.allocator), pages]
 
 
 def _reply(block: BlockInitiator, receiver: Receiver, own_card: bool) -> list[Wait]:

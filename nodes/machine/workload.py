@@ -89,11 +89,13 @@ class Workload:
         self.tells_pages = True
         """Touches and discards are told; a driver without real memory has no use for them."""
 
-    def run(self, now_ns: int, out: list[Decision]) -> None:
-        """Lets every task that can run work until it blocks or its pace says wait."""
+    def run(self, now_ns: int, out: list[Decision]) -> bool:
+        """Lets every task that can run work until it blocks or its pace says wait. True: or until pages became scarce, so
+        that others have their turns (`contest`)."""
         if self.dead:
-            return
-        budget, floor = BURST_TOUCHES_MAX, self.pool.marks.kernel_floor
+            return False
+        budget, floor, high = BURST_TOUCHES_MAX, self.pool.marks.kernel_floor, self.pool.marks.high_pages
+        plenty = self.block.held_to_min and self.pool.free > high
         for task in self.tasks:
             if task.state is TaskState.READING:
                 continue
@@ -104,6 +106,22 @@ class Workload:
             while task.state is TaskState.RUNNING and self.next_ns <= now_ns and budget:
                 budget -= 1
                 self._step(task, now_ns, out)
+                if plenty and self.pool.free <= high:
+                    return True
+        return False
+
+    def wanting(self, now_ns: int) -> list[int]:
+        """Numbers of the tasks that would take a page now."""
+        if self.dead or self.next_ns > now_ns:
+            return []
+        wanting = (TaskState.RUNNING, TaskState.NEEDS_FRAME)
+        return [number for number, task in enumerate(self.tasks) if task.state in wanting]
+
+    def turn(self, number: int, now_ns: int, out: list[Decision]) -> None:
+        """One of them touches one page, for which it takes a free one where it has to."""
+        task = self.tasks[number]
+        task.state, task.rounds = TaskState.RUNNING, 0
+        self._step(task, now_ns, out)
 
     def _step(self, task: Task, now_ns: int, out: list[Decision]) -> None:
         if task.page is None:

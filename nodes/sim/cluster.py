@@ -61,7 +61,8 @@ class Cluster:
             raise UsageError(f"{node.name} needs a target: there is no '{node.target}'; there are: {known}")
         disk = Disk(self._streams.of(f"{node.name}/disk"))
         disk.spec = target.spec  # a local disk is as fast as the target's: what differs is the network alone
-        initiator = self.initiators[node.name] = Initiator(node.name, spec, self.loop, self.emit, disk)
+        luck = self._streams.of(f"{node.name}/pages").random
+        initiator = self.initiators[node.name] = Initiator(node.name, spec, self.loop, self.emit, disk, luck)
         if not initiator.over_network:
             if not _takes_time(target.spec):
                 initiator.bound_by_processor()

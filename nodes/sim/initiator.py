@@ -8,6 +8,7 @@ from errno import EIO
 
 from nodes.config import InitiatorSpec, Reader
 from nodes.eventkinds import GAVE_UP, Corrupt, Detail, PolicySet, Reconnect
+from nodes.machine.contest import Luck
 from nodes.machine.events import (
     BLOCK_SOCKET,
     MinFreeChanged,
@@ -45,10 +46,10 @@ _SHARED = sorted({field.name for field in fields(Stats)} & set(Sample.__struct_f
 class Initiator:
     """One machine and its hands. Several may share a target; a local disk is its own."""
 
-    def __init__(self, name: str, spec: InitiatorSpec, loop: Loop, emit: Emit, disk: Disk) -> None:
+    def __init__(self, name: str, spec: InitiatorSpec, loop: Loop, emit: Emit, disk: Disk, luck: Luck) -> None:
         self.name, self.spec = name, spec
         self._loop, self._emit, self._disk = loop, emit, disk
-        self.machine = Machine(spec.machine, spec.policy, loop.now_ns)
+        self.machine = Machine(spec.machine, spec.policy, loop.now_ns, luck)
         self.machine.workload.tells_pages = False
         self.connection: Connection | None = None
         self.sockets: dict[int, tuple[int, Reader]] = {}

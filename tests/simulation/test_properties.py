@@ -118,10 +118,11 @@ CALM = {
     "nodes.initiator.memory": "32 MiB",
     "nodes.initiator.working_set": "36 MiB",
     "nodes.initiator.min_free": "4 MiB",
+    "nodes.initiator.sender": "memalloc",
     "floods.0.rate": "200 pps",
     "floods.0.reader": "fast",
 }
-"""Junk that is read at once, and marks that are far apart: nobody ever comes near a reserve."""
+"""Junk that is read at once, and marks that are far apart: nobody ever comes near a reserve, and all send alike."""
 
 
 def seen(scenario: Scenario) -> list[Sample]:

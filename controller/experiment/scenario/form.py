@@ -29,6 +29,7 @@ from controller.experiment.scenario.values import (
     ARM_NAME,
     CONDITION,
     COUNT,
+    ERA,
     LASTING,
     LINK_RATE,
     NAME,
@@ -48,6 +49,7 @@ from nodes.config import (
     OPEN_LINK,
     SOCKETS_MAX,
     Caps,
+    ContestRule,
     GuestSpec,
     Pages,
     PolicySpec,
@@ -90,6 +92,7 @@ class PolicyForm:
                 SIZE,
                 "nta, pool-cap: pool of each CPU; 0 B: in proportion to memory",
             ),
+            Key("era", "era", ERA, "netmem: of whose time, 2006 or today"),
             Key("head_reserve", "head_reserve", flag(), "sk_buff heads may come from the reserve, too (own extension)"),
         ),
     )
@@ -153,6 +156,12 @@ INITIATOR = Table(
             "raises the watermarks once memory is fragmented (vm.watermark_boost_factor)",
         ),
         Key("cpus", "cpus", whole(1, 256), "processors: packets come in on the first, readers run on all"),
+        Key(
+            "contest",
+            "contest",
+            word("rule", lambda: get_args(ContestRule)),
+            "who gets a freed page, of those who wait",
+        ),
         Key("sender", "sender", word("sender", lambda: get_args(Sender)), "how its block driver sends, unless patched"),
         Key(
             "storage_nic", "storage_nic", word("nic", lambda: NICS), "a second card, which carries block traffic alone"

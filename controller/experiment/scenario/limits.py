@@ -142,6 +142,8 @@ def _guest(scenario: Scenario) -> Iterator[Finding]:
         )
     if initiator.boost_pages:
         yield "nodes.initiator.boost", "a kernel raises its watermarks by itself: guest.boost_factor says how far"
+    if initiator.contest != MachineConfig().contest:
+        yield "nodes.initiator.contest", "who gets a freed page is the kernel's own"
     if scenario.policy.socket_floor_bytes:
         yield "policy.socket_floor", "what a socket may hold above tcp_mem is the kernel's own"
 

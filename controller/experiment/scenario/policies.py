@@ -23,14 +23,16 @@ def read_policy(text: str, before: PolicySpec | None = None) -> PolicySpec:
     policy, spec = POLICIES[name], spec_of(name, allocator, text.endswith(HEADS))
     if before is None:
         return spec
-    floor_bytes = before.socket_floor_bytes if policy.takes_floor else 0
     return structs.replace(
-        spec, socket_floor_bytes=floor_bytes, pool_bytes=before.pool_bytes if policy.own_pools else 0
+        spec,
+        socket_floor_bytes=before.socket_floor_bytes if policy.takes_floor else 0,
+        pool_bytes=before.pool_bytes if policy.own_pools else 0,
+        era=before.era if before.era in policy.eras else "",
     )
 
 
 def policy_text(spec: PolicySpec) -> str:
-    """The shortest text that `read_policy` takes for `spec`, its floor apart."""
+    """The shortest text that `read_policy` takes for `spec`, its floor and era apart."""
     default = POLICIES[spec.name].allocators[0]
     allocator = "" if spec.allocator == default else f"{WITH}{spec.allocator}"
     return f"{spec.name}{allocator}{HEADS if spec.head_reserve else ''}"
@@ -49,9 +51,10 @@ def known_policies() -> Iterator[str]:
 
 def wrong_with(spec: PolicySpec) -> Iterator[tuple[str, str]]:
     """Which key of `spec` does not fit the others, and why."""
-    plain = structs.replace(spec, head_reserve=False, pool_bytes=0)
+    plain = structs.replace(spec, head_reserve=False, pool_bytes=0, era="")
     pooled = structs.replace(plain, pool_bytes=spec.pool_bytes)
-    for key, part in (("allocator", plain), ("pool", pooled), ("head_reserve", spec)):
+    timed = structs.replace(pooled, era=spec.era)
+    for key, part in (("allocator", plain), ("pool", pooled), ("era", timed), ("head_reserve", spec)):
         try:
             policy_of(part)
         except UsageError as error:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from controller.experiment import expect
 from controller.experiment.folders import RESERVED
 from controller.experiment.scenario.fields import Kind
 from controller.experiment.scenario.kinds import quantity, share, text, whole, word, words
 from controller.experiment.scenario.policies import known_policies
+from nodes.config import Era
 from nodes.errors import UsageError
 from nodes.machine.allocators import ALLOCATORS
 from nodes.machine.policies import POLICIES
@@ -80,6 +83,7 @@ LINK_RATE = quantity(parse_rate_bps, BIT_UNITS)
 PACKET_RATE = quantity(parse_rate_pps, PACKET_UNITS)
 PAGE_RATE = quantity(parse_pages_per_s, PAGE_UNITS)
 SHARE = share(parse_ratio, RATIO_UNITS)
+_era = word("era", lambda: get_args(Era))
 COUNT = whole(1, COUNT_MAX)
 _NAMES = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$", "maxLength": NAME_LETTERS_MAX}
 NAME = Kind(_name, lambda: {**_NAMES, "not": {"enum": list(RESERVED)}})
@@ -87,6 +91,8 @@ ARM_NAME = Kind(_word, lambda: _NAMES)
 POLICY = word("policy", lambda: POLICIES)
 POLICY_TEXT = word("policy", known_policies)
 ALLOCATOR = word("allocator", lambda: ALLOCATORS)
+ERA = Kind(lambda value: _era.parse(str(value)), lambda: {"anyOf": [_era.schema(), {"const": 2006}]})
+"""YAML takes `2006` for a number."""
 VERDICT = words("verdict", lambda: expect.VERDICTS)
 CONDITION = Kind(expect.parse_condition, lambda: {"type": "string"}, str)
 NODE = text("a node name")

@@ -55,6 +55,11 @@ def policy_of(spec: PolicySpec) -> Policy:
     if spec.allocator not in policy.allocators:
         possible = ", ".join(f"'{name}'" for name in policy.allocators)
         raise UsageError(f"policy '{spec.name}' cannot take its packets from '{spec.allocator}' (possible: {possible})")
+    if spec.era:
+        if spec.era not in policy.eras:
+            possible = ", ".join(f"'{era}'" for era in policy.eras) or "none: it has one form"
+            raise UsageError(f"policy '{spec.name}' is not known as of '{spec.era}' (possible: {possible})")
+        policy = policy.in_era(spec.era)
     policy = policy.with_allocator(spec.allocator)
     if not spec.head_reserve:
         return policy

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from nodes.config import Sender
+from nodes.config import Era, Sender
 from nodes.machine.allocators.base import NO_RESERVE
 from nodes.machine.nic import NicModel
 from nodes.machine.watermarks import Watermarks
@@ -49,6 +49,8 @@ class Policy:
     name: ClassVar[str]
     allocators: ClassVar[tuple[str, ...]] = ("slab",)
     """Packet allocators it can be combined with; the first is its default."""
+    eras: ClassVar[tuple[Era, ...]] = ()
+    """Times in which it was not the same; the first is its default. Empty: it has one form."""
     memalloc_socket: ClassVar[bool] = False
     """The paging socket carries SOCK_MEMALLOC."""
     local_disk: ClassVar[bool] = False
@@ -82,6 +84,10 @@ class Policy:
         """This policy with `PolicySpec.head_reserve` (own: no kernel has it): itself, where heads have that right anyway."""
         return self
 
+    def in_era(self, era: Era) -> Policy:
+        """This policy as it was then; `era` is one of its `eras`."""
+        return self
+
     def reserve_for(self, allocator: str, cards: int = 1) -> int:
         """Pages added to min while the policy is in force with packets from `allocator`, in a machine with so many network
         cards (physics.md section 12: reserve X always means raise min by X)."""
@@ -112,13 +118,18 @@ class Policy:
         return True
 
     def on_debt(self, memalloc_socket: bool) -> bool:
-        """A packet, marked or not, has come through a card in debt and found its socket: may it be delivered?"""
+        """A packet, marked or not, has come through a card in debt and found its socket: may it be delivered? One without a
+        socket is not asked for."""
         return True
 
     def network_cap_pages(self, memory_pages: int, pool_pages: int = 0) -> int:
         """Limit on all that sockets and transmission hold; 0: none. `pool_pages`: what packets have of a pool of their own
         on the CPU that receives, its rings taken off."""
         return 0
+
+    def forces_first(self) -> bool:
+        """May a TCP socket go over that limit while its queue is empty?"""
+        return False
 
     def on_icmp(self) -> bool:
         """A *marked* ICMP packet: may it be delivered?"""

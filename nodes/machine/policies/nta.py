@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from nodes.config import Sender
 from nodes.machine.policies.base import Policy, Variant
 
 
@@ -17,6 +18,7 @@ class NtaPolicy(Policy):
     follows: ClassVar[str] = (
         "Evgeniy Polyakov, lkml 14 August 2006, 20060814110359.GA27704: pools taken at boot, no recourse"
     )
+    sender: ClassVar[Sender] = "submitter"
     variants: ClassVar[Mapping[str, Variant]] = {
         "nta": Variant(settings={"policy": "nta+nta-v1"}, follows=follows),
         "nta-v2": Variant(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from nodes.config import Sender
 from nodes.machine.policies.base import Policy, Variant
 from nodes.units import PAGE_BYTES
 
@@ -25,6 +26,7 @@ class PoolCapPolicy(Policy):
         "our own, after David Miller, netdev 13 August 2006, 20060813.165540.56347790, who saw in Polyakov's pools a limit"
         " for all network memory"
     )
+    sender: ClassVar[Sender] = "submitter"
     variants: ClassVar[Mapping[str, Variant]] = {
         "pool-cap": Variant(settings={"policy": "pool-cap", "policy.socket_floor": "0 B"}, follows=follows),
         "pool-cap+floor": Variant(

@@ -16,6 +16,7 @@ from nodes.machine.policies import spec_of
         (PolicySpec(name="none"), Switches()),
         (PolicySpec(name="unpatched"), Switches(sender_memalloc=False)),
         (PolicySpec(name="netmem"), Switches()),
+        (PolicySpec(name="netmem", era="today"), Switches()),
         (PolicySpec(name="local"), Switches()),
         (PolicySpec(name="mainline"), Switches(memalloc=True)),
         (PolicySpec(name="memalloc", head_reserve=True), Switches(memalloc=True, head_reserve=True)),
@@ -37,6 +38,7 @@ def test_a_policy_is_four_switches(policy: PolicySpec, switches: Switches) -> No
         PolicySpec(name="nta", allocator="nta-v1"),
         PolicySpec(name="ideal"),
         PolicySpec(name="memalloc", allocator="pages"),
+        PolicySpec(name="netmem", era="2006"),
     ],
 )
 def test_what_no_kernel_has_is_told_with_the_tier_that_has_it(policy: PolicySpec) -> None:

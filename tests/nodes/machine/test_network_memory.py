@@ -27,6 +27,14 @@ def test_a_socket_below_its_floor_goes_on_above_the_cap() -> None:
     assert network.refuses(2304, 4096)
 
 
+def test_tcp_takes_a_first_packet_above_the_cap_and_udp_does_not() -> None:
+    network = NetworkMemory()
+    network.set_cap(1, 0, forces_first=True)
+    network.rx_bytes = 1 << 20
+    assert not network.refuses(2304, 0) and network.refuses(2304, 1)
+    assert network.refuses(2304, 0, is_stream=False)
+
+
 def test_a_cap_can_be_lifted() -> None:
     network = NetworkMemory()
     network.set_cap(1, 0)

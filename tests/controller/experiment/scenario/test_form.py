@@ -26,7 +26,7 @@ about: every key of a scenario
 nodes:
   initiator: {sender: noio, storage_nic: e1000, guest: {kernel: trixie-amd64, boost_factor: 0}}
 links: {storage: {rate: 1 Gbit, delay: 1 ms}, data: {delay: 1 ms}}
-policy: {name: netmem, socket_floor: 4 KiB}
+policy: {name: netmem, era: today, socket_floor: 4 KiB}
 floods: [{kind: udp, rcvbuf: 1 MiB, duration: 1 s}, {kind: tcp, burst: 2 ms}]
 faults:
   - {kind: cut, at: 1 s, duration: 1 s}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from controller.experiment.scenario import ScenarioErrors, dump, parse
 from controller.experiment.scenario.policies import known_policies, policy_text, read_policy, wrong_with
 from nodes.config import PolicySpec
 from nodes.errors import UsageError
@@ -78,3 +79,21 @@ def test_what_is_wrong_is_told_at_its_key() -> None:
     assert [key for key, _ in wrong_with(PolicySpec(name="netmem", allocator="srog", head_reserve=True))] == [
         "allocator"
     ]
+
+
+def test_an_era_belongs_to_a_policy_that_has_several_and_is_kept_with_it() -> None:
+    today = PolicySpec(name="netmem", era="today")
+    assert read_policy("netmem", today).era == "today" and read_policy("mainline", today).era == ""
+    assert policy_text(today) == "netmem" and not list(wrong_with(today))
+    wrong = list(wrong_with(PolicySpec(name="mainline", era="2006")))
+    assert wrong == [("era", "policy 'mainline' is not known as of '2006' (possible: none: it has one form)")]
+
+
+@pytest.mark.parametrize("written", ["2006", "'2006'", "today"])
+def test_an_era_may_stand_as_the_number_that_yaml_takes_it_for(written: str) -> None:
+    text = f"name: x\npolicy: {{name: netmem, era: {written}}}\nexpect: [{{verdict: healthy}}]\n"
+    scenario = parse(text, "s.yaml")
+    assert scenario.policy.era == written.strip("'")
+    assert parse(dump(scenario)) == scenario
+    with pytest.raises(ScenarioErrors, match=r"s.yaml:2: policy.era: unknown era '2005' \(did you mean '2006'"):
+        parse(text.replace(written, "2005"), "s.yaml")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from nodes.config import MachineConfig
+from nodes.config import Era, MachineConfig, PolicySpec
+from nodes.errors import UsageError
 from nodes.machine.checks import check
-from nodes.machine.events import BLOCK_SOCKET, SocketRead, Verdict, WriteOut
+from nodes.machine.events import BLOCK_SOCKET, Completed, SocketRead, Verdict, WriteOut
 from nodes.machine.machine import Machine
 from nodes.machine.policies import spec_of
 from nodes.machine.policies.netmem import tcp_mem_pages
@@ -17,10 +18,12 @@ JUNK_BYTES, ACK_BYTES = 1428, 66
 PACKET_BYTES = 2048 + 256
 
 
-def machine(floor_bytes: int = 0, nic: str = "e1000e") -> tuple[Machine, list[int]]:
-    spec = msgspec.structs.replace(spec_of("netmem"), socket_floor_bytes=floor_bytes)
+def machine(
+    floor_bytes: int = 0, nic: str = "e1000e", era: Era = "2006", tcp: bool = False
+) -> tuple[Machine, list[int]]:
+    spec = msgspec.structs.replace(spec_of("netmem"), socket_floor_bytes=floor_bytes, era=era)
     patient = Machine(MachineConfig(memory_pages=4096, working_set_pages=6000, nic=nic), spec, 0)
-    return patient, [patient.open_socket(1 << 24) for _ in range(2)]
+    return patient, [patient.open_socket(1 << 24, coalesces=tcp) for _ in range(2)]
 
 
 def fill(patient: Machine, junk: int) -> int:
@@ -97,3 +100,40 @@ def test_acknowledged_copies_do_not_count_any_more() -> None:
     patient.receive(BLOCK_SOCKET, ACK_BYTES, 1, 1, acked_bytes=1 << 30)
     assert patient.network.tx_bytes == 0
     check(patient)
+
+
+# ---- as it is today
+
+
+def test_today_the_storage_reply_gets_through_whatever_strangers_hold() -> None:
+    """tcp_data_queue: in-order data for an empty receive queue is charged over the limit."""
+    patient, junk = machine(era="today")
+    fill(patient, junk[0])
+    assert all(patient.receive(BLOCK_SOCKET, ACK_BYTES, 1, now_ns) is Verdict.ACCEPT for now_ns in range(100))
+    check(patient)
+
+
+@pytest.mark.parametrize(("tcp", "taken"), [(True, 1), (False, 0)])
+def test_today_an_empty_tcp_socket_takes_one_more_packet_and_a_udp_socket_none(tcp: bool, taken: int) -> None:
+    patient, junk = machine(era="today", tcp=tcp)
+    fill(patient, junk[0])
+    assert fill(patient, junk[1]) == taken
+    patient.handle(SocketRead(junk[1]), 1)
+    assert fill(patient, junk[1]) == taken, "the next, once that was read"
+
+
+def test_today_one_request_at_a_time_is_sent_over_the_limit() -> None:
+    patient, junk = machine(era="today")
+    fill(patient, junk[0])
+    assert len(under_pressure(patient)) == 1 and patient.block.unsent
+    check(patient)
+    for request in list(patient.block.requests):
+        patient.handle(Completed(request), 5_000_000_000)
+    assert any(isinstance(decision, WriteOut) for decision in patient.poll(5_000_000_000))
+
+
+def test_each_era_has_the_sender_of_its_time() -> None:
+    assert machine()[0].sender == "submitter" and machine(era="today")[0].sender == "memalloc"
+    assert Machine(MachineConfig(), spec_of("netmem"), 0).sender == "submitter", "2006 is the default"
+    with pytest.raises(UsageError, match=r"'none' is not known as of 'today' \(possible: none: it has one form\)"):
+        Machine(MachineConfig(), PolicySpec(name="none", era="today"), 0)
