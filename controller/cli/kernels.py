@@ -82,6 +82,8 @@ def run(
     from controller.studies.kernels.model import Asked, Subject, unknown_kernels
 
     tiers.require(tier)
+    if tier not in ("kernel", "sim"):
+        raise UsageError(f"--tier {tier}: a matrix is of tier 'kernel', or of 'sim' to see what the model says")
     nics = listed("--nic", nic)
     for name in nics:
         if name not in NICS:

@@ -108,9 +108,13 @@ def _memory_kib(asked: str | None, experiment: Scenario) -> int:
     if asked is None:
         return experiment.nodes.initiator.memory_pages * PAGE_BYTES >> 10
     try:
-        return parse_size_bytes(asked) >> 10
+        asked_bytes = parse_size_bytes(asked)
     except ValueError as error:
         raise UsageError(f"--memory {asked}: {error}") from None
+    if asked_bytes < (least_bytes := experiment.nodes.initiator.memory_pages * PAGE_BYTES):
+        least = format_bytes(least_bytes)
+        raise UsageError(f"--memory {asked}: less than the {least} of the scenario: it is for a real machine with more")
+    return asked_bytes >> 10
 
 
 def _kept(rows: Rows[str, Kept]) -> str:

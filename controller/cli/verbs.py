@@ -39,7 +39,11 @@ VERBS = {
         LOOK, "compare:compare", "Compare runs, or policies of a scenario: one table, one timeline, the differences."
     ),
     "replay": Verb(LOOK, "replay:replay", "Simulate a recorded run again: is everything as it was?"),
-    "size": Verb(EXPLORE, "size:size", "Find the smallest reserve (min_free) that survives, and derive it as a sum."),
+    "size": Verb(
+        EXPLORE,
+        "size:size",
+        "Find a reserve (vm.min_free_kbytes) to set: the smallest that survives, never below what Linux itself asks for.",
+    ),
     "sweep": Verb(EXPLORE, "sweep", "Simulate a scenario over a grid of settings and draw who survives."),
     "shrink": Verb(
         EXPLORE, "shrink:shrink", "Find the smallest scenario that still gives the same verdict with the same cycle."

@@ -118,7 +118,7 @@ def changes_of(scenario: Scenario, found: Measured) -> Iterator[Adjusted]:
         yield Adjusted("policy", text, "the flag as kernels have it")
     if "today" in (policy := POLICIES[scenario.policy.name]).eras:
         yield Adjusted("policy.era", "today", "as kernels have it")
-    elif policy.sender != "memalloc":
+    elif policy.sender != "memalloc" and (kernel := policy.in_kernel) and kernel.sender_memalloc:
         yield Adjusted("nodes.initiator.sender", "memalloc", "as kernels send since 3.6")
     for index, flood in enumerate(scenario.floods):
         if flood.kind == "udp" and found.sent_ratio < SENT_LESS:

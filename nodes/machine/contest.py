@@ -76,7 +76,7 @@ class Contest:
         block.contested = False
 
     def signature(self) -> tuple[object, ...]:
-        """What of it decides later turns."""
+        """Moves with every turn: while it stands, nothing else here has changed."""
         return (self.turns,)
 
     def _waiting(self, now_ns: int) -> list[int]:

@@ -10,7 +10,7 @@ from controller.simulated.simulate import simulate
 
 @pytest.mark.parametrize(
     ("policy", "nic", "rate"),
-    [("mainline", "e1000e", "20 kpps"), ("nta", "e1000e", "40 kpps"), ("none", "virtio-net", "40 kpps")],
+    [("mainline", "e1000e", "20 kpps"), ("nta+nta-v2", "e1000e", "40 kpps"), ("none", "virtio-net", "40 kpps")],
 )
 def test_no_edge_of_a_whole_run_has_its_need_met(policy: str, nic: str, rate: str) -> None:
     outcome = simulate(small({"policy": policy, "nodes.initiator.nic": nic, "floods.0.rate": rate}), brief=True)

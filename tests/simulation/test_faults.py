@@ -95,7 +95,7 @@ def test_pages_that_come_for_an_application_that_was_killed_are_not_counted() ->
 
 
 def test_a_policy_that_comes_in_time_saves_what_would_hang() -> None:
-    saved = simulate(small(faults="[{kind: policy, policy: memalloc, at: 0 s}]"))
+    saved = simulate(small(faults="[{kind: policy, policy: memalloc+slab, at: 0 s}]"))
     assert judged(simulate(small())).verdict == "deadlocked"
     assert judged(saved).verdict == "healthy"
     assert [(ms, brief) for ms, _, brief in told(saved, "policy")] == [(0, "memalloc")]

@@ -13,6 +13,7 @@ from controller.experiment.scenario.policies import WITH, policy_text
 from nodes.config import SINK_PORT_FIRST, PolicySpec
 from nodes.machine.allocators import can_change
 from nodes.machine.policies import POLICIES
+from nodes.machine.relay import refusal
 from nodes.units import PAGE_BYTES, format_bytes, format_ns
 from traffic.profiles import sinks_of
 
@@ -88,7 +89,9 @@ def _faults(scenario: Scenario) -> Iterator[Finding]:
 def _rescue(scenario: Scenario) -> Iterator[Finding]:
     for index, remedy in enumerate(scenario.rescue):
         for path, policy in memory.policies(scenario):
-            if isinstance(remedy, SwitchTo) and (problem := _unswitchable(path, policy, remedy.instead_of(policy))):
+            if isinstance(remedy, SwitchTo) and (
+                problem := _unswitchable(scenario, path, policy, remedy.instead_of(policy))
+            ):
                 yield f"rescue[{index}].policy", problem
                 break
         if isinstance(remedy, SetMin) and (
@@ -102,6 +105,12 @@ def _relay(scenario: Scenario) -> Iterator[Finding]:
     for name in ("relay_locked", "relay_flusher"):
         if initiator.relay == "none" and getattr(initiator, name):
             yield f"nodes.initiator.{name}", "there is no process: name one with 'relay: initiator' or 'relay: target'"
+    for path, policy in memory.policies(scenario):
+        if problem := refusal(initiator, POLICIES[policy.name]):
+            yield "nodes.initiator.relay", f"{problem}, or take 'relay: target' (policy of '{path}')"
+            break
+    if initiator.relay == "target" and scenario.nodes.target.count < initiator.count:
+        yield "nodes.target.count", f"with relay: target each of {initiator.count} machines has a target of its own"
 
 
 def _links(scenario: Scenario) -> Iterator[Finding]:
@@ -194,15 +203,19 @@ def _switch(scenario: Scenario, fault: Fault) -> Iterator[str]:
     """What the machine itself would refuse in the middle of the run (nodes.machine.machine)."""
     if not isinstance(fault, SwitchPolicy):
         return
-    problems = (_unswitchable(path, policy, fault.policy) for path, policy in memory.policies(scenario))
+    problems = (_unswitchable(scenario, path, policy, fault.policy) for path, policy in memory.policies(scenario))
     if problem := next(filter(None, problems), ""):
         yield problem
 
 
-def _unswitchable(path: str, policy: PolicySpec, asked: PolicySpec) -> str:
+def _unswitchable(scenario: Scenario, path: str, policy: PolicySpec, asked: PolicySpec) -> str:
     names = f"'{policy_text(policy)}' of '{path}' to '{policy_text(asked)}'"
     if POLICIES[policy.name].local_disk != POLICIES[asked.name].local_disk:
         return f"{names}: a running machine cannot change its swap disk: name another policy, or run both"
+    if problem := refusal(scenario.nodes.initiator, POLICIES[asked.name]):
+        return f"{names}: {problem}"
+    if asked.pool_bytes != policy.pool_bytes:
+        return f"{names}: a running machine set its packet pools aside when it started: write the same 'pool'"
     if not can_change(policy.allocator, asked.allocator):
         return (
             f"{names}: a running machine cannot change its packet allocator, '{policy.allocator}':"

@@ -31,6 +31,8 @@ CONTAINER_SOCKETS_MAX = 512
 GUEST_MEMORY_BYTES = (LEAST_MEMORY_BYTES, 512 << 20)
 """A stock kernel does not boot in less; in more, a working set larger than memory takes minutes to write (own)."""
 _KIB_PER_PAGE = PAGE_BYTES >> 10
+CGROUP_PAGES_MIN = 256
+"""1 MiB: text, stacks and page tables of one task (own)."""
 
 
 def beyond(scenario: Scenario, tier: str = "") -> Iterator[Finding]:
@@ -39,7 +41,8 @@ def beyond(scenario: Scenario, tier: str = "") -> Iterator[Finding]:
     for limit in LIMITS[tier]:
         able = "kernel" if limit is _modelled else "sim"
         for path, problem in limit(scenario):
-            yield path, f"{problem}; tier {able} can (tier: {able}, or --tier {able})"
+            told = "" if limit is _storage_in_guest else f"; tier {able} can (tier: {able}, or --tier {able})"
+            yield path, f"{problem}{told}"
 
 
 def _at_a_time(scenario: Scenario) -> Iterator[Finding]:
@@ -234,6 +237,9 @@ def _storage_in_guest(scenario: Scenario) -> Iterator[Finding]:
             f"cgroup_limit {format_bytes(guest.cgroup_pages * PAGE_BYTES)} is not below memory"
             f" {format_bytes(initiator.memory_pages * PAGE_BYTES)}: it would limit nothing",
         )
+    elif guest.cgroup_pages is not None and guest.cgroup_pages < CGROUP_PAGES_MIN:
+        least = format_bytes(CGROUP_PAGES_MIN * PAGE_BYTES)
+        yield "nodes.initiator.guest.cgroup_limit", f"no application lives in so little: at least {least} is needed"
 
 
 def _storage_guest(scenario: Scenario) -> Iterator[Finding]:

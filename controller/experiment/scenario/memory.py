@@ -15,6 +15,8 @@ from controller.experiment.scenario.policies import policy_text, read_policy
 from nodes.config import MachineConfig, PolicySpec
 from nodes.errors import UsageError
 from nodes.machine.machine import Machine
+from nodes.machine.policies import POLICIES
+from nodes.machine.relay import refusal
 from nodes.units import PAGE_BYTES, format_bytes, format_ns
 
 MODELLED_BYTES_MAX = 64 << 30
@@ -51,7 +53,10 @@ def at_start(scenario: Scenario) -> Iterator[Finding]:
         if problem := _unboostable(initiator, policy):
             yield "nodes.initiator.boost", f"{problem} {under}"
             return
-        if problem := _unbuildable(structs.replace(initiator.machine(), working_set_pages=1), policy):
+        machine = structs.replace(initiator.machine(), working_set_pages=1)
+        if refusal(machine, POLICIES[policy.name]):
+            continue  # told where the process is asked for
+        if problem := _unbuildable(machine, policy):
             yield "policy.pool" if policy.pool_bytes else "nodes.initiator.memory", f"{problem} {under}"
             return
 

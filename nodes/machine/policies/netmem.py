@@ -39,7 +39,12 @@ class NetmemPolicy(Policy):
             settings={"policy": "netmem", "policy.era": "2006", "policy.socket_floor": "0 B"}, follows=follows
         ),
         "netmem-today": Variant(
-            settings={"policy": "netmem", "policy.era": "today", "policy.socket_floor": "0 B"},
+            settings={
+                "policy": "netmem",
+                "policy.era": "today",
+                "policy.socket_floor": "0 B",
+                "nodes.initiator.sender": "memalloc",
+            },
             follows="tcp_mem since Linux 4.2: a first packet is taken over the limit (sk_forced_mem_schedule)",
         ),
         "netmem+floor": Variant(

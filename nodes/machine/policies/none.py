@@ -13,4 +13,7 @@ class NonePolicy(Policy):
 
     name: ClassVar[str] = "none"
     in_kernel: ClassVar[KernelSwitches | None] = KernelSwitches()
-    follows: ClassVar[str] = "the kernel before the debate, with today's sender (physics.md section 12, row `none`)"
+    follows: ClassVar[str] = (
+        "our own baseline: Linux since 3.6 with SOCK_MEMALLOC cleared; where a scenario names the sender, that one"
+        " (physics.md section 12, row `none`)"
+    )

@@ -41,10 +41,10 @@ def test_json_is_the_controllers_state(capsys: Capture, controller: ScriptedCont
 
 def test_policy_set_asks_and_shows_what_is_in_force(controller: ScriptedController, capsys: Capture) -> None:
     assert carry_out(["policy", "set", "memalloc", "--node", "initiator-1"]) == 0
-    assert controller.commands == [SetPolicy(policy=PolicySpec(name="memalloc", allocator="slab"), node="initiator-1")]
-    assert "initiator-1  memalloc (slab)" in capsys.readouterr().out
+    assert controller.commands == [SetPolicy(policy=PolicySpec(name="memalloc", allocator="srog"), node="initiator-1")]
+    assert "initiator-1  memalloc (srog)" in capsys.readouterr().out
     assert carry_out(["policy", "show"]) == 0
-    assert "initiator-1  memalloc (slab)" in capsys.readouterr().out
+    assert "initiator-1  memalloc (srog)" in capsys.readouterr().out
 
 
 def test_shape_set_changes_only_what_it_is_given(controller: ScriptedController, capsys: Capture) -> None:

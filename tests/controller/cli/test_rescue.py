@@ -50,7 +50,7 @@ def test_who_was_revived_by_what_is_shown(scripted: ScriptedController, capsys: 
 def test_only_what_is_asked_for_is_tried(scripted: ScriptedController) -> None:
     words = ["--min-free", "16 MiB", "--policy", "memalloc", "--stop-flood", "--wait", "130 s", "--node", "initiator-1"]
     assert carry_out(["rescue", *words]) == 0
-    remedies = (EndFlood(), SwitchTo(policy=PolicySpec(name="memalloc")), SetMin(min_free_pages=4096))
+    remedies = (EndFlood(), SwitchTo(policy=PolicySpec(name="memalloc", allocator="srog")), SetMin(min_free_pages=4096))
     assert scripted.commands == [StartRescue(remedies=remedies, node="initiator-1", wait_ns=130 * SECOND_NS)]
 
 

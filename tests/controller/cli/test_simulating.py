@@ -53,7 +53,11 @@ def test_json_lines_with_another_policy_and_seed(scenario: Path, tmp_path: Path)
     assert [line["kind"] for line in lines[:-1]] == ["simulated"] * (len(lines) - 1)
     assert lines[8] == {"kind": "simulated", "done_ns": 9 * 10**9, "total_ns": 9 * 10**9}
     result = lines[-1]["result"]
-    assert isinstance(result, dict) and (result["policy"], result["seed"], result["tier"]) == ("memalloc", 3, "sim")
+    assert isinstance(result, dict) and (result["policy"], result["seed"], result["tier"]) == (
+        "memalloc+slab",
+        3,
+        "sim",
+    )
     assert said.code == result["exit_code"]
     assert json.loads((Path(str(lines[-1]["report"])).parent / "result.json").read_text()) == result
 

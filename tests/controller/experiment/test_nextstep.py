@@ -13,7 +13,8 @@ from controller.experiment.scenario import load
 from controller.experiment.scenario.vary import assignments, vary
 from nodes.units import SECOND_NS
 
-CLASSIC = load(Path(__file__).resolve().parents[3] / "scenarios" / "classic.yaml")
+SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios"
+CLASSIC, CABLE_PULL = load(SCENARIOS / "classic.yaml"), load(SCENARIOS / "cable-pull.yaml")
 
 STEPS = {
     **{name: text for name, text in vars(nextstep).items() if name.isupper() and isinstance(text, str)},
@@ -39,7 +40,8 @@ def test_each_setting_of_a_command_can_be_set(name: str) -> None:
         words = shlex.split(command)
         assert words[:3] == ["netreserve", "run", "SCENARIO"] and set(words[3::2]) <= {"--set"}
         settings = assignments(words[4::2])
-        vary(CLASSIC, {key: choices.get(str(value), value) for key, value in settings.items()})
+        scenario = CABLE_PULL if any(key.startswith("faults.") for key in settings) else CLASSIC
+        vary(scenario, {key: choices.get(str(value), value) for key, value in settings.items()})
 
 
 def test_of_several_floods_the_person_says_which() -> None:

@@ -43,7 +43,7 @@ def test_a_recording_that_reached_its_limit_says_so(tmp_path: Path) -> None:
 
 def test_a_machine_so_small_that_it_swaps_at_once_is_recorded_from_the_start() -> None:
     tiny = JUNK_MIX.replace("memory: 8 MiB, min_free: 1 MiB", "memory: 2 MiB, min_free: 512 KiB")
-    simulation = Simulation(parse(tiny.replace("policy: memalloc", "policy: none")))
+    simulation = Simulation(parse(tiny.replace("policy: memalloc+slab", "policy: none")))
     watch = AllocationWatch(simulation)
     simulation.cluster.loop.run_until(10_000_000)
     assert watch.traces()["initiator-1"].header.operations > 0

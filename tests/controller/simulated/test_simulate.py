@@ -26,14 +26,14 @@ def swept() -> list[Scenario]:
 
 @pytest.fixture(scope="module")
 def whole() -> dict[str, str]:
-    return {policy: judged(simulate(small({"policy": policy}))).verdict for policy in ("none", "memalloc")}
+    return {policy: judged(simulate(small({"policy": policy}))).verdict for policy in ("none", "memalloc+slab")}
 
 
 def test_the_flood_hangs_a_machine_without_a_policy_and_not_one_with(whole: dict[str, str]) -> None:
-    assert whole == {"none": "deadlocked", "memalloc": "healthy"}
+    assert whole == {"none": "deadlocked", "memalloc+slab": "healthy"}
 
 
-@pytest.mark.parametrize("policy", ["none", "memalloc"])
+@pytest.mark.parametrize("policy", ["none", "memalloc+slab"])
 def test_the_same_scenario_and_seed_give_the_same_bytes(policy: str) -> None:
     scenario = small({"policy": policy})
     assert recorded(simulate(scenario)) == recorded(simulate(scenario))

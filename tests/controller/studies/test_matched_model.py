@@ -84,6 +84,11 @@ def test_the_flag_is_the_models_mainline_with_or_without_heads_from_the_reserve(
     assert twin(SCENARIO.with_policy("none"), FOUND, "sim").policy.name == "none"
 
 
+def test_a_guest_without_the_senders_rights_is_matched_by_a_machine_without_them() -> None:
+    assert twin(SCENARIO.with_policy("unpatched"), FOUND, "sim").nodes.initiator.sender == ""
+    assert twin(SCENARIO.with_policy("iface"), FOUND, "sim").nodes.initiator.sender == "memalloc"
+
+
 def test_a_flood_that_was_sent_as_asked_stays() -> None:
     told = [str(change) for change in changes_of(SCENARIO, structs.replace(FOUND, sent_ratio=0.99))]
     assert told == [

@@ -25,14 +25,14 @@ from nodes.errors import InconclusiveError, UsageError
 @pytest.fixture(scope="module")
 def policies(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     with Rows.open(tmp_path_factory.mktemp("kept") / "rows.jsonl", FORM) as rows:
-        return of_policies(tiny(links__data__loss="0.1 %"), ["none", "memalloc"], 2, Workers(1), rows)
+        return of_policies(tiny(links__data__loss="0.1 %"), ["none", "memalloc+slab"], 2, Workers(1), rows)
 
 
 def test_policies_are_paired_over_the_same_seeds(policies: Comparison) -> None:
     none, memalloc = policies.subjects
     assert [run.seed for run in none.runs] == [run.seed for run in memalloc.runs] == [7, 8]
     assert none.verdicts() == "deadlocked" and memalloc.verdicts() == "healthy"
-    found = {item.figure: item for item in policies.differences["memalloc"]}
+    found = {item.figure: item for item in policies.differences["memalloc+slab"]}
     lost = found["no_buffer_drops"]
     pairs = zip(none.runs, memalloc.runs, strict=True)
     values = [(b.figures["no_buffer_drops"] or 0) - (a.figures["no_buffer_drops"] or 0) for a, b in pairs]
