@@ -60,26 +60,26 @@ async def test_a_min_free_that_the_guest_cannot_have_is_refused_with_what_it_can
         await guest.close("it was not started")
 
 
+async def in_force(spec: InitiatorSpec, **told: int) -> GuestSpec:
+    """What a guest of `spec` has, when its telemetry tells this."""
+    guest = born(spec)
+    try:
+        guest.feed.newest = replace(guest.feed.newest, memalloc=0, min_free_kb=4096, **told)
+        return guest.in_force().guest
+    finally:
+        await guest.close("it was not started")
+
+
 async def test_a_boost_factor_is_what_the_guest_tells_and_not_what_was_asked(kernels: Path) -> None:
     asked = replace(SPEC, guest=GuestSpec(boost_factor=0))
     for spec, told, found in ((asked, 0, 0), (asked, 15_000, 15_000), (SPEC, 15_000, None)):
-        guest = born(spec)
-        try:
-            guest.feed.newest = replace(guest.feed.newest, memalloc=0, boost_factor=told, min_free_kb=4096)
-            assert guest.in_force().guest.boost_factor == found
-        finally:
-            await guest.close("it was not started")
+        assert (await in_force(spec, boost_factor=told)).boost_factor == found
 
 
 async def test_a_limit_of_a_group_is_that_of_the_group_which_pays_for_the_storage_socket(kernels: Path) -> None:
     asked = replace(SPEC, guest=GuestSpec(cgroup_pages=8192))
     for spec, charged, found in ((asked, 8192, 8192), (asked, 0, 0), (SPEC, 0, None)):
-        guest = born(spec)
-        try:
-            guest.feed.newest = replace(guest.feed.newest, memalloc=0, cgroup_max=charged, min_free_kb=4096)
-            assert guest.in_force().guest.cgroup_pages == found
-        finally:
-            await guest.close("it was not started")
+        assert (await in_force(spec, cgroup_max=charged)).cgroup_pages == found
 
 
 async def test_a_min_free_that_stays_is_not_looked_at(kernels: Path) -> None:

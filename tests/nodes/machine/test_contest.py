@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from nodes.config import ContestRule, MachineConfig
+from nodes.config import ContestRule, MachineConfig, Sender
 from nodes.machine.checks import check
 from nodes.machine.contest import KSWAPD, SENDER, Even
 from nodes.machine.events import Completed, Decision, WriteOut
@@ -18,11 +18,11 @@ from nodes.units import MS_NS
 TASKS = 3
 
 
-def squeezed(rule: ContestRule = "lottery", sender: str = "noio") -> Machine:
+def squeezed(rule: ContestRule = "lottery", sender: Sender = "noio") -> Machine:
     """Down at min: all tasks wait for a page, and so do writes that cannot be sent."""
     config = MachineConfig(
         memory_pages=1024, working_set_pages=2048, touch_pages_per_s=0, tasks=TASKS, contest=rule, sender=sender
-    )  # type: ignore[arg-type]
+    )
     machine = Machine(config, spec_of("none"), 0)
     for _ in range(10):
         machine.poll(0)

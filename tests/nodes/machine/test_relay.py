@@ -7,7 +7,7 @@ import pytest
 
 from nodes.config import MachineConfig
 from nodes.errors import UsageError
-from nodes.machine.events import WriteOut
+from nodes.machine.events import Decision, WriteOut
 from nodes.machine.machine import Machine
 from nodes.machine.policies import spec_of
 from nodes.machine.relay import COLD_NS, Relay
@@ -35,8 +35,8 @@ def test_at_min_it_sends_nothing_where_the_kernel_itself_would(role: str) -> Non
     )
     for machine in (relayed, plain):
         drained(machine)
-        out: list[object] = []
-        machine.block.start(0, 1, True, 0, out)  # type: ignore[arg-type]
+        out: list[Decision] = []
+        machine.block.start(0, 1, True, 0, out)
         assert bool(out) is (machine is plain)
         assert not out or isinstance(out[0], WriteOut)
     assert relayed.block.unsent and not plain.block.unsent
@@ -48,16 +48,16 @@ def test_with_pages_above_min_it_sends() -> None:
     machine = Machine(config("initiator"), spec_of("none"), 0)
     drained(machine)
     machine.pool.give(3)  # a bio, a head, a copy
-    out: list[object] = []
-    machine.block.start(0, 1, True, 0, out)  # type: ignore[arg-type]
+    out: list[Decision] = []
+    machine.block.start(0, 1, True, 0, out)
     assert [type(decision) for decision in out] == [WriteOut]
 
 
 def test_a_target_on_the_same_host_waits_for_no_packet_and_is_given_its_page_back() -> None:
     machine = Machine(config("target"), spec_of("none"), 0)
     before = machine.pool.free
-    out: list[object] = []
-    assert machine.block.start(0, 1, True, 0, out)  # type: ignore[arg-type]
+    out: list[Decision] = []
+    assert machine.block.start(0, 1, True, 0, out)
     assert machine.pool.free < before and not machine.block.unacked
     machine.workload.states[0], machine.workload.frames = 2, 1
     assert machine.block.complete(0, 1000) is not None
