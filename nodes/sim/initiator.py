@@ -214,13 +214,19 @@ class Initiator:
         stats = machine.stats(now_ns)
         for detail in self._watch.observe(stats, now_ns, machine.waits, machine.cycle):
             self._emit(self.name, detail)
-        figures = {name: getattr(stats, name) for name in _SHARED}
+        return self._figures(stats, run)
+
+    def figures(self, run: str) -> Sample:
+        """As `sample`, for who only looks: nothing that happens later depends on it."""
+        return self._figures(self.machine.stats(self._loop.now_ns), run)
+
+    def _figures(self, stats: Stats, run: str) -> Sample:
         return Sample(
-            t_ns=now_ns,
+            t_ns=self._loop.now_ns,
             node=self.name,
             run=run,
             tier="sim",
             corrupt_pages=self.corrupt_pages,
             verified_pages=self.verified_pages,
-            **figures,
+            **{name: getattr(stats, name) for name in _SHARED},
         )
