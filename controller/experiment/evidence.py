@@ -187,13 +187,21 @@ class Evidence:
         """The wait-for cycle that the latest evidence in a span of time shows; empty when that shows none, whatever older
         evidence showed. Of a real kernel only autopsies are evidence: its other events repeat what the last one said."""
         kind = Autopsy if self._is_examined else Stalled
-        told = [
-            event.detail
-            for event in self.events
-            if isinstance(event.detail, kind) and since_ns <= event.t_ns <= until_ns
-        ]
-        cycle = told[-1].cycle if told else ()
+        told = [event for event in self.events if isinstance(event.detail, kind) and since_ns <= event.t_ns <= until_ns]
+        while len(told) > 1 and self._overlooked(told[-2], told[-1]):
+            told.pop()
+        cycle = getattr(told[-1].detail, "cycle", ()) if told else ()
         return () if any(edge.have >= edge.need for edge in cycle) else cycle
+
+    def _overlooked(self, earlier: Event, later: Event) -> bool:
+        """Whether `later` saw less than `earlier` of the same state: an autopsy that says what it is missing, of a machine
+        in which nothing moved between the two. A task that tries again and again runs now and then, and one that runs is
+        not among the blocked tasks that a kernel prints (kernel/sched/core.c, show_state_filter)."""
+        span = within(self.samples, earlier.t_ns, later.t_ns)
+        counted = {(s.progress_pages, s.swap_in_pages, s.swap_out_pages, s.in_flight) for s in span}
+        free = [sample.free_pages + sample.pcp_pages for sample in span] or [0]
+        stood = len(counted) == 1 and max(free) - min(free) <= self._jitter_pages()
+        return isinstance(later.detail, Autopsy) and bool(later.detail.missing) and stood
 
     def _free_ns(self, stall: Stall) -> int:
         """Since when nothing hinders it any more."""

@@ -65,6 +65,9 @@ def hung_populating(seconds: float, heal: float) -> list[Sample]:
 
 MET = [*CYCLE[:2], CYCLE[2] | {"have": 97}]
 """As CYCLE, but the page that the refill waits for is there."""
+SEEN = event(40, "autopsy", waits=CYCLE, cycle=CYCLE)
+MISSED = event(48, "autopsy", waits=CYCLE[:1], cycle=[], missing=["what storage reply waits for"])
+"""Looks at a real kernel. The second did not see all: a task that runs is not among those that are blocked."""
 WEAK = void(at(39), "r", "40% of the udp flood reached initiator-1", next_step="ask for less", hang_stands=True)
 CASES: dict[str, Case] = {
     # ---- the machine lives
@@ -124,6 +127,21 @@ CASES: dict[str, Case] = {
         "deadlocked",
         stuck_from(3.2, 24, tier="kernel"),
         [*stalls(), event(40, "autopsy", waits=CYCLE, cycle=CYCLE)],
+        phases(heal=24),
+    ),
+    "deadlocked: a look that missed a running task, at a machine that had not moved since the one before": Case(
+        "deadlocked", stuck_from(3.2, 24, tier="kernel"), [SEEN, MISSED], phases(heal=24)
+    ),
+    "inconclusive: a look that missed something, at a machine that had moved": Case(
+        "inconclusive",
+        trace(WARMUP, stretch(3.2, 900), stretch(38, 0, tier="kernel"), stretch(2.8, 0, in_flight=1, tier="kernel")),
+        [SEEN, MISSED],
+        phases(heal=24),
+    ),
+    "inconclusive: a whole look that shows no cycle, at a machine that has not moved": Case(
+        "inconclusive",
+        stuck_from(3.2, 24, tier="kernel"),
+        [SEEN, event(48, "autopsy", waits=CYCLE[:1], cycle=[])],
         phases(heal=24),
     ),
     "inconclusive: no progress, but writes are answered with errors": Case(
