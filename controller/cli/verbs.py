@@ -33,6 +33,7 @@ VERBS = {
         RUN, "validate:validate", "Check scenario files and say what each would run, and which tiers can run it."
     ),
     "doctor": Verb(RUN, "doctor:doctor", "Show what this machine can do."),
+    "ui": Verb(LOOK, "ui:ui", "Open the page: watch a machine drown and come back, live, recorded or simulated."),
     "report": Verb(LOOK, "report:report", "Print what a run showed and where its report is."),
     "runs": Verb(LOOK, "runs", "List the recorded runs, or show one."),
     "compare": Verb(

@@ -1,12 +1,14 @@
-"""A verdict in one sentence: the first thing a reader sees. Pure."""
+"""A verdict in one sentence, the first thing a reader sees; and an event in one line. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from controller.experiment.evidence import Evidence
 from controller.experiment.record import NodeVerdict
-from nodes.eventkinds import Wait
+from nodes.eventkinds import Detail, Wait
 from nodes.units import format_ns
 
 SHOWN = " The latest evidence shows a closed wait-for cycle"
@@ -55,3 +57,18 @@ def _cycle(edges: Sequence[Wait]) -> str:
 
 def _step(edge: Wait) -> str:
     return f"{edge.waiter} waits for {edge.resource} ({edge.have} there, {edge.need} needed)"
+
+
+def tell(detail: Detail) -> str:
+    """An event's detail in one short line, without lists."""
+    parts = [
+        _part(key, value) for key, value in msgspec.to_builtins(detail).items() if not isinstance(value, list | tuple)
+    ]
+    text = ", ".join(parts)
+    return text if len(text) <= 160 else text[:159] + "…"
+
+
+def _part(key: str, value: object) -> str:
+    if key.endswith("_ns") and isinstance(value, int | float):
+        return f"{key.removesuffix('_ns')} {format_ns(value)}"
+    return f"{key} {value}"

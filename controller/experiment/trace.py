@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from controller.experiment.record import Phase
+from controller.experiment.record import Phase, Result
 from nodes.messages import Sample
 from nodes.units import SECOND_NS
 
@@ -121,3 +121,11 @@ def without(start_ns: int, end_ns: int, holes: Sequence[tuple[int, int]]) -> lis
 def phase(phases: Sequence[Phase], name: str) -> Phase | None:
     """The phase of that name, if the run got so far."""
     return next((item for item in phases if item.name == name), None)
+
+
+def start_ns(result: Result, samples: Sequence[Sample]) -> int:
+    """When the run began: the first instant that anything is known of."""
+    known = [phase.start_ns for phase in result.phases] + [sample.t_ns for sample in samples]
+    if result.started_ns:
+        known.append(result.started_ns)
+    return min(known, default=0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from controller.experiment.trace import phase
+from controller.experiment.trace import phase, start_ns
 from controller.report import charts, timeline
 from controller.report.charts import DRESS, INK, Spec, View
 from controller.report.figures import by_need
@@ -36,7 +36,7 @@ def _rows_of(subject: Subject) -> list[Datum]:
         return []
     drawn = timeline.build(worst[0].node, shown)
     flood = phase(shown.result.phases, "flood")
-    zero_s = (flood.start_ns - timeline.start_ns(shown.result, shown.samples)) / SECOND_NS if flood else 0.0
+    zero_s = (flood.start_ns - start_ns(shown.result, shown.samples)) / SECOND_NS if flood else 0.0
     return [
         {
             "run": subject.label,

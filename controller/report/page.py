@@ -17,6 +17,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from controller.experiment.record import THEN, NodeVerdict, Record, Result
+from controller.experiment.telling import tell
+from controller.experiment.trace import start_ns
 from controller.experiment.verdicts import VERDICTS, Look, VerdictName
 from controller.report import autopsies, charts, cycle, figures, timeline
 from controller.report.words import GLOSSARY, look_of
@@ -98,7 +100,7 @@ def _chapter(folder: Path, node: NodeVerdict, record: Record) -> Chapter:
     description = figures.describe(node, counted, drawn.span_s)
     spec = charts.spec(drawn, record.result.tier) | {"description": description} if drawn.rows else None
     facts = figures.why_no_cycle(node, counted)
-    autopsy = autopsies.last(node.node, record.events, timeline.start_ns(record.result, record.samples))
+    autopsy = autopsies.last(node.node, record.events, start_ns(record.result, record.samples))
     own = autopsies.files(node.node, folder)
     return Chapter(node, VERDICTS[node.verdict], cycle.draw(node.cycle), facts, spec, description, autopsy, own)
 
@@ -120,9 +122,9 @@ def _targets(result: Result, samples: Sequence[Sample]) -> list[tuple[str, figur
 
 
 def _told(result: Result, samples: Sequence[Sample], events: Sequence[Event]) -> list[tuple[float, Event, str]]:
-    zero = timeline.start_ns(result, samples)
+    zero = start_ns(result, samples)
     ordered = sorted(events, key=lambda event: event.t_ns)[:EVENTS_MAX]
-    return [((event.t_ns - zero) / SECOND_NS, event, timeline.tell(event.detail)) for event in ordered]
+    return [((event.t_ns - zero) / SECOND_NS, event, tell(event.detail)) for event in ordered]
 
 
 def locust_rows(text: str) -> list[dict[str, str]]:

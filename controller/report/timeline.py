@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
-
-from controller.experiment.record import Phase, Record, Result
-from nodes.eventkinds import Detail, FaultSet, Recovered, Stalled
+from controller.experiment.record import Phase, Record
+from controller.experiment.telling import tell
+from controller.experiment.trace import start_ns
+from nodes.eventkinds import FaultSet, Recovered, Stalled
 from nodes.messages import Event, Sample
-from nodes.units import SECOND_NS, format_ns
+from nodes.units import SECOND_NS
 
 Datum = dict[str, float | str | None]
 
@@ -70,14 +70,6 @@ class Timeline:
     markers: list[Datum]
     span_s: float
     marker_rows: int
-
-
-def start_ns(result: Result, samples: Sequence[Sample]) -> int:
-    """When the run began: the first instant that anything is known of."""
-    known = [phase.start_ns for phase in result.phases] + [sample.t_ns for sample in samples]
-    if result.started_ns:
-        known.append(result.started_ns)
-    return min(known, default=0)
 
 
 def build(node: str, record: Record, *, width_px: int = 740) -> Timeline:
@@ -175,21 +167,6 @@ def _label(event: Event) -> str:
     told, word = event.detail.brief, _LABELS[event.kind]
     text = told if isinstance(event.detail, FaultSet) else f"{word}: {told}" if told else word
     return text if len(text) <= 28 else text[:27] + "…"
-
-
-def tell(detail: Detail) -> str:
-    """An event's detail in one short line, without lists."""
-    parts = [
-        _part(key, value) for key, value in msgspec.to_builtins(detail).items() if not isinstance(value, list | tuple)
-    ]
-    text = ", ".join(parts)
-    return text if len(text) <= 160 else text[:159] + "…"
-
-
-def _part(key: str, value: object) -> str:
-    if key.endswith("_ns") and isinstance(value, int | float):
-        return f"{key.removesuffix('_ns')} {format_ns(value)}"
-    return f"{key} {value}"
 
 
 def _stagger(markers: list[Datum], span_s: float, width_px: int) -> int:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from controller.experiment.folders import LATEST
+from controller.experiment.record import Result
 from controller.store.database import Database, RunRow
 from controller.store.folder import INDEX
 from controller.store.recorded import Recorded
 from nodes.errors import LackingError, UsageError
+from nodes.messages import Event
 from nodes.registry import did_you_mean
+
+Row = Sequence[Any]
 
 
 class Archive:
@@ -29,6 +34,31 @@ class Archive:
     def list(self) -> list[RunRow]:
         """The newest first."""
         return self._database.runs()
+
+    def told(self) -> Sequence[tuple[RunRow, str]]:
+        """As `list`, each with its result as JSON (empty while it has none)."""
+        return self._database.told()
+
+    def result(self, row: RunRow) -> Result:
+        """Of the run of `row`; nobody has judged one that goes on."""
+        return self._database.result(row.run) or row.unjudged()
+
+    def events(self, run: str) -> Sequence[Event]:
+        """Of the run with that id, in the order of time."""
+        return self._database.events(run)
+
+    def nodes(self, run: str) -> Sequence[str]:
+        """The names of those that sent samples in the run with that id, sorted."""
+        return self._database.nodes(run)
+
+    def first_ns(self, run: str) -> int | None:
+        """When the first sample of the run with that id was taken; None without any."""
+        return self._database.first_ns(run)
+
+    def sample_rows(self, run: str) -> Iterator[tuple[tuple[str, ...], Sequence[Row]]]:
+        """The samples of the run with that id, in the order of time: names of fields, and some rows of their values, again
+        and again."""
+        return self._database.sample_rows(run)
 
     def find(self, name: str = LATEST) -> RunRow:
         """The run that `name` means: `latest`, a run id, the beginning of one, its part after the time, or a scenario's
@@ -54,7 +84,7 @@ class Archive:
         row = self.find(name)
         return Recorded(
             folder=self.runs_folder / row.folder,
-            result=self._database.result(row.run) or row.unjudged(),
+            result=self.result(row),
             samples=self._database.samples(row.run),
             events=self._database.events(row.run),
         )

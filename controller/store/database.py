@@ -12,7 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, create_engine, event, insert, inspect, select, text, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateColumn
 
@@ -28,7 +41,10 @@ BUSY_TIMEOUT_MS = 5000
 """How long a writer waits for another (only two controllers on one folder would meet)."""
 
 
-_INDEX = [tables.runs.c[field.name] for field in msgspec.structs.fields(RunRow)]
+ROWS_AT_A_TIME = 2000
+"""Of samples: half a megabyte (own)."""
+_NAMES = [field.name for field in msgspec.structs.fields(RunRow)]
+_INDEX = [tables.runs.c[name] for name in _NAMES]
 
 
 class Database:
@@ -89,24 +105,54 @@ class Database:
             found = connection.execute(select(*_INDEX).order_by(tables.runs.c.started_ns.desc(), tables.runs.c.run))
             return [RunRow(**row._mapping) for row in found]
 
+    def told(self) -> list[tuple[RunRow, str]]:
+        """All runs, the newest first, each with its result as JSON (empty while it has none)."""
+        with self._begin() as connection:
+            columns = select(*_INDEX, tables.runs.c.result)
+            found = connection.execute(columns.order_by(tables.runs.c.started_ns.desc(), tables.runs.c.run))
+            return [(RunRow(**dict(zip(_NAMES, row, strict=False))), row[-1] or "") for row in found]
+
     def unfinished(self) -> list[RunRow]:
         """Runs that nobody closed, the oldest first."""
         return [row for row in reversed(self.runs()) if row.ended_ns is None]
 
     def result(self, run: str) -> Result | None:
-        """None while the run goes on."""
+        """None while the run goes on. Raises HarnessError for one that another version wrote and this one cannot read."""
         with self._begin() as connection:
             found = connection.execute(select(tables.runs.c.result).where(tables.runs.c.run == run)).scalar()
-        return msgspec.json.decode(found, type=Result) if found else None
+        try:
+            return msgspec.json.decode(found, type=Result) if found else None
+        except msgspec.MsgspecError as error:
+            raise HarnessError(
+                f"the result of run {run} was written by another version of netreserve: {error}"
+            ) from None
 
     def samples(self, run: str) -> list[Sample]:
         """In the order of time. A table of an older version, which nobody wrote to since, has the fields of its time."""
+        return [Sample(**dict(zip(names, row, strict=True))) for names, rows in self.sample_rows(run) for row in rows]
+
+    def sample_rows(self, run: str) -> Iterator[tuple[tuple[str, ...], Sequence[Row[Any]]]]:
+        """As `samples`, without the records: names of fields, and some rows of their values, again and again."""
         table = tables.samples
         with self._begin() as connection:
             known = _columns(connection)
-            columns = [table.c[name] for name in SAMPLE_FIELDS if name in known]
-            found = connection.execute(select(*columns).where(table.c.run == run).order_by(table.c.t_ns, table.c.id))
-            return [Sample(**row._mapping) for row in found]
+            names = tuple(name for name in SAMPLE_FIELDS if name in known)
+            columns = select(*(table.c[name] for name in names))
+            found = connection.execute(columns.where(table.c.run == run).order_by(table.c.t_ns, table.c.id))
+            for rows in found.partitions(ROWS_AT_A_TIME):
+                yield names, rows
+
+    def nodes(self, run: str) -> list[str]:
+        """Those that sent samples in it, sorted."""
+        table = tables.samples
+        with self._begin() as connection:
+            return sorted(connection.execute(select(table.c.node).where(table.c.run == run).distinct()).scalars())
+
+    def first_ns(self, run: str) -> int | None:
+        """When its first sample was taken; None without any."""
+        table = tables.samples
+        with self._begin() as connection:
+            return connection.execute(select(func.min(table.c.t_ns)).where(table.c.run == run)).scalar()
 
     def events(self, run: str) -> list[Event]:
         """In the order of time."""
@@ -114,6 +160,12 @@ class Database:
         with self._begin() as connection:
             found = connection.execute(select(table).where(table.c.run == run).order_by(table.c.t_ns, table.c.id))
             return [_event(row) for row in found]
+
+    def remove(self, run: str) -> None:
+        """Takes the run out of the index, with its samples and events."""
+        with self._begin() as connection:
+            for table in (tables.samples, tables.events, tables.runs):
+                connection.execute(delete(table).where(table.c.run == run))
 
     @contextlib.contextmanager
     def _begin(self) -> Iterator[Connection]:

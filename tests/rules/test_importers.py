@@ -24,12 +24,13 @@ PLACES = {
     "qemu": {"nodes/kernel/qmp.py"},
     "requests": {"controller/runtime/docker.py"},
     "sqlalchemy": {"controller/store/database.py", "controller/store/tables.py"},
+    "uvicorn": {"controller/web/serving.py"},
     "vl_convert": {"controller/report/charts.py"},
     "yaml": {"controller/experiment/scenario/__init__.py", "controller/experiment/scenario/located.py"},
     "zstandard": {"nodes/frozen/unpack.py"},
 }
 """Library -> who may import it."""
-FOLDERS = {"typer": "controller/cli/", "rich": "controller/cli/", "locust": "traffic/"}
+FOLDERS = {"typer": "controller/cli/", "rich": "controller/cli/", "starlette": "controller/web/", "locust": "traffic/"}
 """Library -> the folder whose modules may import it."""
 EVERYWHERE = {"msgspec"}
 STANDARD = {"nodes", "controller", "traffic"}

@@ -122,6 +122,13 @@ TESTED_BY = {
         (f"controller/cli/{name}.py" for name in ("flood", "follow", "policy", "ps", "shape", "summary")),
         "controller/cli/test_live.py",
     ),
+    **dict.fromkeys(
+        (f"controller/web/{name}.py" for name in ("answers", "gallery", "house", "serving")),
+        "controller/web/test_app.py",
+    ),
+    **dict.fromkeys(
+        (f"controller/web/{name}.py" for name in ("columns", "machines", "shelf")), "controller/web/test_recorded.py"
+    ),
     "controller/cli/unfinished.py": "controller/cli/test_runs.py",
     **dict.fromkeys(
         (f"nodes/frozen/{name}.py" for name in ("figures", "functions", "reception", "shapes", "tasks", "words")),

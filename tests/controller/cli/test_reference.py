@@ -31,6 +31,8 @@ EXAMPLES = [line for text in SECTIONS.values() for line in re.findall(r"^netrese
 WRITES_HERE = ("netreserve init",)
 """Carried out by test_init.py, in a folder of its own."""
 RUN_BY_COMPOSE = ("netreserve up", "netreserve down", "netreserve serve")
+SERVES = ("netreserve ui",)
+"""Carried out by test_ui.py: it goes on until it is stopped."""
 MANY_RUNS = ("netreserve size", "netreserve compare", "netreserve shrink", "netreserve replay")
 """Carried out by test_lab.py, in little machines."""
 
@@ -72,7 +74,9 @@ def test_every_exit_code_is_documented() -> None:
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", EXIT_CODES, re.MULTILINE)} == codes
 
 
-@pytest.mark.parametrize("line", [e for e in EXAMPLES if not e.startswith((*RUN_BY_COMPOSE, *MANY_RUNS, *WRITES_HERE))])
+@pytest.mark.parametrize(
+    "line", [e for e in EXAMPLES if not e.startswith((*RUN_BY_COMPOSE, *MANY_RUNS, *WRITES_HERE, *SERVES))]
+)
 def test_every_example_works(
     line: str, controller: ScriptedController, person: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -8,7 +8,8 @@ from msgspec import structs
 from syntheticruns import MIN, NODE, SECOND, START_NS, Moment, at, told, trace
 
 from controller.experiment.record import Record
-from controller.report.timeline import ROWS_MAX, Timeline, build, rate, tell
+from controller.experiment.telling import tell
+from controller.report.timeline import ROWS_MAX, Timeline, build, rate
 from nodes.eventkinds import Stalled
 from nodes.messages import Sample
 

@@ -1,0 +1,82 @@
+"""The application: addresses, and who answers at each. `routes` is the whole of it; the guard stands before all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from controller.web import recorded
+from controller.web.answers import answer, failed
+from controller.web.guard import Door, Guard
+from controller.web.house import House
+from nodes.errors import NetreserveError
+from nodes.machine.policies import POLICIES
+
+STATIC = Path(__file__).parent / "static"
+BODY_BYTES_MAX = 1 << 20
+"""Of a request that is not a file (own: a scenario has 256 KiB at most)."""
+
+
+def application(house: House, door: Door) -> Guard:
+    """What a server serves: `house` behind `door`."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        warm = asyncio.create_task(asyncio.to_thread(house.gallery.shown))  # it takes half a second to read
+        yield
+        await warm
+        await house.close()
+
+    app = Starlette(
+        routes=routes(),
+        exception_handlers={HTTPException: failed, NetreserveError: failed, Exception: failed},
+        lifespan=lifespan,
+    )
+    app.state.house, app.state.door = house, door
+    return Guard(app, door)
+
+
+def routes() -> list[BaseRoute]:
+    """Every address there is; the page's own files come last, at what is left."""
+    return [
+        Route("/health", health),
+        Route("/api/about", about),
+        Route("/api/token", token),
+        *recorded.ROUTES,
+        Mount("/", StaticFiles(directory=STATIC, html=True)),
+    ]
+
+
+async def health(request: Request) -> Response:
+    """That we are there, and what we are: `netreserve ui` looks for it."""
+    return answer({"netreserve": version("netreserve"), "live": request.app.state.house.live is not None})
+
+
+async def token(request: Request) -> Response:
+    """For the page; the guard lets nobody else come here."""
+    return answer({"token": request.app.state.door.token})
+
+
+async def about(request: Request) -> Response:
+    """What can be seen and done here."""
+    house: House = request.app.state.house
+    return answer(
+        {
+            "version": version("netreserve"),
+            "live": house.live is not None,
+            "can": list(house.controls),
+            "token_needed": True,
+            "policies": list(POLICIES),
+            "gallery": await asyncio.to_thread(house.gallery.shown),
+        }
+    )

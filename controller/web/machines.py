@@ -1,0 +1,80 @@
+"""What each node of a recorded run was: role, memory, marks and card, as its scenario says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from controller.experiment.plan import PlannedNode, plan
+from controller.experiment.scenario.faults import check_marks
+from controller.store.recorded import Recorded
+from nodes.config import InitiatorSpec
+from nodes.errors import NetreserveError
+from nodes.machine.nic import NICS
+
+
+class MachineView(Struct, frozen=True, kw_only=True):
+    """A machine at the start of its run; samples say what its marks are later."""
+
+    memory_pages: int
+    working_set_pages: int
+    min_pages: int
+    low_pages: int
+    high_pages: int
+    refill_floor_pages: int
+    """3/8 of min: how deep a driver without rights may go (physics.md section 2)."""
+    queue_depth: int
+    nic: str
+    ring_slots: int
+    refill: str
+    """Who fills the card's ring: `nodes.machine.nic.NicModel.refill`."""
+    storage_nic: str = ""
+
+
+class NodeView(Struct, frozen=True, kw_only=True):
+    """A node of a run; `machine` is None for a target, and where no scenario tells."""
+
+    name: str
+    role: str
+    target: str = ""
+    """Of an initiator: whose disk it swaps to."""
+    machine: MachineView | None = None
+
+
+def nodes_of(recorded: Recorded, names: Sequence[str]) -> tuple[list[NodeView], str]:
+    """The nodes of a run, and why nothing but `names`, of those that sent samples, is known of them (empty: all is)."""
+    if recorded.result.kind != "scenario":
+        return [_known(name) for name in names], ""
+    try:
+        scenario = recorded.scenario()
+        initiators = [name for name in names if not name.startswith("target")]
+        work = plan(scenario, initiators=initiators if len(initiators) == scenario.nodes.initiator.count else ())
+        return [_node(node) for node in work.nodes], ""
+    except NetreserveError as error:
+        return [_known(name) for name in names], f"its machines are not known: {error}"
+
+
+def _known(name: str) -> NodeView:
+    return NodeView(name=name, role="target" if name.startswith("target") else "initiator")
+
+
+def _node(node: PlannedNode) -> NodeView:
+    if not isinstance(node.spec, InitiatorSpec):
+        return NodeView(name=node.name, role=node.role)
+    machine, card = node.spec.machine, NICS[node.spec.machine.nic]
+    marks = check_marks(machine.min_free_pages, node.spec.policy, machine)
+    view = MachineView(
+        memory_pages=machine.memory_pages,
+        working_set_pages=machine.working_set_pages,
+        min_pages=marks.min_pages,
+        low_pages=marks.low_pages,
+        high_pages=marks.high_pages,
+        refill_floor_pages=marks.atomic_floor,
+        queue_depth=machine.queue_depth,
+        nic=machine.nic,
+        ring_slots=card.ring_slots,
+        refill=card.refill,
+        storage_nic=machine.storage_nic,
+    )
+    return NodeView(name=node.name, role=node.role, target=node.target, machine=view)
