@@ -38,7 +38,7 @@ class Closeup(Struct, frozen=True, kw_only=True):
     waits: list[Waiting]
 
 
-class _Enough(Exception):  # noqa: N818 - it is not an error: all was seen
+class _Enough(Exception):
     """The end of the span."""
 
 
