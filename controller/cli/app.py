@@ -12,6 +12,7 @@ import typer
 
 from controller.cli.console import DEBUG, complain, debugging, say
 from controller.cli.verbs import Verbs
+from controller.cli.words import refuse_empty
 from nodes.compiled import in_use
 from nodes.errors import HarnessError, NetreserveError
 
@@ -60,6 +61,7 @@ def carry_out(words: list[str]) -> int:
     if sys.stdout is None:  # closed by whoever started us
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
     try:
+        refuse_empty(words)
         outcome = app([word for word in words if word != DEBUG], prog_name="netreserve", standalone_mode=False)
         sys.stdout.flush()  # now, while it can still be told that nobody reads
         return outcome if isinstance(outcome, int) else 0

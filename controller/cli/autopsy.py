@@ -18,7 +18,8 @@ from nodes.frozen.masked import Mask, markdown
 from nodes.frozen.reading import Report, read
 from nodes.frozen.sieve import Sieve
 from nodes.frozen.words import told
-from nodes.kernel.figures import at_stall
+from nodes.kernel.figures import MARK, at_stall
+from nodes.kernel.protocol import Telemetry
 
 NOT_NAMED = 1
 STDIN = Path("-")
@@ -57,7 +58,7 @@ def autopsy(
         raise UsageError("--json and --md are two forms of one answer: choose one")
     if mask_commands and not md:
         raise UsageError("--mask-commands belongs to --md")
-    newest, stopped = at_stall(_lines(telemetry)) if telemetry else (None, None)
+    newest, stopped = _figures(telemetry) if telemetry else (None, None)
     lines = _lines(log)
     try:
         report = read(lines, newest, stopped)
@@ -68,6 +69,14 @@ def autopsy(
     else:
         _print(report, Mask(commands=mask_commands) if md else None)
     raise typer.Exit(0 if report.cycle and not report.dissolved else NOT_NAMED)
+
+
+def _figures(path: Path) -> tuple[Telemetry, Telemetry | None]:
+    """What the telemetry lines in `path` tell. Raises UsageError when there are none."""
+    newest, stopped = at_stall(_lines(path))
+    if newest is None:
+        raise UsageError(f"--telemetry {path}: no line of it is a guest's telemetry (they begin with '{MARK}')")
+    return newest, stopped
 
 
 def _lines(path: Path) -> list[str]:

@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 from rich.table import Table
 
 from controller.cli.console import Json, console, print_json
+from controller.cli.options import listed
 from controller.cli.scenarios import found
 from controller.cli.studies import Fresh, Jobs, Out, resumable, studies_folder
 from controller.cli.summary import style_of
@@ -43,7 +44,7 @@ def debate(
 
     Example: netreserve debate scenarios/classic.yaml --policy none,memalloc --moments 20
     """
-    names = table_of.variants([name.strip() for name in ",".join(policy or ()).split(",") if name.strip()])
+    names = table_of.variants(listed("--policy", ",".join(policy)) if policy else ())
     asked = [load(found(file)) for file in scenarios] if scenarios else table_of.gallery(find_root() / "scenarios")
     cells = _computed(Debate(asked, names, moments), jobs, place(studies_folder(out), "gallery", "debate"), fresh=fresh)
     if json:

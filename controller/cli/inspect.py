@@ -59,6 +59,8 @@ def inspect(
     Example: netreserve inspect --scenario this-machine.yaml --answer
     """
     if collector:
+        if json:
+            raise UsageError("--collector prints a shell script: it has no form in JSON, leave --json out")
         print(SCRIPT.read_text(), end="")
         return
     tree = Tree(_source(file, root))

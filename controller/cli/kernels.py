@@ -13,7 +13,7 @@ import typer
 from controller.cli.console import Json
 from controller.cli.foresight import say_beforehand
 from controller.cli.kernelviews import Matrix, MatrixView, Queue, told, view_for
-from controller.cli.options import RunUnlessNamed, listed
+from controller.cli.options import RunUnlessNamed, listed, parsed
 from controller.cli.runs import Runs
 from controller.cli.scenarios import found
 from controller.cli.session import runs_folder
@@ -84,6 +84,7 @@ def run(
     tiers.require(tier)
     if tier not in ("kernel", "sim"):
         raise UsageError(f"--tier {tier}: a matrix is of tier 'kernel', or of 'sim' to see what the model says")
+    kernels = _kernels(kernel, tier)
     nics = listed("--nic", nic)
     for name in nics:
         if name not in NICS:
@@ -91,7 +92,7 @@ def run(
     loaded = {file: load(file) for file in map(found, scenarios)}
     asked = Asked(
         subjects=tuple(Subject(name=each.name, digest=_digest(file)) for file, each in loaded.items()),
-        kernels=listed("--kernel", kernel) if kernel else ("",),
+        kernels=kernels,
         nics=nics,
         policies=listed("--policy", policy),
         repeat=repeat,
@@ -113,6 +114,17 @@ def run(
         raise _nothing_known(folder, asked, hindered)
     if not all(cell.decided for cell in cells):
         raise typer.Exit(InconclusiveError.exit_code)
+
+
+def _kernels(asked: str, tier: str) -> tuple[str, ...]:
+    """The names in `asked`; empty: the image's own kernel. Which names an image has, its nodes tell. Raises UsageError."""
+    from controller.experiment.scenario.values import KERNEL_NAME
+
+    if not asked:
+        return ("",)
+    if tier == "sim":
+        raise UsageError("--kernel: in tier sim no kernel runs, and all would be the same: leave it out")
+    return tuple(parsed("--kernel", name, KERNEL_NAME.parse) for name in listed("--kernel", asked))
 
 
 @app.command()

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from controller.cli.console import Json, console, print_json, say
+from controller.cli.options import listed
 from controller.cli.scenarios import found
 from controller.cli.studies import Fresh, Jobs, Out, resumable, studies_folder
 from controller.experiment.exitcodes import EXIT_INCONCLUSIVE
@@ -74,10 +75,9 @@ def size(
     """
     experiment = load(found(scenario))
     test = SequentialTest(survive=survive, confidence=confidence)
-    named = [name.strip() for name in ",".join(policy or ()).split(",") if name.strip()]
-    names = named or [policy_text(experiment.policy)]
-    if names == [EVERY]:
-        names = list(POLICIES)
+    names = listed("--policy", ",".join(policy)) if policy else (policy_text(experiment.policy),)
+    if names == (EVERY,):
+        names = tuple(POLICIES)
     specs = [read_policy(name, experiment.policy) for name in names]
     memory_kib = _memory_kib(memory, experiment)
     asked = asked_of(memory_kib, huge_pages=huge_pages)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from nodes.kernel.protocol import Telemetry, parse_telemetry
 
-_MARK = "T t="
+MARK = "T t="
 """A run folder has the time before it."""
 
 
@@ -17,7 +17,7 @@ def at_stall(lines: Iterable[str]) -> tuple[Telemetry | None, Telemetry | None]:
     newest = stopped = None
     lines_read = 0
     for line in lines:
-        if (one := parse_telemetry(line[max(0, line.find(_MARK)) :])) is None:
+        if (one := parse_telemetry(line[max(0, line.find(MARK)) :])) is None:
             continue
         if newest is None or _progress(one) != _progress(newest):
             stopped = one

@@ -124,11 +124,14 @@ def find(name: str = "", where: Path | None = None) -> Kernel:
     known = names(base)
     if not known:
         raise LackingError(f"there is no kernel in {base}: use the image netreserve-kernel, or set {FOLDER_VARIABLE}")
-    path = base / (name or (DEFAULT if (base / DEFAULT).exists() else known[0]))
+    default = DEFAULT if (base / DEFAULT).exists() else known[0]
+    if (name or default) not in (*known, default):
+        raise SettingError(f"there is no kernel {name} in {base}: there are {', '.join(known)}", "kernel")
+    path = base / (name or default)
     try:
         text = (path / "kernel.json").read_bytes()
-    except OSError:
-        raise SettingError(f"there is no kernel {name} in {base}: there are {', '.join(known)}", "kernel") from None
+    except OSError as error:
+        raise LackingError(f"{path / 'kernel.json'} cannot be read ({error.strerror}): make the image again") from None
     try:
         kernel = msgspec.json.decode(text, type=Kernel)
     except msgspec.DecodeError as error:

@@ -201,7 +201,7 @@ def parse_telemetry(line: str) -> Telemetry | None:
     values: dict[str, int] = {}
     for pair in pairs:
         name, _, value = pair.partition("=")
-        if not value.lstrip("-").isdigit():
+        if not value.removeprefix("-").isdecimal():
             return None
         if name in Telemetry.__struct_fields__:
             values[name] = int(value)

@@ -30,6 +30,7 @@ from controller.experiment.scenario.values import (
     CONDITION,
     COUNT,
     ERA,
+    KERNEL_NAME,
     LASTING,
     LINK_RATE,
     NAME,
@@ -119,7 +120,7 @@ class PolicyForm:
 GUEST = Table(
     GuestSpec,
     (
-        Key("kernel", "kernel", text("the name of a kernel"), "one of the image's, e.g. trixie-amd64"),
+        Key("kernel", "kernel", KERNEL_NAME, "one of the image's, e.g. trixie-amd64"),
         Key("transport", "transport", word("transport", lambda: get_args(Transport)), "how swap reaches the target"),
         Key("work", "work", word("kind of work", lambda: get_args(Work)), "what the application does with its pages"),
         Key("caps", "caps", word("kind of caps", lambda: get_args(Caps)), "the kernel's limits of network memory"),

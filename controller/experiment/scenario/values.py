@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import get_args
 
 from controller.experiment import expect
@@ -35,6 +36,8 @@ COUNT_MAX = 512
 DURATION_NS_MAX = 3600 * TIME_UNITS["s"]
 """A phase lasts an hour at most, as a flood does (traffic.profiles)."""
 NAME_LETTERS_MAX = 64
+KERNEL_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
+"""A folder's name in the image, which may have a release in it (own)."""
 
 
 def _duration(value: object) -> int:
@@ -54,6 +57,14 @@ def _word(value: object) -> str:
     plain = isinstance(value, str) and value.isascii() and value.replace("-", "").isalnum() and value == value.lower()
     if not isinstance(value, str) or not plain or value.startswith("-") or len(value) > NAME_LETTERS_MAX:
         raise UsageError(f"'{value}' is not a name: {NAME_LETTERS_MAX} small letters, digits and '-' at most")
+    return value
+
+
+def _kernel_name(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(KERNEL_PATTERN, value):
+        raise UsageError(
+            f"'{value}' is not the name of a kernel: letters, digits, '.', '_', '+' and '-', e.g. trixie-amd64"
+        )
     return value
 
 
@@ -93,6 +104,7 @@ POLICY_TEXT = word("policy", known_policies)
 ALLOCATOR = word("allocator", lambda: ALLOCATORS)
 ERA = Kind(lambda value: _era.parse(str(value)), lambda: {"anyOf": [_era.schema(), {"const": 2006}]})
 """YAML takes `2006` for a number."""
+KERNEL_NAME = Kind(_kernel_name, lambda: {"type": "string", "pattern": f"^{KERNEL_PATTERN}$"})
 VERDICT = words("verdict", lambda: expect.VERDICTS)
 CONDITION = Kind(expect.parse_condition, lambda: {"type": "string"}, str)
 NODE = text("a node name")

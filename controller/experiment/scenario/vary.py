@@ -120,6 +120,8 @@ def _inside(form: Form, name: str, above: str, path: str) -> Form:
 def _index(form: Form, name: str, container: Any, above: str) -> Any:
     """`name` as a key of `container`: a number for a list."""
     if isinstance(form, Named) and name not in container:
+        if not container:
+            raise UsageError(f"{above}.{name}: there are no {above} in the scenario: write them into its file")
         raise UsageError(f"{above}.{name}: '{above}' has no '{name}' ({did_you_mean(name, list(container))})")
     if not isinstance(form, Many):
         return name
@@ -162,7 +164,8 @@ def _single(form: Form, path: str) -> Kind:
         return form
     if isinstance(form, Table):
         raise UsageError(f"'{path}' is a group of keys: name one of them, e.g. '{path}.{form.keys[0].name}'")
-    raise UsageError(f"'{path}' is a list or a group: name what is to change in it, e.g. '{path}.0'")
+    first = "NAME" if isinstance(form, Named) else "0"
+    raise UsageError(f"'{path}' is a list or a group: name what is to change in it, e.g. '{path}.{first}'")
 
 
 def _leave_out(document: dict[str, Any], paths: Sequence[str]) -> None:

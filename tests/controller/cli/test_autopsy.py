@@ -43,6 +43,16 @@ def test_telemetry_tells_what_the_log_cannot(capsys: pytest.CaptureFixture[str])
     assert (found["kind"], found["past"], found["read"]["tasks"]) == ("deadlock", False, 3)
 
 
+def test_figures_without_a_line_of_telemetry_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = CONSOLES / "heads-rtl8139-6.12.log"
+    other = tmp_path / "other.txt"
+    other.write_text("not a line\nT t=12 and no more\n")
+    for path in (other, log):
+        code, out, err = autopsy(capsys, log, "--telemetry", str(path))
+        assert code == 2 and not out
+        assert f"--telemetry {path}: no line of it is a guest's telemetry (they begin with 'T t=')" in err
+
+
 def test_what_is_no_log_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     empty = tmp_path / "empty.log"
     empty.write_text("\n")

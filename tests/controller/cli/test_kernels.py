@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clirunner import ROOT
 from scriptedchild import WAIT, calls, starter
 from smallscenario import SMALL
 
@@ -86,6 +87,7 @@ def test_a_name_that_no_kernel_has_is_an_error_with_those_that_there_are(
 ) -> None:
     said = "there is no kernel trixy in /vm: there are bookworm-amd64, trixie-amd64"
     script({"*": f"refused 2: {said}"})
+    words = [*words[:1], str(ROOT / "scenarios" / "kernel-tcp.yaml"), "--tier", "kernel", *words[4:]]
     assert carry_out([*words, "--kernel", "trixy", "--repeat", "3"]) == 2
     assert f"netreserve: --kernel: {said}\n" in capsys.readouterr().err
     assert len(calls(tmp_path / "child")) == 8

@@ -34,6 +34,57 @@ WRONG = {
     "unknown service": (["up", "--scale", "initator=2"], "did you mean 'initiator'?"),
     "count 0": (["up", "--scale", "initiator=0"], "needs a count from 1 to 64"),
     "no count": (["up", "--scale", "initiator"], "needs a count from 1 to 64"),
+    "empty option": (["run", "x.yaml", "--policy", ""], "--policy is given nothing: leave it out, or give it a value"),
+    "empty after =": (["debate", "x.yaml", "--policy="], "--policy is given nothing: leave it out, or give it a value"),
+    "empty folder": (["runs", "ls", "--runs", " "], "--runs is given nothing"),
+    "empty list": (["kernels", "run", "x.yaml", "--nic", ""], "--nic is given nothing"),
+    "empty node": (["policy", "set", "none", "--node", ""], "--node is given nothing"),
+    "empty allocator": (["policy", "set", "none", "--allocator="], "--allocator is given nothing"),
+    "empty name": (["run", ""], "'' names nothing"),
+    "debate's list of nothing": (
+        ["debate", "--policy", ","],
+        "--policy: ',' names nothing: words with commas are needed",
+    ),
+    "size's list of nothing": (
+        ["size", "scenarios/classic.yaml", "--policy", " , "],
+        "--policy: ' , ' names nothing: words with commas are needed",
+    ),
+    "script as JSON": (
+        ["inspect", "--collector", "--json"],
+        "--collector prints a shell script: it has no form in JSON",
+    ),
+    "an arm of none": (
+        ["run", "scenarios/slow-reader.yaml", "--set", "arms.bad.policy=none"],
+        "arms.bad: there are no arms in the scenario: write them into its file",
+    ),
+    "an arm that is not there": (
+        ["run", "scenarios/classic.yaml", "--set", "arms.bda.policy=none"],
+        "'arms' has no 'bda' (did you mean 'bad'?)",
+    ),
+    "all arms": (
+        ["run", "scenarios/classic.yaml", "--set", "arms=none"],
+        "name what is to change in it, e.g. 'arms.NAME'",
+    ),
+    "a kernel's path": (
+        ["run", "scenarios/calm.yaml", "--set", "nodes.initiator.guest.kernel=../../etc"],
+        "'../../etc' is not the name of a kernel",
+    ),
+    "a kernel in sim": (
+        ["kernels", "run", "scenarios/kernel-tcp.yaml", "--tier", "sim", "--kernel", "trixie-amd64"],
+        "--kernel: in tier sim no kernel runs, and all would be the same: leave it out",
+    ),
+    "a kernel's path in a matrix": (
+        ["kernels", "run", "scenarios/kernel-tcp.yaml", "--kernel", "../etc"],
+        "--kernel: '../etc' is not the name of a kernel",
+    ),
+    "a matrix of containers": (
+        ["kernels", "run", "scenarios/kernel-tcp.yaml", "--tier", "container"],
+        "a matrix is of tier 'kernel', or of 'sim'",
+    ),
+    "a memory below the scenario's": (
+        ["size", "scenarios/classic.yaml", "--memory", "63 MiB"],
+        "--memory 63 MiB: less than the 64 MiB of the scenario: it is for a real machine with more",
+    ),
 }
 
 
