@@ -15,7 +15,9 @@ _SPEAKS_OF_BLOCKED = re.compile(
     r"^PID: \d+\s+TASK: |\bstate:\s*D\b|\bblocked (?:in I/O wait )?for more than"
     r"|^\S.{0,24}?\s+D(?:\s+[0-9a-fA-F]{8,16}|\d{3,6})?\s+\d+\s+\d+\s+\d"
 )
-_SPEAKS_OF_FAILURE = re.compile(r"page allocation (?:failure|stalls)|-order allocation failed")
+_SPEAKS_OF_FAILURE = re.compile(
+    r"page allocation (?:failure|stalls)|-order allocation failed|: vmalloc(?: error|: allocation failure): "
+)
 _SURELY = re.compile(
     r"[Ss]ys[Rr]q ?: |nfs: server \S+ not responding|Linux version \d+\.\d+\.\d|(?:block nbd|nvme nvme)\d+: |SL[AU]B: Unable"
     r"|lowmem_reserve\[\]: \d|Mem-[Ii]nfo:|(?:Node \d+ )?\w+ free: ?\d+kB|Kernel panic - not syncing: \S"

@@ -81,8 +81,8 @@ OTHER_LOCKS: Step = (
     "rwbase_read_lock", "__down", "__down_common", "__down_killable", "down", "__down_interruptible",
     "___down_common", "percpu_rwsem_wait", "percpu_down_write", "__percpu_down_read", "rwsem_down_failed", "rw_lock",
     "rwsem_down_read_failed_killable", "rwsem_down_write_failed_killable", "xfs_buf_lock", "__xfs_buf_lock",
-    "xfs_buf_find_lock", "gfs2_glock_wait", "__ocfs2_cluster_lock", "ocfs2_wait_for_mask", "dlm_lock_sync",
-    "btrfs_tree_lock", "btrfs_tree_read_lock", "__btrfs_tree_lock", "__btrfs_tree_read_lock", "rrw_enter_read_impl",
+    "xfs_buf_find_lock", "btrfs_tree_lock",
+    "btrfs_tree_read_lock", "__btrfs_tree_lock", "__btrfs_tree_read_lock", "rrw_enter_read_impl",
     "rrw_enter_write", "xfs_ilock", "wait_extent_bit", "lock_extent_bits", "lock_extent",
 )  # fmt: skip
 NFS: Step = (
@@ -102,8 +102,23 @@ CIFS: Step = (
     "wait_for_response", "SendReceive", "SendReceive2", "compound_send_recv", "cifs_send_recv", "smb2_reconnect",
     "cifs_reconnect", "wait_for_free_request", "wait_for_free_credits", "cifs_wait_for_server_reconnect",
 )  # fmt: skip
+OTHER_SERVERS: Step = (
+    "p9_client_rpc", "p9_client_zc_rpc", "p9_virtio_zc_request", "afs_wait_for_call_to_complete",
+    "afs_wait_for_one_fs_probe", "afs_wait_for_operation", "rxrpc_wait_to_be_connected", "ptlrpc_set_wait",
+    "ptlrpc_queue_wait", "cl_sync_io_wait", "osc_enter_cache", "osc_extent_wait", "ldlm_completion_ast",
+)  # fmt: skip
+"""Of 9p, AFS and Lustre."""
+CLUSTER_LOCKS: Step = (
+    "gfs2_glock_wait", "gfs2_glock_async_wait", "__ocfs2_cluster_lock", "ocfs2_wait_for_mask", "dlm_lock_sync",
+    "o2net_send_message_vec", "o2net_send_message",
+)  # fmt: skip
+GRAPHICS: Step = (
+    "dma_fence_default_wait", "dma_fence_wait_timeout", "dma_resv_wait_timeout", "i915_request_wait",
+    "i915_request_wait_timeout", "drm_gem_fence_wait",
+)  # fmt: skip
 FUSE: Step = (
-    "request_wait_answer", "__fuse_request_send", "fuse_request_send", "fuse_simple_request", "__fuse_simple_request",
+    "cxiWaitEventWait", "request_wait_answer",
+    "__fuse_request_send", "fuse_request_send", "fuse_simple_request", "__fuse_simple_request",
     "fuse_wait_on_page_writeback", "fuse_set_nowrite", "fuse_sync_writes", "fuse_get_req", "fuse_block_alloc",
 )  # fmt: skip
 DRBD: Step = (
@@ -126,7 +141,7 @@ JOURNAL: Step = (
     "txg_wait_open", "dmu_tx_wait", "dmu_tx_assign", "dmu_tx_delay", "zil_commit", "zil_commit_impl",
     "zil_commit_waiter", "txg_thread_wait", "txg_sync_thread", "txg_quiesce_thread", "f2fs_issue_checkpoint",
     "f2fs_balance_fs", "xfs_trans_alloc", "do_journal_begin_r", "queue_log_writer", "nilfs_transaction_lock",
-    "ext4_journal_start_sb",
+    "ext4_journal_start_sb", "bch2_journal_res_get_slowpath", "bch2_journal_flush_seq", "bch2_journal_reclaim_wait",
 )  # fmt: skip
 DISK: Step = (
     "wait_on_buffer", "__wait_on_buffer", "submit_bio_wait", "blk_wait_io", "blk_execute_rq", "blkdev_issue_flush",

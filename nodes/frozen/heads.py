@@ -20,7 +20,8 @@ Kind = Literal["task", "failure", "running", "other"]
 """`task`: sleeps or is blocked; `failure`: could not allocate; `running`: hogs its CPU; `other`: of no use to us."""
 BLOCKED = "D"
 _TASK = re.compile(
-    r"task:(?P<name>.{1,40}?)\s+state:\s*(?P<state>[A-Z])\b(?:.*?\bp+i+d+:\s*(?P<pid>\d{1,9}))?", re.DOTALL
+    r"task:(?P<name>.{1,40}?)\s+(?:state|[state]{0,4}):\s*(?P<state>[A-Z])\b(?:.*?\bp+i+d+:\s*(?P<pid>\d{1,9}))?",
+    re.DOTALL,
 )
 _OLD_TASK = re.compile(
     r"(?P<name>\S.{0,24}?)\s+(?P<state>[RSDTtXZPIW])(?P<address>\s+(?:[0-9a-fA-F]{8,16}|running task|current))?"
@@ -36,6 +37,10 @@ _PROC = re.compile(r"(?:.*[#$] *(?:sudo )?cat |=+> *|.{0,40}?)/proc/(?P<pid>\d{1
 _FAILURE = re.compile(
     r"(?P<name>.{1,40}?): page allocation (?:failure[.:]|stalls for \d+ms,)\s*order:(?P<order>\d{1,3}),"
     r" mode:0x(?P<hex>[0-9a-f]{1,16})(?:\((?P<mode>[\w|]*))?"
+)
+_VMALLOC = re.compile(
+    r"(?P<name>.{1,40}?): (?:vmalloc: allocation failure|vmalloc error): .*?(?P<order>)"
+    r"mode:0x(?P<hex>[0-9a-f]{1,16})(?:\((?P<mode>[\w|]*))?"
 )
 _OLD_FAILURE = re.compile(
     r"(?P<name>)__alloc_pages: (?P<order>\d{1,2})-order allocation failed \(gfp=0x(?P<hex>[0-9a-f]{1,16})"
@@ -67,10 +72,12 @@ class Head(Struct, frozen=True):
 
 def head(text: str) -> Head | None:
     """What `text` begins; None when it is not a first line."""
-    if "state:" in text and (found := _TASK.match(text)):
+    if "task:" in text and (found := _TASK.match(text)):
         return Head("task", found["name"].strip(), int(found["pid"] or 0), found["state"])
-    if "allocation" in text and (found := _FAILURE.match(text) or _OLD_FAILURE.match(text)):
-        return Head("failure", found["name"].strip(), order=int(found["order"]), mode=_mode(found))
+    if ("allocation" in text or "vmalloc" in text) and (
+        found := _FAILURE.match(text) or _OLD_FAILURE.match(text) or _VMALLOC.match(text)
+    ):
+        return Head("failure", found["name"].strip(), order=int(found["order"] or 0), mode=_mode(found))
     if "blocked" in text and (found := _HUNG.match(text)):
         return Head("task", found["name"], int(found["pid"]), BLOCKED, seconds=int(found["seconds"]))
     if "soft lockup" in text and (found := _RUNNING.match(text)):

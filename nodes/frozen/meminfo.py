@@ -65,6 +65,8 @@ class Memory(Struct, frozen=True):
     of_failure: bool = False
     """A failed allocation printed it: it was too little, whatever the marks say."""
     at_us: int | None = None
+    page_kb: int = PAGE_KB
+    """Of that machine."""
 
 
 def zones(log: Iterable[Message]) -> tuple[Zone, ...]:
@@ -95,7 +97,7 @@ def memory(log: Iterable[Message]) -> Memory:
             last = ""
         elif "*" in text and (blocks := _BLOCKS.match(text)):
             page_kb = max(1, int(blocks["kb"]))
-    return Memory(tuple(_in_pages(zone, page_kb) for zone in found.values()), of_failure, at_us)
+    return Memory(tuple(_in_pages(zone, page_kb) for zone in found.values()), of_failure, at_us, page_kb)
 
 
 def _zone(line: re.Match[str]) -> Zone | None:

@@ -16,6 +16,7 @@ from nodes.frozen.functions import RECLAIM, SHRINK
 from nodes.frozen.seen import Answer, Seen
 from nodes.frozen.sentences import failure, how_many, inside, name, what
 from nodes.frozen.shapes import CGROUP, DAEMON, JOURNAL, LOCAL, LOCK, OTHER_WORK, has, top
+from nodes.frozen.storage import OPEN
 from nodes.frozen.tasks import Blocked, named
 from nodes.machine.waits import KSWAPD, REPLY, TRANSMIT
 
@@ -45,6 +46,8 @@ def _assumed(seen: Seen, who: Sequence[str]) -> Iterator[str]:
     for task in serving:
         if task.server and task.server.same_host:
             yield f"that {task.stack.name} serves this machine's own storage"
+        elif task.server and any(other.below.tag == "dlm" for other in waiting):
+            yield f"that the cluster lock which {named(waiting[:1])} waits for is another node's, and not held here"
         elif task.server and any(other.below.kind == "layer" and other.below.tag in _SEVERAL for other in waiting):
             other = next(one for one in waiting if one.below.tag in _SEVERAL)
             yield f"that {named([task])} serves {other.below.name}, and not another device of its kind"
@@ -126,12 +129,16 @@ def _storage(seen: Seen) -> Answer | None:
         whom = f" by {first.below.name}" if first.below.kind == "network" else ""
         text = f"no cycle is seen: {name(first)} waits for {what(first, whom)}"
         return Answer(kind="storage", sentence=text, sure="open", lines=lines, beside=tuple(_unsure(first)))
+    local = first.provider == LOCAL or (first.provider == JOURNAL and first.below.kind == "local")
+    start = "no deadlock over the network" if local else "no cycle is seen"
     if first.provider == LOCAL and first.below.kind != "unknown":
         text = f"{name(first)} waits for {first.below.name} to answer"
+        if first.below.kind == "layer" and (seen.case.below.network or first.below.tag in OPEN):
+            start, text = "no cycle is seen", f"{text}; whether the network is below it the log does not tell"
     else:
         text = f"{name(first)} waits for {what(first)}{inside(first)}, which the log does not explain"
     kind: Kind = "locks" if first.provider == LOCK else "work" if first.provider == OTHER_WORK else "storage"
-    return Answer(kind=kind, sentence=f"no deadlock over the network: {text}", sure="open", lines=lines)
+    return Answer(kind=kind, sentence=f"{start}: {text}", sure="open", lines=lines)
 
 
 def _unsure(task: Blocked) -> Iterator[str]:
@@ -196,6 +203,24 @@ def _caches(seen: Seen) -> Answer | None:
     return Answer(kind="allocation", sentence=f"an allocation failed: {text}", lines=lines)
 
 
+def _lacked(seen: Seen) -> Answer | None:
+    """A driver said so itself, and printed no stack."""
+    lacked = seen.sayings("lacked")
+    if not lacked:
+        return None
+    return _of("reception", f"reception lacked buffers: {lacked[0].words}; raise vm.min_free_kbytes", lacked)
+
+
+def _contiguous(seen: Seen) -> Answer | None:
+    lacked = seen.sayings("cma")
+    if not lacked:
+        return None
+    text = (
+        f"an allocation failed: {lacked[0].words}; that is no want of free memory, and vm.min_free_kbytes does not help"
+    )
+    return _of("allocation", text, lacked)
+
+
 def _journal(seen: Seen) -> Answer | None:
     return _plain(seen, "files", (LOCAL, JOURNAL, DAEMON), "not a deadlock over memory: {} waits for {}{}")
 
@@ -242,6 +267,11 @@ def _bug(seen: Seen) -> Answer | None:
 
 
 def _nobody(seen: Seen) -> Answer:
+    torn = [one for one in seen.case.stacks if one.kind == "task" and not one.name and not one.state and one.dump]
+    if torn:
+        shown = top(torn[-1], 3)
+        text = f"somebody sleeps in {shown}; the first line of the stack is torn, and with it who that is"
+        return Answer(kind="unknown", sentence=text, sure="open", lines=tuple(one.line for one in torn))
     if seen.case.asked:
         return Answer(kind="nobody", sentence="nobody waits: the answer to sysrq w is empty")
     text = "this kernel log shows no blocked task, no failed allocation and no OOM kill"
@@ -258,7 +288,7 @@ def _unanswered(seen: Seen) -> Answer | None:
 
 RULES: tuple[Callable[[Seen], Answer | None], ...] = (
     _deadlock, _ended, _lock_cycle, _peer, _disk, _spin, _storage, _free_pages, _cgroup, _journal, _locks, _work, _failed,
-    _caches, _unanswered, _unknown, _bug, _nobody,
+    _caches, _lacked, _contiguous, _unanswered, _unknown, _bug, _nobody,
 )  # fmt: skip
 
 

@@ -9,8 +9,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-Kind = Literal["peer", "disk", "cgroup-oom", "oom", "spin", "atomic", "bug", "panic", "stuck"]
-"""`peer`: a server, or the way to it, does not answer; `stuck`: requests that were never answered, whosever fault it is."""
+Kind = Literal["peer", "disk", "cgroup-oom", "oom", "spin", "atomic", "bug", "panic", "stuck", "lacked", "cma"]
+"""`peer`: a server, or the way to it, does not answer; `stuck`: requests that were never answered, whosever fault it is;
+`lacked`: a driver says that it had no memory for packets that arrived; `cma`: no contiguous pages of a CMA area."""
 
 
 class Saying(Struct, frozen=True, kw_only=True):
@@ -69,6 +70,7 @@ SAYINGS = (
             "Connect rejected",
             "failed to send request",
             "reconnect",
+            r"I/O (?:tag )?\d+ .*\btype \d+ .*timeout",
         ),
         over=r"nvme (?P<who>nvme\d+): Successfully reconnected",
     ),
@@ -124,7 +126,7 @@ SAYINGS = (
         says=(
             "PingAck did not arrive",
             r"conn\( *\w+ -> (?:Timeout|BrokenPipe|NetworkFailure|Unconnected|ProtocolError|Disconnecting|StandAlone)",
-            r"sock_\w+ .*(?:timed? ?out|time expired)",
+            r"(?:sock_\w+|sending) .*(?:timed? ?out|time expired)",
             "sock was shut down by peer",
             "meta connection shut down",
             r"susp\w*\( *(?:0|no) -> ",
@@ -140,11 +142,39 @@ SAYINGS = (
     ),
     Saying(
         kind="peer",
+        words="the Lustre server {} does not answer",
+        start=r"Lustre(?:Error)?: .*",
+        says=(r"Connection to (?P<who>\S+) \(at \S+ was lost", "was evicted by"),
+        over=r"Lustre: .*Connection restored to (?P<who>\S+) \(at ",
+    ),
+    Saying(
+        kind="peer",
+        words="the AFS server {} does not answer",
+        start=r"k?afs: [Ll]ost contact with .*?server (?P<who>\S+)",
+        over=r"k?afs: .*server (?P<who>\S+) .*is back up",
+    ),
+    Saying(
+        kind="peer",
+        words="the cluster's node {} does not answer",
+        start=r"o2net: ",
+        says=(r"[Cc]onnection to node (?P<who>\S+) .*has been idle", r"No longer connected to node (?P<node>\S+)"),
+        over=r"o2net: (?:Connected to|Accepted connection from) node (?P<who>\S+)",
+    ),
+    Saying(
+        kind="peer",
         words="the AoE target {} does not answer",
         start=r"aoe: .*?(?P<who>e\d+\.\d+).*",
         says=("timeout", "fail"),
     ),
-    Saying(kind="peer", words="the network card {} does not send any more", start=r"NETDEV WATCHDOG: (?P<who>\S+)"),
+    Saying(
+        kind="peer",
+        words="the network card {} does not send any more",
+        start="",
+        says=(
+            r"NETDEV WATCHDOG: (?!CPU: )(?P<who>\S+)",
+            r"(?P<name>\S+): NETDEV WATCHDOG: CPU: ",
+        ),
+    ),
     Saying(
         kind="peer",
         words="a path {} to the storage has failed",
@@ -243,6 +273,22 @@ SAYINGS = (
         kind="disk",
         words="the ZFS pool {} is suspended",
         start=r"Pool '(?P<who>[^']+)' has encountered an uncorrectable",
+    ),
+    # ---- memory that a driver says it had not
+    Saying(
+        kind="lacked",
+        words="the driver of {} had no memory for packets that arrived",
+        start="",
+        says=(
+            r"(?P<who>\w+): (?:Memory squeeze|[Ll]ow (?:on )?memory\b.*?packet dropped)",
+            r"(?P<usb>\w+): kevent (?:2|EVENT_RX_MEMORY) may have been dropped",
+            r"(?P<dma>\w+): (?:\w+: )?(?:[Rr]x skb allocation failed|fail(?:ed)? to alloc(?:ate)? (?:rx )?skb)",
+        ),
+    ),
+    Saying(
+        kind="cma",
+        words="the contiguous area (CMA) {} had not so many pages in a row",
+        start=r"cma: (?:__)?cma_alloc: (?P<who>\S+?):? (?:alloc failed|\w+ failed)",
     ),
     # ---- requests, limits, ends
     Saying(kind="stuck", words="requests to {} were never answered", start=r"(?P<who>nbd\d+): Possible stuck request"),

@@ -21,6 +21,7 @@ _RESOURCES = {
     "pages read back": "pages to be read back from swap{}",
     "answers of the server": "its calls to be answered{}",
     "answers of the daemon": "a process of user space that serves its file system",
+    "the cluster's lock": "its cluster lock to be granted{}",
     "other work done": "other work to be done{}",
     "acknowledgements": "what it sent to be acknowledged{}",
 }
@@ -69,7 +70,8 @@ def failure(where: Place, stack: Stack, case: Case) -> str:
 
 def _to(case: Case) -> str:
     """Twice what it is, as the zones tell."""
-    kb = sum((zone.min - zone.boost) * 4 for zone in case.facts.memory.zones)
+    memory = case.facts.memory
+    kb = sum((zone.min - zone.boost) * memory.page_kb for zone in memory.zones)
     return f" to {2 * kb} or more (it is about {kb})" if kb else ""
 
 

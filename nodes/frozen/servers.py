@@ -31,6 +31,8 @@ class Server(Struct, frozen=True):
     """... or what one of its frames is called (likewise, from the beginning)."""
     same_host: bool = False
     """It serves other machines as well, or only them: that this one is among them is an assumption."""
+    mends: bool = False
+    """No request passes through it: it brings back a path that was lost, and is needed only then."""
 
 
 SERVERS = (
@@ -69,6 +71,15 @@ SERVERS = (
         r"\brpciod|\bxprtiod|\bnfsiod",
         r"rpc_async_schedule|xs_tcp_send_request",
     ),
+    Server(
+        "cluster lock's sender (DLM)",
+        ("dlm",),
+        r"dlm_(?:send|recv|io)|o2net|ocfs2dc",
+        r"\bdlm_\w+|\bo2net",
+        r"send_to_sock|process_send_sockets|o2net_send_message",
+    ),
+    Server("Lustre sender", ("lustre",), r"ptlrpcd|socknal_", r"\bptlrpc", r"ptlrpcd\b|ksocknal_scheduler"),
+    Server("AFS sender", ("afs",), r"krxrpc|kafs", r"\bk?afs\b|\bkrxrpc", r"rxrpc_io_thread"),
     Server("NFS server of this machine (nfsd)", ("nfs",), r"nfsd\b", "", r"nfsd_dispatch|nfsd\b", same_host=True),
     Server("Ceph messenger", ("ceph",), r"ceph-msgr|libceph", r"\bceph-msgr|ceph_con_workfn", r"ceph_con_workfn"),
     Server("RBD worker", ("ceph",), r"rbd\d+", r"\brbd\b|rbd_\w+_work", r"rbd_queue_workfn|rbd_img_handle_request"),
@@ -105,22 +116,22 @@ SERVERS = (
     ),
     Server(
         "iSCSI target process",
-        ("iscsi", "disk"),
+        ("iscsi", "lun"),
         r"tcmu-runner|tgtd|iscsi_trx|iscsi_ttx|istgt|targetcli",
         same_host=True,
     ),
-    Server("iSCSI daemon", ("iscsi",), r"iscsid", same_host=True),
-    Server("multipath daemon", ("dm", "iscsi", "nvme"), r"multipathd", same_host=True),
+    Server("iSCSI daemon", ("iscsi",), r"iscsid", same_host=True, mends=True),
+    Server("multipath daemon", ("dm", "iscsi", "nvme"), r"multipathd", same_host=True, mends=True),
     Server("Gluster process", ("fuse", "nfs"), r"glfs|gluster", same_host=True),
     Server(
-        "NVMe target process",
-        ("nvme",),
+        "NVMe or SPDK target process",
+        ("nvme", "nbd", "ublk", "iscsi"),
         r"spdk|io-engine|mayastor|reactor_\d|nvmf_tgt",
         r"\bnvmet",
         r"nvmet_",
         same_host=True,
     ),
-    Server("ublk server process", ("ublk",), r"ublk", same_host=True),
+    Server("ublk server process", ("ublk",), r"\w*ublk", same_host=True),
     Server(
         "file system's daemon",
         ("fuse",),

@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from nodes.frozen.disks import Disks
 from nodes.frozen.functions import RECLAIM, SWAP
 from nodes.frozen.lines import Message
 from nodes.frozen.shapes import has
@@ -36,11 +37,21 @@ class Storage(Struct, frozen=True):
 UNKNOWN = Storage("unknown")
 FILES = "files"
 """Tag of a local file system, whose device does not stand on stacks."""
-BLOCKS = ("nbd", "nvme", "iscsi", "ceph", "drbd")
+BLOCKS = ("nbd", "nvme", "iscsi", "ceph", "drbd", "rnbd")
 """Tags of transports that carry block devices, on which a file system may lie."""
+LUN = "lun"
+"""Tag of a SCSI disk that a target on this machine may serve."""
+_LOST = re.compile(
+    r"[Ff]ailing path|remaining active paths: 0|detected conn error|ping timeout|blocked FC remote port|offlined"
+)
+OTHER = "other"
+"""Tag of a block device whose name we do not know."""
+OPEN = (OTHER, "9p", "gpfs")
+"""Layers that may be a network's though no other line of the log speaks of one: 9p goes over virtio or over TCP."""
 _SWAP_ON = re.compile(r"Adding (?:Swap: )?\d+k swap(?:-space)? (?:on|\()\s*(?P<device>[^\s)]+)|Adding Swap: \d+k.*")
 _DEVICES: tuple[tuple[str, Kind, str, str], ...] = (
     (r"nbd\d", "network", "nbd", "the NBD server ({})"),
+    (r"rnbd\d", "network", "rnbd", "the RNBD server ({})"),
     (r"rbd\d", "network", "ceph", "the Ceph cluster ({})"),
     (r"drbd\d", "network", "drbd", "the DRBD peer or disk ({})"),
     (r"etherd/", "network", "aoe", "the AoE target ({})"),
@@ -49,6 +60,7 @@ _DEVICES: tuple[tuple[str, Kind, str, str], ...] = (
     (r"loop\d", "layer", "loop", "the loop device {}"),
     (r"zd\d|zvol/", "layer", "zfs", "the ZFS volume {}"),
     (r"md\d", "layer", "md", "the RAID device {}"),
+    (r"bcache\d", "layer", "bcache", "the bcache device {}"),
     (r"zram\d", "local", "zram", "zram, which is memory ({})"),
     (r"mmcblk\d", "local", "mmc", "the local card {}"),
     (r"(?:sd|hd|xvd|vd|dasd|ubd)[a-z]|nvme\d|cciss|pmem\d|mtdblock|ram\d", "local", "disk", "the local disk {}"),
@@ -62,7 +74,12 @@ _FRAMES: tuple[tuple[str, Kind, str, str], ...] = (
     (r"drbd_|\S+ \[drbd\w*\]", "network", "drbd", "the DRBD peer or disk"),
     (r"(?:nfs|nfs[234]|rpc|xs|xprt|nfs_\w+)_|\S+ \[(?:nfs|nfsv[234]|sunrpc)\]", "network", "nfs", "the NFS server"),
     (r"(?:cifs|smb[23]?)_|\S+ \[cifs\]", "network", "cifs", "the SMB server"),
-    (r"(?:v9fs|p9)_|\S+ \[9p\w*\]", "network", "9p", "the 9p server"),
+    (r"(?:gfs2_glock_(?:async_)?wait|ocfs2_wait_for_mask|ocfs2_cluster_lock|dlm_lock_sync|o2net_send_message\w*)\b",
+     "network", "dlm", "the other nodes (DLM)"),
+    (r"(?:afs|rxrpc)_|\S+ \[(?:kafs|rxrpc|openafs|libafs)\]", "network", "afs", "the AFS server"),
+    (r"ptlrpc_|\S+ \[(?:lustre|ptlrpc|obdclass|osc|mdc|lov|lmv|lnet)\]", "network", "lustre", "the Lustre servers"),
+    (r"(?:v9fs|p9)_|\S+ \[9p\w*\]", "layer", "9p", "the 9p server"),
+    (r"\S+ \[mmfs\w*\]", "layer", "gpfs", "the GPFS daemon"),
     (r"aoe\w*_|\S+ \[aoe\]", "network", "aoe", "the AoE target"),
     (r"fuse_|\S+ \[fuse\]", "layer", "fuse", "the process that serves the file system (FUSE)"),
     (r"(?:dm|crypt|kcryptd|thin)_|\S+ \[dm_\w+\]", "layer", "dm", "the device mapper"),
@@ -74,8 +91,8 @@ _FRAMES: tuple[tuple[str, Kind, str, str], ...] = (
     (r"(?:usb_stor|uas)_|\S+ \[(?:usb_storage|uas)\]", "local", "usb", "the local USB disk"),
     (r"(?:virtblk|virtio_queue_rq)|\S+ \[virtio_blk\]", "local", "disk", "the hypervisor's disk"),
     (r"(?:ata|ahci|sd|nvme_queue)_|\S+ \[(?:libata|ahci|nvme)\]", "local", "disk", "the local disk"),
-    (r"(?P<fs>ext[234]|jbd2?|xfs|btrfs|f2fs|jfs|reiserfs|ocfs2|gfs2|fat|exfat|ntfs3?|nilfs|ubifs|squashfs|bcachefs|hfs\w*)_"
-     r"|\S+ \[(?P<module>ext4|jbd2?|xfs|btrfs|f2fs|jfs|reiserfs|ocfs2|gfs2|ntfs3?)\]",
+    (r"(?P<fs>ext[234]|jbd2?|xfs|btrfs|f2fs|jfs|reiserfs|ocfs2|gfs2|fat|exfat|ntfs3?|nilfs|ubifs|squashfs|bcachefs|bch2|hfs\w*)_"
+     r"|\S+ \[(?P<module>ext4|jbd2?|xfs|btrfs|f2fs|jfs|reiserfs|ocfs2|gfs2|ntfs3?|bcachefs)\]",
      "local", "files", "the disk below the file system {}"),
 )  # fmt: skip
 """How a frame begins, `function [module]`. The network stands before layers and these before files: the
@@ -106,6 +123,9 @@ class Below:
 
     def __init__(self, log: Sequence[Message]) -> None:
         self.network = tuple(_network(log))
+        self._disks = Disks(log)
+        self.lost = any(_LOST.search(message.text) for message in log)
+        """A path to storage was lost, so that those who bring it back are needed."""
         self.swaps = tuple(self._device(device) for device in _swap_devices(log))
 
     def of(self, stack: Stack) -> Storage:
@@ -126,7 +146,7 @@ class Below:
             return self._elsewhere()
         if len(kinds) == 1 or "network" not in kinds:
             return self.swaps[-1]
-        return next(swap for swap in self.swaps if swap.kind == "network")
+        return replace(next(swap for swap in self.swaps if swap.kind == "network"), sure=False)  # or the other one
 
     def _elsewhere(self) -> Storage:
         if self.network:
@@ -137,12 +157,19 @@ class Below:
         name = device.removeprefix("/dev/")
         tags = {one.tag for one in self.network}
         for start, remote in _MAYBE_REMOTE.items():
-            if name.startswith(start) and tags & set(remote):
-                return next(one for one in self.network if one.tag in remote)
+            if name.startswith(start) and tags & set(remote) and not self._disks.own(name):
+                found = next(one for one in self.network if one.tag in remote)
+                return replace(found, sure=self._disks.remote(name))
+        if name.startswith("sd") and self._disks.targets_here and not self._disks.own(name):
+            return Storage("local", LUN, f"the local disk {name}")
         for form, kind, tag, words in _DEVICES:
             if re.match(form, name):
                 return Storage(kind, tag, words.format(name))
-        return Storage("local", "files", f"the disk below the swap file {device}") if not tags else self._elsewhere()
+        if tags:
+            return self._elsewhere()
+        if device.startswith("/dev/"):
+            return Storage("layer", OTHER, f"the device {name}")
+        return Storage("local", FILES, f"the disk below the swap file {device}")
 
 
 def _swap_devices(log: Sequence[Message]) -> Iterator[str]:

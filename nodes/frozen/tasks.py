@@ -88,7 +88,7 @@ def served(tasks: Sequence[Blocked], below: Below) -> Iterator[Wait]:
     """Edges from those who wait for storage to whoever serves it on this machine and is blocked for want of memory."""
     told: set[tuple[str, str]] = set()
     for one in tasks:
-        if one.server is None:
+        if one.server is None or (one.server.mends and not below.lost):
             continue
         for task in tasks:
             if task.provider not in _STORAGE or (task.who, one.who) in told:
