@@ -33,6 +33,8 @@ class Flood(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """0: until the flood phase ends."""
     burst_ns: int = BURST_NS_DEFAULT
     """The packets of so much time come at once (simulator; how Locust's senders bunch is their scheduler's doing)."""
+    stopped_ns: int | None = None
+    """So long after the flood phase began somebody stops it, before its planned end (simulator)."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.rate_pps <= RATE_PPS_MAX:
@@ -52,3 +54,5 @@ class PlannedFlood(Struct, frozen=True, kw_only=True):
     port: int
     start_ns: int
     end_ns: int
+    whole_ns: int = 0
+    """How long it was to last, where it is stopped before; 0: where not."""

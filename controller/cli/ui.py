@@ -60,7 +60,8 @@ def _serve(host: str, port: int, folder: Path, open_it: bool, *, json: bool) -> 
                 _tell(host, address, door)
             _show(address, open_it)
 
-        asyncio.run(Server(application(House(folder, database_url()), door)).until_signalled(listener, ready))
+        house = House(folder, database_url())
+        asyncio.run(Server(application(house, door), house).until_signalled(listener, ready))
 
 
 def _tell(host: str, address: str, door: Door) -> None:

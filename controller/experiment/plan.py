@@ -18,7 +18,7 @@ from controller.experiment.scenario import Scenario, override_policy
 from controller.experiment.scenario.faults import Fault
 from nodes.config import OPEN_LINK, GuestSpec, InitiatorSpec, NodeSetup, Queueing, Shape, Spec
 from nodes.errors import UsageError
-from nodes.floods import PlannedFlood
+from nodes.floods import Flood, PlannedFlood
 from nodes.messages import Event, Role
 from nodes.units import PAGE_BYTES
 from traffic.profiles import sinks_of
@@ -185,14 +185,21 @@ def _phases(scenario: Scenario) -> tuple[Phase, ...]:
 
 def _floods(scenario: Scenario) -> tuple[PlannedFlood, ...]:
     begin_ns, length_ns = scenario.phases.warmup_ns, scenario.phases.flood_ns
+    sinks = sinks_of(scenario.floods)
     return tuple(
-        PlannedFlood(
-            flood=flood,
-            port=sink.port,
-            start_ns=begin_ns + flood.start_ns,
-            end_ns=begin_ns + (flood.start_ns + flood.duration_ns if flood.duration_ns else length_ns),
-        )
-        for flood, sink in zip(scenario.floods, sinks_of(scenario.floods), strict=True)
+        _flood(flood, sink.port, begin_ns, length_ns) for flood, sink in zip(scenario.floods, sinks, strict=True)
+    )
+
+
+def _flood(flood: Flood, port: int, begin_ns: int, length_ns: int) -> PlannedFlood:
+    """`begin_ns`, `length_ns`: of the flood phase."""
+    end_ns = flood.start_ns + flood.duration_ns if flood.duration_ns else length_ns
+    return PlannedFlood(
+        flood=flood,
+        port=port,
+        start_ns=begin_ns + flood.start_ns,
+        end_ns=begin_ns + (end_ns if flood.stopped_ns is None else flood.stopped_ns),
+        whole_ns=0 if flood.stopped_ns is None else end_ns - flood.start_ns,
     )
 
 

@@ -70,13 +70,18 @@ def run_here(
 
 class LocalRun:
     """A run of `scenario` in this process; a context manager. `url`: another database than the runs folder's. `traced`: what
-    is asked of packet allocators is recorded too. Raises LackingError where it could not be kept, UsageError for a machine
-    that cannot be."""
+    is asked of packet allocators is recorded too. `run`: its id, where somebody has given it one. Raises LackingError where
+    it could not be kept, UsageError for a machine that cannot be."""
 
-    def __init__(self, scenario: Scenario, runs_folder: Path, *, url: str = "", traced: bool = False) -> None:
+    def __init__(
+        self, scenario: Scenario, runs_folder: Path, *, url: str = "", traced: bool = False, run: str = ""
+    ) -> None:
         require_writable(runs_folder, None if url else runs_folder / INDEX)
         self._scenario, self._runs_folder, self._url, self._traced = scenario, runs_folder, url, traced
         self._drawing, self._started_ns = Drawing(), time.time_ns()
+        self.run = run or new_run_id(self._started_ns)
+        self.simulation: Simulation | None = None
+        """Once it has begun: for whoever looks at it between two steps."""
         self._watch: AllocationWatch | None = None
 
     def __enter__(self) -> Self:
@@ -90,7 +95,7 @@ class LocalRun:
 
     def simulate(self, heard: Heard | None = None) -> None:
         """KeyboardInterrupt while it goes on ends it early: it is judged as far as it got."""
-        simulation = Simulation(self._scenario, heard=heard)
+        self.simulation = simulation = Simulation(self._scenario, heard=heard)
         if self._traced:
             from controller.simulated.allocations import AllocationWatch
 
@@ -100,7 +105,7 @@ class LocalRun:
     def record(self) -> Local:
         """Judges, writes, enters into the index and draws. Ctrl-C waits until the run is in the index, and not for the
         drawing. Nothing that goes wrong with the record hides the result."""
-        filed = _Filed(self._scenario, self._outcome, self._runs_folder, self._started_ns)
+        filed = _Filed(self._scenario, self._outcome, self._runs_folder, self._started_ns, self.run)
         fault, problem = None, INTERRUPTED
         try:
             with kept_interrupts():
@@ -174,8 +179,8 @@ def environment() -> dict[str, object]:
 class _Filed:
     """A run as it is written: its folder, and its row in the index of runs."""
 
-    def __init__(self, scenario: Scenario, outcome: Outcome, runs_folder: Path, started_ns: int) -> None:
-        run, told = new_run_id(started_ns), outcome.result
+    def __init__(self, scenario: Scenario, outcome: Outcome, runs_folder: Path, started_ns: int, run: str) -> None:
+        told = outcome.result
         self._scenario, self._runs_folder = scenario, runs_folder
         self._row = RunRow(
             run=run,

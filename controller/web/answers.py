@@ -21,6 +21,10 @@ class NoSuchError(UsageError):
     """What was named is not there: 404."""
 
 
+class UnsuitableError(UsageError):
+    """What was named is there, and is not of a kind that can be so treated: 422."""
+
+
 class TooLargeError(UsageError):
     """More than is taken: 413."""
 
@@ -28,6 +32,7 @@ class TooLargeError(UsageError):
 STATUS: tuple[tuple[type[NetreserveError], int], ...] = (
     (NoSuchError, 404),
     (TooLargeError, 413),
+    (UnsuitableError, 422),
     (UsageError, 400),
     (InconclusiveError, 409),
     (LackingError, 503),

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from controller.web import recorded
+from controller.web import recorded, simulating
 from controller.web.answers import answer, failed
 from controller.web.guard import Door, Guard
 from controller.web.house import House
@@ -53,6 +53,7 @@ def routes() -> list[BaseRoute]:
         Route("/api/about", about),
         Route("/api/token", token),
         *recorded.ROUTES,
+        *simulating.ROUTES,
         Mount("/", StaticFiles(directory=STATIC, html=True)),
     ]
 

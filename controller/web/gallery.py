@@ -44,11 +44,12 @@ class Gallery:
     def names(self) -> list[str]:
         return sorted(path.stem for path in self._folder.glob("*.yaml"))
 
-    def find(self, name: str) -> Scenario:
-        """Raises NoSuchError for a name that is not in it."""
+    def find(self, name: str, tier: str = "") -> Scenario:
+        """To be carried out by `tier`, if one is given. Raises ScenarioErrors where that cannot, NoSuchError for a name that
+        is not in it."""
         if name not in self.names():
             raise NoSuchError(f"no scenario of the gallery is called '{name}' ({did_you_mean(name, self.names())})")
-        return load(self._folder / f"{name}.yaml")
+        return load(self._folder / f"{name}.yaml", tier)
 
     def _scenario(self, name: str) -> Scenario | None:
         if name not in self._read:

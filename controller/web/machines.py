@@ -1,4 +1,4 @@
-"""What each node of a recorded run was: role, memory, marks and card, as its scenario says."""
+"""What each node of a run is: role, memory, marks and card, and what floods come, as its scenario says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from controller.experiment.plan import PlannedNode, plan
+from controller.experiment.plan import Plan, PlannedNode, plan
 from controller.experiment.scenario.faults import check_marks
 from controller.store.recorded import Recorded
 from nodes.config import InitiatorSpec
@@ -42,20 +42,50 @@ class NodeView(Struct, frozen=True, kw_only=True):
     machine: MachineView | None = None
 
 
-def nodes_of(recorded: Recorded, names: Sequence[str]) -> tuple[list[NodeView], str]:
-    """The nodes of a run, and why nothing but `names`, of those that sent samples, is known of them (empty: all is)."""
+class FloodView(Struct, frozen=True, kw_only=True):
+    """A flood as it was planned; times count from the beginning of the run."""
+
+    kind: str
+    rate_pps: int
+    size_bytes: int
+    start_ns: int
+    end_ns: int
+
+
+def planned(recorded: Recorded, names: Sequence[str]) -> tuple[Plan | None, str]:
+    """What was planned for a run, of whose nodes `names` sent samples; else None, and why nobody knows it (empty for a run
+    by hand, which has no plan)."""
     if recorded.result.kind != "scenario":
-        return [_known(name) for name in names], ""
+        return None, ""
     try:
         scenario = recorded.scenario()
         initiators = [name for name in names if not name.startswith("target")]
-        work = plan(scenario, initiators=initiators if len(initiators) == scenario.nodes.initiator.count else ())
-        return [_node(node) for node in work.nodes], ""
+        return plan(scenario, initiators=initiators if len(initiators) == scenario.nodes.initiator.count else ()), ""
     except NetreserveError as error:
-        return [_known(name) for name in names], f"its machines are not known: {error}"
+        return None, f"its machines are not known: {error}"
 
 
-def _known(name: str) -> NodeView:
+def nodes_of(work: Plan) -> list[NodeView]:
+    """Everybody who takes part."""
+    return [_node(node) for node in work.nodes]
+
+
+def floods_of(work: Plan) -> list[FloodView]:
+    """All of them."""
+    return [
+        FloodView(
+            kind=item.flood.kind,
+            rate_pps=item.flood.rate_pps,
+            size_bytes=item.flood.size_bytes,
+            start_ns=item.start_ns,
+            end_ns=item.end_ns,
+        )
+        for item in work.floods
+    ]
+
+
+def known(name: str) -> NodeView:
+    """Somebody of whom the samples alone tell."""
     return NodeView(name=name, role="target" if name.startswith("target") else "initiator")
 
 

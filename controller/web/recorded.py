@@ -42,7 +42,9 @@ def runs(request: Request) -> Response:
 
 def run(request: Request) -> Response:
     """One run, without samples and events."""
-    return answer(shelf_of(request).view(request.path_params["run"]))
+    name = request.path_params["run"]
+    known = request.app.state.house.simulations.find(name)
+    return answer(shelf_of(request).view(name) if known is None or known.journal.over else known.view())
 
 
 def samples(request: Request) -> Response:

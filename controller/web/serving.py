@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import uvicorn
 
 from controller.web.guard import Guard
+from controller.web.house import House
 from nodes.errors import LackingError, UsageError
 
 CLOSE_S = 2
@@ -42,9 +43,10 @@ def _family(host: str) -> socket.AddressFamily:
 
 
 class Server(uvicorn.Server):
-    """Serves `app`, as a part of an event loop that somebody else keeps: `serve` returns once `stop` was called."""
+    """Serves `house` by `app` in an event loop that somebody else keeps; `serve` returns once `stop` was called."""
 
-    def __init__(self, app: Guard) -> None:
+    def __init__(self, app: Guard, house: House) -> None:
+        self._house = house
         super().__init__(
             uvicorn.Config(
                 app,
@@ -62,6 +64,11 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Signals are for whoever keeps the loop."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams would never end by themselves."""
+        self._house.leave()
+        await super().shutdown(sockets)
 
     async def until_signalled(self, listener: socket.socket, ready: Callable[[], None]) -> None:
         """Serves until SIGINT or SIGTERM; `ready` is called once both are heard."""

@@ -14,14 +14,14 @@ import msgspec
 from msgspec import Struct
 
 from controller.experiment.record import SCHEMA, Phase, Result, RunRow
-from controller.experiment.telling import tell
 from controller.store.archive import Archive
 from controller.store.folder import INDEX
 from controller.store.recorded import Recorded
 from controller.web.answers import NoSuchError
-from controller.web.machines import NodeView, nodes_of
+from controller.web.machines import floods_of, known, nodes_of, planned
+from controller.web.messages import Told, told
+from controller.web.views import RunView, available, fork_of
 from nodes.errors import LackingError, NetreserveError, UsageError
-from nodes.messages import Event
 from nodes.units import SECOND_NS
 
 LIMIT_MAX = 1000
@@ -63,32 +63,6 @@ class Listing(Struct, frozen=True, kw_only=True):
 
     total: int
     runs: list[Line]
-
-
-class Told(Struct, frozen=True, kw_only=True):
-    """An event; `t_ns` counts from the beginning of the run, `text` is what the report says of it."""
-
-    t_ns: int
-    node: str
-    kind: str
-    detail: object
-    text: str
-
-
-class RunView(Struct, frozen=True, kw_only=True):
-    """A run, without its samples and events. Times count from the beginning of the run, except within `result`."""
-
-    id: str
-    result: Result
-    problem: str
-    """What is wrong with the record, or why it has no verdict; empty when all is well."""
-    zero_ns: int
-    """What the others count from: Unix ns, in tier sim ns of virtual time."""
-    phases: list[Phase]
-    nodes: list[NodeView]
-    scenario: str
-    """As YAML; empty for a run by hand."""
-    available: dict[str, bool]
 
 
 class _Brief(Struct):
@@ -147,18 +121,20 @@ class Shelf:
             problem = _problem(row, result)
         except NetreserveError as error:
             problem = str(error)
-        recorded = Recorded(folder=folder, result=result, samples=[], events=[])
-        nodes, trouble = nodes_of(recorded, self._names(row))
+        work, trouble = planned(Recorded(folder=folder, result=result, samples=[], events=[]), self._names(row))
         zero_ns = self.zero_ns(row, result)
         return RunView(
             id=row.run,
+            state="unfinished" if row.ended_ns is None else "recorded",
             result=result,
             problem="; ".join(filter(None, (problem, trouble))),
             zero_ns=zero_ns,
             phases=[_since(phase, zero_ns) for phase in result.phases],
-            nodes=nodes,
+            nodes=nodes_of(work) if work else [known(name) for name in self._names(row)],
+            floods=floods_of(work) if work else [],
             scenario=_text(folder / "scenario.yaml"),
-            available=_available(folder),
+            available=available(folder),
+            fork=fork_of(folder),
         )
 
     def events(self, row: RunRow) -> list[Told]:
@@ -191,13 +167,6 @@ class Shelf:
 
     def _names(self, row: RunRow) -> Sequence[str]:
         return self.archive.nodes(row.run)
-
-
-def told(event: Event, zero_ns: int) -> Told:
-    """`event` for the page."""
-    return Told(
-        t_ns=event.t_ns - zero_ns, node=event.node, kind=event.kind, detail=event.detail, text=tell(event.detail)
-    )
 
 
 def _may_fit(row: RunRow, asked: Asked) -> bool:
@@ -256,14 +225,3 @@ def _since(phase: Phase, zero_ns: int) -> Phase:
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-
-
-def _available(folder: Path) -> dict[str, bool]:
-    return {
-        "report": (folder / "report.html").is_file(),
-        "picture": (folder / "picture.png").is_file(),
-        "trace": any(folder.glob("traces/*")),
-        "console": any(folder.glob("nodes/*.console.log")),
-        "autopsy": any(folder.glob("nodes/*.autopsy.txt")),
-        "locust": (folder / "locust.json").is_file(),
-    }

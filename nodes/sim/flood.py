@@ -60,7 +60,8 @@ class Flood:
         place = int(random.random() * junk.sockets)
         self._aims = [Aim(who, port, [who.sockets[p][0] for p in ports], place) for who, port in aims]
         self._turn = int(random.random() * len(self._aims)) if self._aims else 0
-        self._late_ns = int(random.random() * min(LATE_NS_MAX, (planned.end_ns - planned.start_ns) // 20))
+        planned_ns = planned.whole_ns or planned.end_ns - planned.start_ns
+        self._late_ns = int(random.random() * min(LATE_NS_MAX, planned_ns // 20))
         self.sent = 0
         self.skipped = 0
         """What a full window or an unanswered request kept from being sent."""

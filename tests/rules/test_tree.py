@@ -127,7 +127,12 @@ TESTED_BY = {
         "controller/web/test_app.py",
     ),
     **dict.fromkeys(
-        (f"controller/web/{name}.py" for name in ("columns", "machines", "shelf")), "controller/web/test_recorded.py"
+        (f"controller/web/{name}.py" for name in ("columns", "machines", "messages", "shelf", "views")),
+        "controller/web/test_recorded.py",
+    ),
+    **dict.fromkeys(
+        (f"controller/web/{name}.py" for name in ("journal", "simulating", "simulator", "tasks", "worker")),
+        "controller/web/test_simulations.py",
     ),
     "controller/cli/unfinished.py": "controller/cli/test_runs.py",
     **dict.fromkeys(

@@ -86,7 +86,7 @@ def serving(runs: Path, door: Door | None = None, house: House | None = None) ->
     """A page of the runs in `runs` while the test needs it."""
     door, house = door or Door.at("127.0.0.1"), house or house_of(runs)
     with listening("127.0.0.1", 0) as listener:
-        server = Server(application(house, door))
+        server = Server(application(house, door), house)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
         thread.start()
         try:

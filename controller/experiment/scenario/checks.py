@@ -52,6 +52,10 @@ def _floods(scenario: Scenario) -> Iterator[Finding]:
                 f"it lasts from {format_ns(flood.start_ns)} to {format_ns(max(end_ns, flood.start_ns))}, but the flood"
                 f" phase only {format_ns(scenario.phases.flood_ns)}",
             )
+        if flood.stopped_ns is not None and not (
+            flood.start_ns < flood.stopped_ns < (end_ns if flood.duration_ns else scenario.phases.flood_ns)
+        ):
+            yield f"floods[{index}].stopped", f"{format_ns(flood.stopped_ns)} is not within the flood"
         try:
             sinks_of((flood,))
         except ValueError as error:

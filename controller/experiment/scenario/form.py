@@ -216,6 +216,7 @@ FLOOD = Table(
         Key("rcvbuf", "rcvbuf_bytes", SIZE, "receive buffer of each socket"),
         Key("start", "start_ns", TIME, "after the flood phase begins"),
         Key("duration", "duration_ns", TIME, "0 s: until the flood phase ends"),
+        Key("stopped", "stopped_ns", LASTING, "simulator: somebody stops it so long after the flood phase begins"),
         Key("burst", "burst_ns", LASTING, "simulator: the packets of so much time come at once, e.g. 20 ms"),
     ),
 )

@@ -68,6 +68,15 @@ def _bursts(scenario: Scenario) -> Iterator[Finding]:
             )
 
 
+def _stops(scenario: Scenario) -> Iterator[Finding]:
+    for index, flood in enumerate(scenario.floods):
+        if flood.stopped_ns is not None:
+            yield (
+                f"floods[{index}].stopped",
+                "it is known to the simulator alone: elsewhere give the flood a duration",
+            )
+
+
 def _sockets(scenario: Scenario) -> Iterator[Finding]:
     for index, flood in enumerate(scenario.floods):
         if flood.sockets > CONTAINER_SOCKETS_MAX:
@@ -259,6 +268,7 @@ def _storage_guest(scenario: Scenario) -> Iterator[Finding]:
 _CONTAINER: tuple[Limit, ...] = (
     _at_a_time,
     _bursts,
+    _stops,
     _sockets,
     _counts,
     _card,
