@@ -20,7 +20,7 @@ from nodes.errors import HarnessError, UsageError
 from nodes.units import PAGE_BYTES, format_bytes
 
 if TYPE_CHECKING:
-    from controller.inspect.facts import Machine
+    from controller.inspect.facts import Card, Machine
     from controller.inspect.foretold import Foretold
     from controller.studies.rows import Rows
     from controller.studies.size.search import Level
@@ -130,6 +130,8 @@ def _print(found: Answer) -> None:
     out.print(f"[{style}]{escape(found.headline)}[/]", soft_wrap=True)
     for way in found.ways:
         out.print(f"  {escape(way)}", soft_wrap=True)
+    for card in found.cards:
+        out.print(f"  card: {escape(_card(card))}", soft_wrap=True)
     if told := _numbers(found.numbers):
         out.print(f"  {told}", soft_wrap=True)
     table = Table("how grave", "what was found, and why", "what to do", box=None, pad_edge=False, padding=(0, 2, 1, 0))
@@ -143,6 +145,15 @@ def _print(found: Answer) -> None:
         out.print(f"not read: {escape(unread.path)} ({unread.why})", soft_wrap=True)
     if len(found.unread) > TOLD_UNREAD:
         out.print(f"not read: {len(found.unread) - TOLD_UNREAD} more (--json names them)")
+
+
+def _card(card: Card) -> str:
+    """What was read of it."""
+    parts = [f"{card.name} ({card.driver or 'driver not known'}{', USB' if card.usb else ''})"]
+    for value, words in ((card.ring_slots, "ring of {}"), (card.queues, "receive queues: {}"), (card.mtu, "MTU {}")):
+        if value is not None:
+            parts.append(words.format(value))
+    return ", ".join([*parts, *(f"{name} {'on' if on else 'off'}" for name, on in card.offloads.items())])
 
 
 def _numbers(numbers: Numbers) -> str:

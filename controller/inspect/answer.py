@@ -45,6 +45,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     kernel: str
     ways: tuple[str, ...]
     """Of swap, then of file systems: each store down to who keeps it."""
+    cards: tuple[Card, ...]
+    """Those that lead to networked storage; where there is none, all."""
     numbers: Numbers
     findings: tuple[Finding, ...]
     """The gravest first."""
@@ -69,6 +71,7 @@ def judged(machine: Machine, unread: Sequence[Unread]) -> Answer:
         exit_code=code,
         kernel=machine.release,
         ways=tuple(f"{store.use}: {store.way}" for store in machine.stores),
+        cards=cards(machine),
         numbers=numbers(machine),
         findings=findings,
         unread=tuple(sorted(unread, key=lambda each: not is_essential(each.path))),
@@ -79,13 +82,13 @@ def numbers(machine: Machine) -> Numbers:
     """The three numbers of the answer's head."""
     memory, card = machine.memory, main_card(machine)
     reserve_kib = memory.min_kib
-    free_kib = sum(zone.free for zone in memory.zones) * PAGE_BYTES >> 10
+    free_kib = sum(zone.free for zone in memory.zones) * memory.page_bytes >> 10
     if card is None or not machine.networked:
         return Numbers(
             reserve_kib=reserve_kib, free_kib=max(free_kib - (reserve_kib or 0), 0) if memory.zones else None
         )
     rate = card.speed_mbit or 1000
-    # a packet of a whole frame takes a page with what the kernel writes beside it (physics.md section 12)
+    # a packet of a whole frame takes 4 KiB with what the kernel writes beside it (physics.md section 12)
     kib_per_ms = rate * 1e6 / 8 / FRAME_BYTES / 1000 * PAGE_BYTES / 1024
     return Numbers(
         reserve_kib=reserve_kib,
@@ -94,6 +97,12 @@ def numbers(machine: Machine) -> Numbers:
         link_mbit=rate,
         empty_ms=round(reserve_kib / kib_per_ms) if reserve_kib is not None else None,
     )
+
+
+def cards(machine: Machine) -> tuple[Card, ...]:
+    """Those that lead to networked storage; where there is none, all that have hardware."""
+    leading = {card.name: card for store in machine.networked for card in store.cards}
+    return tuple(leading.values()) or machine.cards
 
 
 def main_card(machine: Machine) -> Card | None:

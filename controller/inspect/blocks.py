@@ -16,6 +16,11 @@ BY_NAME = (
     ("nbd", "nbd"), ("rbd", "rbd"), ("drbd", "drbd"), ("etherd", "aoe"), ("zd", "zvol"), ("ublkb", "ublk"),
     ("mmcblk", "local"), ("mtdblock", "local"), ("pmem", "local"),
 )  # fmt: skip
+HYPERVISOR = (
+    "Amazon Elastic Block Store", "nvme_card-pd", "MSFT NVMe Accelerator", "Virtual Disk", "Virtual disk", "QEMU ", "VBOX ",
+    "ORCL-VBOX", "VMware ",
+)  # fmt: skip
+"""How the model of a disk begins that a hypervisor made: what is below it the host decides, as with virtio."""
 BY_TYPE = {
     "nfs": "nfs", "nfs4": "nfs", "cifs": "cifs", "smb3": "cifs", "ceph": "ceph", "9p": "9p", "zfs": "zfs",
     "fuse.glusterfs": "gluster", "fuse.ceph-fuse": "ceph", "fuse.sshfs": "fuse", "virtiofs": "fuse",
@@ -146,8 +151,9 @@ class Blocks:
     def _named(self, path: str) -> str:
         """The kernel's name of a device that has several."""
         name = path.rpartition("/")[2]
-        if name in self._names:
-            return name
+        slashed = path.removeprefix("/dev/").replace("/", "!")  # etherd!e0.0, cciss!c0d0p2
+        if slashed in self._names or name in self._names:
+            return slashed if slashed in self._names else name
         mapped = {
             self._tree.word(f"{BLOCK}/{other}/dm/name"): other for other in self._names if other.startswith("dm-")
         }
@@ -168,7 +174,9 @@ class Blocks:
             end = self._zram(name, depth)
         elif lower:
             ends = [self._down(other, depth + 1) for other in lower]
-            end = next((each for each in ends if each.transport not in ("local", "fc", "virtio")), ends[0])
+            end = next(
+                (each for each in ends if each.transport not in ("local", "fc", "virtio", "hypervisor")), ends[0]
+            )
         else:
             end = End(self._transport(name), name)
         return End(end.transport, end.device, [self._hop(name), *end.hops], end.address)
@@ -193,14 +201,26 @@ class Blocks:
                 return transport
         way = self._tree.real(f"{BLOCK}/{name}")
         if name.startswith("nvme"):
-            return self._nvme(name, way)
+            found = self._nvme(name, way)
+            return "hypervisor" if found == "local" and self._made_by_hypervisor(name, way) else found
         if "/session" in way:
             return "iscsi"
         if "/rport-" in way:
             return "fc"
         if "/virtio" in way or name.startswith(("vd", "xvd")):
             return "virtio"
-        return "unknown" if name.startswith(("dm-", "md")) or "/devices/" not in way else "local"
+        if name.startswith(("dm-", "md")) or "/devices/" not in way:
+            return "unknown"
+        return "hypervisor" if self._made_by_hypervisor(name, way) else "local"
+
+    def _made_by_hypervisor(self, name: str, way: str) -> bool:
+        """By the model of the disk, which a partition has from what it is a part of."""
+        whole = way.split("/")[-2:-1]
+        return any(
+            self._tree.word(f"{BLOCK}/{each}/device/model").startswith(HYPERVISOR)
+            for each in (name, *whole)
+            if each in self._names
+        )
 
     def _nvme(self, name: str, way: str) -> str:
         controller = controller_of(name, way)

@@ -38,7 +38,7 @@ link() { # where it leads
 
 echo "netreserve-machine 1"
 for f in meminfo zoneinfo vmstat swaps mounts self/mountinfo version cmdline consoles drbd cgroups self/cgroup uptime \
-    net/route net/ipv6_route net/fib_trie net/if_inet6 net/netstat net/sockstat net/tcp; do
+    net/route net/ipv6_route net/fib_trie net/if_inet6 net/netstat net/sockstat net/tcp net/tcp6; do
     one "/proc/$f"
 done
 for f in vm/min_free_kbytes vm/watermark_scale_factor vm/watermark_boost_factor vm/overcommit_memory vm/swappiness \
@@ -51,6 +51,8 @@ for f in /etc/nbdtab /etc/iscsi/iscsid.conf /etc/ceph/ceph.conf; do
     echo "@file $f"
     grep -E '^[[:space:]]*(nbd|mon_host|mon host|node\.session\.timeo|replacement_timeout)' "$R$f" | sed 's/^/|/'
 done
+kib=$(sed -n 's/^KernelPageSize: *\([0-9]*\) kB$/\1/p' "$R/proc/self/smaps" 2>/dev/null | head -n 1)
+[ -z "$kib" ] || printf '@file /netreserve/page_kib\n|%s\n' "$kib"
 for d in /sys/class/block /sys/class/net /sys/class/nvme /sys/class/iscsi_connection /sys/fs/pstore /sys/module \
     /sys/kernel/config/netconsole; do
     names "$d"
@@ -90,9 +92,11 @@ for p in "$R"/sys/class/net/*; do
     if [ -z "$R" ] && command -v ethtool >/dev/null 2>&1; then
         echo "@file /netreserve/rings/${p##*/}"
         ethtool -g "${p##*/}" 2>/dev/null | sed 's/^/|/'
+        echo "@file /netreserve/offloads/${p##*/}"
+        ethtool -k "${p##*/}" 2>/dev/null | sed -n '/^[a-z].*: o[nf]/s/^/|/p'
     fi
 done
-WANTED='nbd|iscsi|multipath|tcmu|ublk|ceph-osd|ceph-fuse|gluster|zfs|zed$|drbd|ganesha|nfsd|juicefs|sshfs|mayastor|io-engine|tgtd'
+WANTED='nbd|iscsi|multipath|tcmu|ublk|ceph-osd|ceph-fuse|gluster|zfs|zed$|drbd|ganesha|nfsd|juicefs|sshfs|mayastor|io-engine|tgtd|tlshd'
 pids=""
 for p in "$R"/proc/[0-9]*; do
     pid="${p##*/}"

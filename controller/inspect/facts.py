@@ -35,11 +35,13 @@ class Memory(Struct, frozen=True, kw_only=True):
     overcommit: int | None = None
     huge_pages: bool | None = None
     """Whether transparent huge pages are not off; None: this kernel has none, or nothing told."""
+    page_bytes: int = PAGE_BYTES
+    """16 KiB on a Raspberry Pi 5, 64 KiB on many POWER and ARM servers."""
 
     @property
     def min_kib(self) -> int | None:
         """The reserve as the marks have it: the sum of min over all zones."""
-        return sum(zone.min for zone in self.zones) * PAGE_BYTES >> 10 if self.zones else None
+        return sum(zone.min for zone in self.zones) * self.page_bytes >> 10 if self.zones else None
 
 
 class Card(Struct, frozen=True, kw_only=True):
@@ -53,6 +55,8 @@ class Card(Struct, frozen=True, kw_only=True):
     queues: int | None = None
     ring_slots: int | None = None
     """As `ethtool -g` says, where it could be asked."""
+    offloads: dict[str, bool] = {}
+    """As `ethtool -k` says, of those in `network.OFFLOADS`; empty where it could not be asked."""
 
 
 class Store(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from controller.inspect.facts import Memory, Sockets, Zone
@@ -11,6 +12,8 @@ from nodes.units import PAGE_BYTES
 ZONEINFO, MEMINFO = "/proc/zoneinfo", "/proc/meminfo"
 HUGE_PAGES = "/sys/kernel/mm/transparent_hugepage/enabled"
 MARKS = ("free", "min", "low", "high", "present", "managed")
+PAGES_KIB = ("4", "8", "16", "64")
+"""Of all architectures but Hexagon and SuperH, which have larger ones as well (arch/*/Kconfig)."""
 ZONES_SHARE = 0.9
 """The pages of all zones are at least MemTotal: much less means a torn file (own)."""
 
@@ -18,9 +21,9 @@ ZONES_SHARE = 0.9
 def read_memory(tree: Tree) -> Memory:
     """As /proc/meminfo, /proc/zoneinfo and /proc/sys/vm say."""
     sizes = _meminfo(tree)
-    zones = tuple(_zones(tree))
+    zones, page_bytes = tuple(_zones(tree)), _page_bytes(tree)
     total_kib = sizes.get("MemTotal")
-    present_kib = sum(zone.present for zone in zones) * PAGE_BYTES >> 10
+    present_kib = sum(zone.present for zone in zones) * page_bytes >> 10
     if zones and total_kib and present_kib < total_kib * ZONES_SHARE:
         tree.blame(ZONEINFO, "torn")
     return Memory(
@@ -33,6 +36,7 @@ def read_memory(tree: Tree) -> Memory:
         boost_factor=tree.number("/proc/sys/vm/watermark_boost_factor"),
         overcommit=tree.number("/proc/sys/vm/overcommit_memory"),
         huge_pages=_huge_pages(tree),
+        page_bytes=page_bytes,
     )
 
 
@@ -50,6 +54,14 @@ def read_sockets(tree: Tree) -> Sockets:
         udp_pages=held.get("UDP"),
         rmem_max_bytes=tree.number("/proc/sys/net/core/rmem_max"),
     )
+
+
+def _page_bytes(tree: Tree) -> int:
+    """As the kernel of the live machine or its collector said; else of the process that copied /proc; else the usual one."""
+    said = tree.word("/netreserve/page_kib")
+    found = re.search(r"^KernelPageSize:\s+(\d{1,4}) kB", tree.text("/proc/self/smaps"), re.MULTILINE)
+    kib = int(said) if said in PAGES_KIB else int(found[1]) if found and found[1] in PAGES_KIB else 0
+    return kib << 10 or PAGE_BYTES
 
 
 def _huge_pages(tree: Tree) -> bool | None:

@@ -12,6 +12,14 @@ from controller.inspect.tree import Tree, is_number
 NET = "/sys/class/net"
 DEPTH_MAX = 8
 """Interfaces on top of one another; only a loop of links has more (own)."""
+OFFLOADS = {
+    "rx-checksumming": "rx checksum", "tcp-segmentation-offload": "tso", "generic-receive-offload": "gro",
+    "large-receive-offload": "lro", "rx-gro-hw": "hardware gro",
+}  # fmt: skip
+"""As `ethtool -k` names them, and as we do."""
+SPLIT = "header split"
+_OFFLOAD = re.compile(r"^([\w-]+): (on|off)\b", re.MULTILINE)
+_SPLIT = re.compile(r"^TCP data split:\s+(on|off)\b", re.MULTILINE)
 _RING = re.compile(r"^RX:\s+(\d{1,6})", re.MULTILINE | re.ASCII)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -44,14 +52,16 @@ class Routes:
         address = address_of(peer)
         leading = [route for route in self._routes if address is not None and address in route[0]]
         best = max(leading, key=lambda route: (route[0].prefixlen, -route[2]), default=None)
-        found = tuple(self._below(best[1], 0)) if best else ()
+        found = tuple({card.name: card for card in self._below(best[1], 0)}.values()) if best else ()
         return found or (tuple(self._cards.values()) if len(self._cards) == 1 else ())
 
     def _below(self, name: str, depth: int) -> Iterator[Card]:
-        if name in self._cards:
+        lower = [each[6:] for each in self._tree.names(f"{NET}/{name}") if each.startswith("lower_")]
+        # a port of a switch has no ring: its packets are received by the card that the switch hangs on (net/dsa)
+        port = any("dsa" in self._tree.names(f"{NET}/{each}") for each in lower)
+        if name in self._cards and not port:
             yield self._cards[name]
         elif depth < DEPTH_MAX:
-            lower = [each[6:] for each in self._tree.names(f"{NET}/{name}") if each.startswith("lower_")]
             for each in lower or self._tree.names(f"{NET}/{name}/brif"):
                 yield from self._below(each, depth + 1)
 
@@ -70,7 +80,8 @@ def address_of(text: str) -> Address | None:
 def _card(tree: Tree, name: str) -> Card:
     place = f"{NET}/{name}"
     queues = sum(each.startswith("rx-") for each in tree.names(f"{place}/queues"))
-    ring = _RING.findall(tree.text(f"/netreserve/rings/{name}"))
+    rings = tree.text(f"/netreserve/rings/{name}")
+    ring = _RING.findall(rings)
     speed = tree.word(f"{place}/speed")  # -1 or an error where there is no cable
     return Card(
         name=name,
@@ -80,7 +91,14 @@ def _card(tree: Tree, name: str) -> Card:
         speed_mbit=int(speed) if is_number(speed) and int(speed) > 0 else None,
         queues=queues or None,
         ring_slots=int(ring[-1]) if ring else None,
+        offloads=_offloads(tree.text(f"/netreserve/offloads/{name}"), rings),
     )
+
+
+def _offloads(features: str, rings: str) -> dict[str, bool]:
+    found = {OFFLOADS[word]: state == "on" for word, state in _OFFLOAD.findall(features) if word in OFFLOADS}
+    split = _SPLIT.search(rings)
+    return found | ({SPLIT: split[1] == "on"} if split else {})
 
 
 Route = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, str, int]

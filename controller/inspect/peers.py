@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Sequence
 
@@ -63,15 +64,24 @@ def _nbd(tree: Tree, device: str, daemons: Sequence[Daemon]) -> str:
 
 
 def _connected_to(tree: Tree, port: int) -> str:
-    found = {row[2].partition(":")[0] for row in tree.rows("/proc/net/tcp") if _goes_to(row, port)}
-    if len(found) != 1:
-        return ""
-    number = found.pop()
-    return ".".join(str(int(number[index : index + 2], 16)) for index in (6, 4, 2, 0))
+    rows = [*tree.rows("/proc/net/tcp"), *tree.rows("/proc/net/tcp6")]
+    found = {row[2].partition(":")[0] for row in rows if _goes_to(row, port)}
+    return _address(found.pop()) if len(found) == 1 else ""
+
+
+def _address(number: str) -> str:
+    """Words of four bytes, each as a little-endian machine prints it; IPv4 stands in IPv6 behind ::ffff."""
+    words = [bytes.fromhex(number[at : at + 8])[::-1] for at in range(0, len(number), 8)]
+    address = ipaddress.ip_address(b"".join(words))
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _goes_to(row: Sequence[str], port: int) -> bool:
-    return len(row) > 3 and bool(re.fullmatch(rf"[0-9A-F]{{8}}:{port:04X}", row[2])) and row[3] == ESTABLISHED
+    return (
+        len(row) > 3
+        and bool(re.fullmatch(rf"(?:[0-9A-F]{{8}}|[0-9A-F]{{32}}):{port:04X}", row[2]))
+        and row[3] == ESTABLISHED
+    )
 
 
 def _drbd(tree: Tree, _: str, __: Sequence[Daemon]) -> str:

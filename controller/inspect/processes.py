@@ -9,7 +9,7 @@ from controller.inspect.facts import Daemon
 from controller.inspect.tree import Tree, is_number
 
 WANTED = re.compile(
-    r"nbd|iscsi|multipath|tcmu|ublk|ceph-osd|ceph-fuse|gluster|zfs|drbd|ganesha|nfsd|juicefs|sshfs|mayastor|io-engine|tgtd"
+    r"nbd|iscsi|multipath|tcmu|ublk|ceph-osd|ceph-fuse|gluster|zfs|drbd|ganesha|nfsd|juicefs|sshfs|mayastor|io-engine|tgtd|tlshd"
 )
 """Names of such processes, or of parts of them; a process' name is cut after 15 letters."""
 PF_KTHREAD = 0x00200000

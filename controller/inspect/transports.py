@@ -40,6 +40,7 @@ TRANSPORTS: dict[str, Transport] = {
         title="Fibre Channel", networked=False, source="physics.md section 11: completions allocate nothing"
     ),
     "virtio": Transport(title="virtio disk", networked=None, source="the host decides what is below"),
+    "hypervisor": Transport(title="hypervisor's disk", networked=None, source="the host decides what is below"),
     "zvol": Transport(title="ZFS volume", networked=False, source="physics.md section 10 rows 4 and 5"),
     "zfs": Transport(title="ZFS", networked=False, source="physics.md section 10 row 5"),
     "zram": Transport(title="zram", networked=False, source="memory itself"),

@@ -27,6 +27,7 @@ def judge(machine: Machine) -> Iterator[Finding]:
                 told.add(card.driver)
                 yield _of(machine, store, card)
                 yield from _jumbo(store, card)
+                yield from _offloads(store, card)
 
 
 def _of(machine: Machine, store: Store, card: Card) -> Finding:
@@ -92,6 +93,30 @@ def _jumbo(store: Store, card: Card) -> Iterator[Finding]:
             do=(f"ip link set {card.name} mtu {MTU_MEASURED}",),
             page=NICS_PAGE,
             source="physics.md section 4 (e1000, e1000e)",
+        )
+
+
+def _offloads(store: Store, card: Card) -> Iterator[Finding]:
+    if card.offloads.get("lro"):
+        yield Finding(
+            rule="card-lro",
+            grade="caution" if store.use == "swap" else "note",
+            what=f"{card.name}: large receive offload is on",
+            why="a packet then has up to 64 KiB in many pages; when one of them cannot be had all of it is thrown away (read"
+            " in vmxnet3; of other drivers it is inferred)",
+            do=(f"ethtool -K {card.name} lro off",),
+            page=NICS_PAGE,
+            source="drivers/net/vmxnet3/vmxnet3_drv.c vmxnet3_rq_rx_complete",
+        )
+    if card.offloads.get("gro") is False:
+        yield Finding(
+            rule="card-no-gro",
+            grade="note",
+            what=f"{card.name}: generic receive offload is off",
+            why="each segment of a stream that nobody reads then keeps a packet head of its own; GRO frees all but one",
+            do=(f"ethtool -K {card.name} gro on",),
+            page=NICS_PAGE,
+            source="net/core/gro.c skb_gro_receive",
         )
 
 

@@ -11,10 +11,11 @@ from controller.inspect.finding import Finding
 OWN, ANY_PATH = "own", "any"
 ON_THE_WAY: dict[str, tuple[str, ...]] = {
     "iscsid": ("iscsi",),
+    "tlshd": ("nvme-tcp", "nfs"),
     "multipathd": (ANY_PATH,),
     "rbd-nbd": ("nbd",),
     "glusterfs": ("gluster",),
-    "ublk": ("ublk",),
+    **dict.fromkeys(("ublk", "rublk"), ("ublk",)),
     **dict.fromkeys(("ceph-fuse", "sshfs", "juicefs", "mount.juicefs"), ("fuse", "ceph")),
     **dict.fromkeys(
         ("qemu-nbd", "nbdkit", "nbd-server", "tcmu-runner", "ceph-osd", "ganesha", "io-engine", "tgtd"), (OWN,)
@@ -23,6 +24,8 @@ ON_THE_WAY: dict[str, tuple[str, ...]] = {
 """How a process' name begins -> the transports that need it, so that a page is written or a lost path comes back; `own`: a
 server, on our own way only where this machine is its own client; `any`: networked storage of any kind, and Fibre Channel.
 nbd-client only attaches, and the kernel does the rest."""
+BY_PROCESS = ("fuse", "ublk")
+"""Transports whose pages a process of this machine takes."""
 OOM_SAFE = -900
 """From here on the OOM killer takes nearly everybody else first; udevd and sshd have -1000 (own)."""
 PAGE = "howto/is-my-machine-safe.md"
@@ -47,7 +50,10 @@ def concerning(machine: Machine) -> list[Daemon]:
 
 
 def _of(machine: Machine, name: str, group: list[Daemon]) -> Iterator[Finding]:
-    at_stake = any(store.use == "swap" and (store.through.networked or store.same_host) for store in machine.stores)
+    at_stake = any(
+        store.use == "swap" and (store.through.networked or store.same_host or store.transport in BY_PROCESS)
+        for store in machine.stores
+    )
     if swapped := [each for each in group if each.swapped_kib]:
         yield Finding(
             rule="daemon-swapped",

@@ -45,7 +45,7 @@ def _of(store: Store) -> Iterator[Finding]:
             page=DEADLOCK,
             source="openzfs/zfs issue 7734; physics.md section 10 rows 4 and 5",
         )
-    elif store.transport == "virtio":
+    elif store.transport in ("virtio", "hypervisor"):
         yield _virtio(store)
     elif store.transport == "unknown":
         yield Finding(

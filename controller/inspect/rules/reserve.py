@@ -8,7 +8,6 @@ from controller.inspect.facts import Machine, Memory
 from controller.inspect.finding import Finding
 from nodes.machine import minfree
 from nodes.machine.minfree import SHARE_MOST
-from nodes.units import PAGE_BYTES
 
 NOT_LOW = ("HighMem", "Movable", "Device")
 """Zones that a driver cannot use, and that the kernel's own formula leaves out."""
@@ -67,7 +66,7 @@ def default_kib(memory: Memory) -> int | None:
 
 def low_memory_kib(memory: Memory) -> int:
     """Of the zones that a driver can use; 0 where none is known."""
-    return sum(zone.managed for zone in memory.zones if not zone.name.startswith(NOT_LOW)) * PAGE_BYTES >> 10
+    return sum(zone.managed for zone in memory.zones if not zone.name.startswith(NOT_LOW)) * memory.page_bytes >> 10
 
 
 def _boost(machine: Machine) -> Iterator[Finding]:
@@ -76,7 +75,7 @@ def _boost(machine: Machine) -> Iterator[Finding]:
         yield Finding(
             rule="reserve-boost",
             grade="note",
-            what=f"the watermarks are boosted by {boosted * PAGE_BYTES >> 10} KiB now",
+            what=f"the watermarks are boosted by {boosted * machine.memory.page_bytes >> 10} KiB now",
             why="the boost holds programs and writers back, and not receive buffers; recorded hangs had 2 to 8 MiB of it",
             do=("sysctl -w vm.watermark_boost_factor=0",),
             page=PAGE,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from controller.inspect.facts import Machine
 from controller.inspect.finding import Finding
-from nodes.units import PAGE_BYTES, format_bytes
+from nodes.units import format_bytes
 
 HARD, PRESSURE = 2, 1
 """Places in tcp_mem and udp_mem (Documentation/networking/ip-sysctl.rst)."""
@@ -17,7 +17,7 @@ def judge(machine: Machine) -> Iterator[Finding]:
     """Limits where storage is networked; present pressure anywhere."""
     sockets, reserve_kib = machine.sockets, machine.memory.min_kib
     limits = [each[HARD] for each in (sockets.tcp_mem_pages, sockets.udp_mem_pages) if len(each) > HARD]
-    held_kib = sum(limits) * PAGE_BYTES >> 10
+    held_kib = sum(limits) * machine.memory.page_bytes >> 10
     if limits and reserve_kib and machine.networked and held_kib > reserve_kib:
         yield Finding(
             rule="sockets-may-hold",
@@ -39,7 +39,7 @@ def judge(machine: Machine) -> Iterator[Finding]:
             yield Finding(
                 rule="sockets-pressure",
                 grade="caution",
-                what=f"{name} holds {format_bytes(pages * PAGE_BYTES)} now, above its pressure mark",
+                what=f"{name} holds {format_bytes(pages * machine.memory.page_bytes)} now, above its pressure mark",
                 why="above the last mark packets are refused, those of storage too",
                 do=("ss -m", "find the program that does not read its sockets"),
                 page=PAGE,
@@ -49,5 +49,5 @@ def judge(machine: Machine) -> Iterator[Finding]:
 
 def _smaller(machine: Machine) -> str:
     """A quarter of the reserve, as three marks: junk alone then leaves the rest to others (own)."""
-    most = max((machine.memory.min_kib or 0) * 1024 // PAGE_BYTES // 4, 64)
+    most = max((machine.memory.min_kib or 0) * 1024 // machine.memory.page_bytes // 4, 64)
     return f"{most // 2} {most * 3 // 4} {most}"

@@ -12,13 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from machines import MACHINES, NAMES, Edited, Mangled, answer, collected, machine, unpack
 
-from controller.inspect.answer import judged
+from controller.inspect.answer import Answer, inspect, judged
 from controller.inspect.collected import SCRIPT, Collected
 from controller.inspect.foretold import Printed
+from controller.inspect.live import Live
 from controller.inspect.look import ESSENTIAL, look
+from controller.inspect.rules.reserve import default_kib
 from controller.inspect.tree import Folder, Tree
 
 ROOT = Path(__file__).parents[3]
+NOBODY = 65534
 SCHEMA = ROOT / "docs" / "reference" / "inspect.schema.json"
 
 RIGHT: dict[str, tuple[int, str, set[str]]] = {
@@ -70,6 +73,48 @@ RIGHT: dict[str, tuple[int, str, set[str]]] = {
         "AT RISK: swap over the network (NBD): /dev/nbd1 -> eth0 (e1000) -> 192.0.2.2; kernel 2.6.32-5-686",
         {"kernel-no-memalloc", "card-hangs", "path-networked-swap"},
     ),
+    "rhel-multipath-bond-vlan": (
+        1,
+        "AT RISK: swap over the network (iSCSI): /dev/dm-3 -> lvm -> dm-0 (mpath) -> sda -> eno1 (vmxnet3)/eno2 (vmxnet3)",
+        {"path-networked-swap", "card-hangs", "card-lro", "daemon-no-io-flusher"},
+    ),
+    "proxmox-ceph-zvol": (
+        1, "AT RISK: swap on a ZFS volume: /dev/zd0", {"path-zvol", "path-same-host", "daemon-swapped"},
+    ),
+    "aws-ebs-swap": (0, "NOTHING GRAVE SEEN: swap: /swapfile (hypervisor's disk)", {"path-virtio"}),
+    "openwrt-nbd-swap": (
+        1,
+        "AT RISK: swap over the network (NBD): /dev/nbd0 -> eth0 (mtk_soc_eth) -> 192.168.1.77",
+        {"path-networked-swap", "card-not-known"},
+    ),
+    "ublk-swap": (1, "AT RISK: swap served by a process (ublk): /dev/ublkb0", {"path-process", "daemon-swapped"}),
+    "nvme-tcp-tls-swap": (
+        1,
+        "AT RISK: swap over the network (NVMe/TCP): /dev/nvme1n1 -> ens1 (mlx5_core) -> 2001:db8::9",
+        {"path-networked-swap", "card-not-measured", "daemon-oom", "daemon-not-locked"},
+    ),
+    "nfs-swapfile-64k-pages": (
+        1,
+        "AT RISK: swap over the network (NFS): /srv/nfs/swapfile -> a file -> nfs4 -> eth0 (hns3) -> 192.0.2.9",
+        {"path-networked-swap", "card-not-known", "reserve-default"},
+    ),
+    "pi5-16k-pages": (0, "NOTHING GRAVE SEEN: swap: /dev/zram0 (zram), /var/swap (local disk)", {"path-zram", "path-local"}),
+    "zram-then-nbd": (
+        1,
+        "AT RISK: swap over the network (NBD): /dev/nbd0 -> enp0s2 (e1000e) -> 192.0.2.2",
+        {"path-networked-swap", "card-hangs", "card-no-gro", "path-zram"},
+    ),
+    "ipv6-only-nbd": (
+        1,
+        "AT RISK: swap over the network (NBD): /dev/nbd0 -> eth0 (e1000e) -> 2001:db8::2",
+        {"path-networked-swap", "card-hangs"},
+    ),
+    "aoe-root": (
+        1,
+        "AT RISK: swap over the network (ATA over Ethernet): /dev/etherd/e1.0p2 -> etherd!e1.0p2 -> eth0 (r8169)",
+        {"path-networked-swap", "card-not-measured"},
+    ),
+    "wsl2": (0, "NOTHING GRAVE SEEN: swap: /dev/sdb (hypervisor's disk)", {"path-virtio", "path-process"}),
     "rbd-nbd-swap": (
         1,
         "AT RISK: swap /dev/nbd0 -> this machine itself",
@@ -195,6 +240,58 @@ def test_the_numbers_are_those_of_the_card_that_leads_to_storage() -> None:
     found = answer(collected("diskless-nbd-client")).numbers
     # 256 slots of 2 KiB; 5788 KiB at a page a frame of 1500 B and 1 Gbit/s, 83 frames a millisecond
     assert (found.reserve_kib, found.ring_kib, found.link_mbit, found.empty_ms) == (5788, 512, 1000, 17)
+
+
+def test_pages_have_the_size_that_the_machine_says() -> None:
+    """65536 MiB of 64 KiB pages: min_free_kbytes of 32768, and the kernel's own choice is the same."""
+    memory = machine("nfs-swapfile-64k-pages").memory
+    assert (memory.page_bytes, memory.min_kib, memory.min_free_kib, default_kib(memory)) == (65536, 32768, 32768, 32768)
+    assert machine("plain-local").memory.page_bytes == 4096
+
+
+def test_an_ordinary_user_gets_an_answer_and_what_he_cannot_read_is_named() -> None:
+    """Of this machine, by a child without any rights: one of the three codes, the same way of pages, nothing raised."""
+    if os.geteuid() != 0:
+        found = inspect(Tree(Live()))
+    else:
+        reading, writing = os.pipe()
+        if os.fork() == 0:
+            try:
+                os.setgroups([])
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+                os.write(writing, msgspec.json.encode(inspect(Tree(Live()))))
+            finally:
+                os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as pipe:
+            found = msgspec.json.decode(pipe.read(), type=Answer)
+        assert found.ways == inspect(Tree(Live())).ways
+    assert found.exit_code in (0, 1, 3)
+    assert found.kernel == os.uname().release
+    assert all(each.why == "denied" for each in found.unread if each.path.startswith("/proc/1/"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
+def test_files_of_others_are_named_as_denied(tmp_path: Path) -> None:
+    """A copy of a machine whose swap table and daemons' files only root may read."""
+    unpack("rbd-nbd-swap", tmp_path / "root")
+    for folder in (tmp_path, *tmp_path.parents[:-2], tmp_path / "root"):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    (tmp_path / "root" / "proc" / "swaps").chmod(0o600)
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        try:
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            os.write(writing, msgspec.json.encode(answer(Folder(tmp_path / "root"))))
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        found = msgspec.json.decode(pipe.read(), type=Answer)
+    assert ("/proc/swaps", "denied") in {(each.path, each.why) for each in found.unread}
+    assert found.exit_code == 3 and "/proc/swaps" in found.headline
 
 
 def test_what_is_not_essential_leaves_the_answer_as_it_is() -> None:

@@ -11,12 +11,15 @@ from machines import NAMES, Edited, answer, collected, machine
 
 from controller.inspect.answer import judged
 from controller.inspect.cards import DRIVERS
+from controller.inspect.collected import Collected
 from controller.inspect.facts import Card, Daemon, Machine, Memory, Readiness, Store, Zone
 from controller.inspect.finding import Finding
 from controller.inspect.measured import CELLS, Cell
+from controller.inspect.network import read_cards
 from controller.inspect.rules.kernels import RANGES
 from controller.inspect.rules.reserve import default_kib
 from controller.inspect.transports import TRANSPORTS
+from controller.inspect.tree import Tree
 from nodes.machine.nic import NICS
 
 NBD = Store(use="swap", name="/dev/nbd0", hops=("nbd0",), transport="nbd", cards=(Card(name="eth0", driver="e1000e"),))
@@ -111,6 +114,51 @@ def test_a_card_that_was_not_measured_says_so() -> None:
         found(swapping_over("nbd", cards=(Card(name="eth0", driver="of-tomorrow"),)))["card-not-known"].grade == "grave"
     )
     assert found(swapping_over("nbd", cards=()))["card-not-seen"].grade == "grave"
+
+
+def test_offloads_that_matter_to_packet_memory() -> None:
+    def told(**offloads: bool) -> set[str]:
+        card = Card(name="eth0", driver="vmxnet3", offloads=offloads)
+        return set(found(swapping_over("nbd", cards=(card,)))) & {"card-lro", "card-no-gro"}
+
+    assert told(lro=True, gro=True) == {"card-lro"}
+    assert told(lro=False, gro=False) == {"card-no-gro"}
+    assert told(lro=False, gro=True) == told() == set()
+
+
+def test_what_ethtool_says_is_read_as_it_says_it() -> None:
+    """`ethtool -k` and `-g`, as the collector's script keeps them."""
+    (card,) = read_cards(Tree(ETHTOOL))
+    assert card.offloads == {"rx checksum": True, "tso": True, "gro": True, "lro": False, "header split": False}
+    assert card.ring_slots == 256
+
+
+ETHTOOL = Collected(
+    """netreserve-machine 1
+@names /sys/class/net eth0
+@link /sys/class/net/eth0/device /sys/devices/pci0000:00/0000:00:02.0
+@file /netreserve/offloads/eth0
+|rx-checksumming: on
+|tcp-segmentation-offload: on
+|generic-receive-offload: on
+|large-receive-offload: off [fixed]
+|rx-vlan-offload: on
+@file /netreserve/rings/eth0
+|Ring parameters for eth0:
+|Pre-set maximums:
+|RX:\t\t4096
+|Current hardware settings:
+|RX:\t\t256
+|TCP data split:\toff
+@end
+"""
+)
+
+
+def test_a_process_that_serves_swap_and_is_swapped_out_is_grave() -> None:
+    server = Daemon(pid=9, name="rublk", io_flusher=True, swapped_kib=4, oom_score_adj=-1000)
+    machine = msgspec.structs.replace(swapping_over("ublk"), daemons=(server,))
+    assert found(machine)["daemon-swapped"].grade == "grave"
 
 
 def test_a_newer_virtio_is_not_condemned_for_what_was_mended() -> None:
