@@ -39,9 +39,10 @@ def serve() -> int:
     import asyncio
 
     from controller.service import daemon
+    from controller.web.daemon import page_of
 
     try:
-        asyncio.run(daemon.serve(daemon.from_environment()))
+        asyncio.run(daemon.serve(daemon.from_environment(), page_of()))
     except NetreserveError:
         raise
     except Exception as error:  # a fault of our own: its log has where, and compose starts it anew

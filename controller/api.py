@@ -51,6 +51,13 @@ class SetShape(Struct, frozen=True, kw_only=True, tag=True):
     node: str = ""
 
 
+class SetStall(Struct, frozen=True, kw_only=True, tag=True):
+    """Let `node` (empty: every target) stop answering, or answer again. Answered with State, values read back."""
+
+    stalled: bool
+    node: str = ""
+
+
 class StartFlood(Struct, frozen=True, kw_only=True, tag=True):
     """Start a flood through Locust, outside a scenario."""
 
@@ -75,7 +82,7 @@ class Show(Struct, frozen=True, kw_only=True, tag=True):
     """Ask for the State."""
 
 
-Command = StartRun | StopRun | SetPolicy | SetShape | StartFlood | StopFlood | StartRescue | Show
+Command = StartRun | StopRun | SetPolicy | SetShape | SetStall | StartFlood | StopFlood | StartRescue | Show
 
 
 class Request(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json as jsontext
 import os
 import sys
 import webbrowser
@@ -13,16 +15,21 @@ import typer
 from controller.cli.console import Json, print_json, say
 from controller.cli.runs import Runs
 from controller.cli.session import database_url, runs_folder
+from controller.here import testbed
 
 if TYPE_CHECKING:
     from controller.web.guard import Door
 
-PORT = 8090
+PORT = testbed.PORTS["NETRESERVE_PAGE_PORT"]
 LOOPBACK = "127.0.0.1"
+ANSWER_S = 1.0
+"""For a testbed's page on this machine to say what it is (own)."""
 
 
 def ui(
-    port: Annotated[int, typer.Option(help="Where to serve; 0 takes any that is free.", min=0, max=65535)] = PORT,
+    port: Annotated[
+        int | None, typer.Option(help=f"Where to serve ({PORT}); 0 takes any that is free.", min=0, max=65535)
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Another address than loopback opens the page to other machines.")
     ] = LOOPBACK,
@@ -32,11 +39,33 @@ def ui(
 ) -> None:
     """Open the page: watch a machine drown and come back, live, recorded or simulated.
 
-    It is served here, for recorded runs and simulations, until Ctrl-C; nothing but Python is needed.
+    A testbed that is up serves it: then that one is opened. Else, or with --port, --host or --runs, it is served here, for
+    recorded runs and simulations, until Ctrl-C; nothing but Python is needed.
 
     Example: netreserve ui
     """
-    _serve(host, port, runs_folder(runs), open_it, json=json)
+    if port is None and host == LOOPBACK and runs is None and (there := _of_the_testbed()):
+        if json:
+            print_json({"page": there, "token": ""})
+        else:
+            say(f"the testbed's page: {there}")
+        _show(there, open_it)
+        return
+    _serve(host, PORT if port is None else port, runs_folder(runs), open_it, json=json)
+
+
+def _of_the_testbed() -> str:
+    """Where the testbed of this checkout serves its page; empty when none is up."""
+    port = testbed.port_of("NETRESERVE_PAGE_PORT", testbed.settings())
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=ANSWER_S)
+    try:
+        connection.request("GET", "/health")
+        told = jsontext.loads(connection.getresponse().read())
+    except (OSError, ValueError, http.client.HTTPException):
+        return ""
+    finally:
+        connection.close()
+    return f"http://{LOOPBACK}:{port}/" if isinstance(told, dict) and told.get("live") is True else ""
 
 
 def _serve(host: str, port: int, folder: Path, open_it: bool, *, json: bool) -> None:

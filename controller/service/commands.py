@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import sys
 import time
@@ -19,6 +20,7 @@ from controller.api import (
     RunStarted,
     SetPolicy,
     SetShape,
+    SetStall,
     Show,
     StartFlood,
     StartRescue,
@@ -28,13 +30,14 @@ from controller.api import (
     StopRun,
 )
 from controller.bus.mqtt import Bus
+from controller.experiment.evidence import fault_event
 from controller.experiment.rescue import SwitchTo
 from controller.service.conductor import Conductor
 from controller.service.connections import Parts
 from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Edit, Node, replaced
 from controller.service.standing import Standing
-from nodes.config import InitiatorSpec, Shape, Sink, Spec
+from nodes.config import InitiatorSpec, Shape, Sink, Spec, TargetSpec
 from nodes.errors import InconclusiveError, LackingError, NetreserveError, UsageError
 from nodes.eventkinds import LinkSet, PolicySet
 from nodes.floods import Flood
@@ -65,7 +68,7 @@ class Commands:
     async def _answer(self, client: str, request: Request) -> None:
         answer: Answer | Failed
         try:
-            answer = await self._carry_out(request.command)
+            answer = await self.carry_out(request.command)
         except NetreserveError as error:
             answer = Failed(message=str(error), exit_code=error.exit_code)
         except Exception as error:
@@ -76,7 +79,8 @@ class Commands:
         except LackingError as error:
             print(f"netreserve: no answer to {client}: {error}", file=sys.stderr)
 
-    async def _carry_out(self, command: Command) -> Answer:
+    async def carry_out(self, command: Command) -> Answer:
+        """Raises NetreserveError for what cannot be."""
         match command:
             case StartRun():
                 return await self._conductor.start(command)
@@ -86,6 +90,8 @@ class Commands:
                 await self._set_policy(command)
             case SetShape():
                 await self._set_shape(command)
+            case SetStall():
+                await self._set_stall(command)
             case StartFlood():
                 await self._start_flood(command)
             case StartRescue():
@@ -126,11 +132,33 @@ class Commands:
 
     async def _set_shape(self, command: SetShape) -> None:
         nodes = self._named(command.node, "")
-        await self._conductor.by_hand()
-        await self._change(nodes, lambda spec, shape: (spec, replaced(shape, command.shape)))
         asked = LinkSet(**msgspec.structs.asdict(command.shape))
-        for node in nodes:
-            self._parts.recorder.note(asked, node.name)
+        pulled = command.shape.cut
+        await self._conductor.by_hand()
+        async with contextlib.nullcontext() if pulled is None else self._conductor.recorded():
+            await self._change(nodes, lambda spec, shape: (spec, replaced(shape, command.shape)))
+            for node in nodes:
+                self._parts.recorder.note(asked, node.name)
+                if pulled is not None:
+                    self._note_fault("cut", node, begins=pulled)
+
+    async def _set_stall(self, command: SetStall) -> None:
+        nodes = self._named(command.node, "target")
+
+        def change(spec: Spec, shape: Shape) -> tuple[Spec, Shape]:
+            assert isinstance(spec, TargetSpec)
+            return msgspec.structs.replace(spec, stalled=command.stalled), shape
+
+        async with self._conductor.recorded():
+            await self._change(nodes, change)
+            for node in nodes:
+                self._note_fault("stalled", node, begins=command.stalled)
+
+    def _note_fault(self, fault: str, node: Node, *, begins: bool) -> None:
+        """What of a scenario would be a fault is recorded as one, so that a standstill has its cause."""
+        served = [other.name for other in self._parts.nodes.online("initiator") if _uses(other, node)]
+        event = fault_event(time.time_ns(), "", node.name, fault, begins=begins, concerns=served)
+        self._parts.recorder.note(event.detail, node.name)
 
     async def _start_flood(self, command: StartFlood) -> None:
         await self._conductor.by_hand()
@@ -199,6 +227,12 @@ def _open_sink(node: Node, flood: Flood) -> Sink:
             f" {sockets} as they are there can be flooded, others need a scenario"
         )
     return sink
+
+
+def _uses(initiator: Node, node: Node) -> bool:
+    """Whether `initiator` cannot work while nothing passes at `node`."""
+    spec = initiator.initiator
+    return initiator.name == node.name or (spec is not None and spec.target.rpartition(":")[0] == node.address)
 
 
 def _state(node: Node) -> NodeState:

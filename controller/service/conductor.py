@@ -38,6 +38,8 @@ class Conductor:
         self._beginning = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard_ns = 0  # when the newest flood began that some run has recorded
+        self.on_result: list[Callable[[Result], None]] = []
+        """Are told the result of every run."""
         self.unfinished: list[Activity] = []
         """Runs whose results are not there yet: those that are being judged and written, and `current`."""
 
@@ -174,6 +176,8 @@ class Conductor:
             await activity.let_go()
         activity.leave()
         self.unfinished.remove(activity)
+        for told in self.on_result:
+            told(result)
         await self._say(activity.progress(result), qos=1)
 
     async def _broken(self, activity: Activity, error: Exception) -> Result:

@@ -8,10 +8,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -74,7 +74,20 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Config:
     )
 
 
-async def serve(config: Config) -> None:
+class Stage(NamedTuple):
+    """What a part beside the daemon's own is given to work with: the page."""
+
+    config: Config
+    parts: Parts
+    commands: Commands
+    conductor: Conductor
+
+
+Beside = Callable[[Stage], Coroutine[Any, Any, None]]
+"""Runs as long as the daemon does, in its event loop."""
+
+
+async def serve(config: Config, beside: Beside | None = None) -> None:
     """Runs until SIGTERM or SIGINT, or until cancelled; a run under way is ended first. Raises LackingError when the broker
     refuses us, HarnessError when nothing can be recorded, or when a part of the daemon ends."""
     stop = _stop_by_signal()
@@ -90,12 +103,12 @@ async def serve(config: Config) -> None:
         database = _opened(config)
         try:
             if await _unless(stop, recover(database, config.runs_folder)):
-                await _serve(config, bus, database, stop)
+                await _serve(config, bus, database, stop, beside)
         finally:
             database.close()
 
 
-async def _serve(config: Config, bus: Bus, database: Database, stop: asyncio.Event) -> None:
+async def _serve(config: Config, bus: Bus, database: Database, stop: asyncio.Event, beside: Beside | None) -> None:
     classic = load_classic()
     nodes = Nodes(bus)
     recorder = Recorder(database, config.runs_folder)
@@ -106,13 +119,16 @@ async def _serve(config: Config, bus: Bus, database: Database, stop: asyncio.Eve
         watch = FloodWatch(parts)
         conductor = Conductor(parts, watch, bus)
         standing = Standing(parts, classic, conductor.idle)
-        Commands(parts, bus, watch, conductor, standing)
+        commands = Commands(parts, bus, watch, conductor, standing)
         if not await _unless(stop, stack.enter_async_context(bus)):
             return
         stack.push_async_callback(_wind_up, conductor)
         print(f"netreserve: controller {version('netreserve')} serves {config.broker}", file=sys.stderr)
         work = (bus.over, recorder.run, watch.run, standing.run, conductor.follow_floods, conductor.tell)
-        await _until_stopped(stop, [asyncio.create_task(task(), name=task.__qualname__) for task in work])
+        tasks = [asyncio.create_task(task(), name=task.__qualname__) for task in work]
+        if beside is not None:
+            tasks.append(asyncio.create_task(beside(Stage(config, parts, commands, conductor)), name="beside"))
+        await _until_stopped(stop, tasks)
 
 
 async def _healthy(bus: Bus) -> asyncio.Server:

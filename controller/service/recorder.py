@@ -7,6 +7,7 @@ import asyncio
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -117,6 +118,7 @@ class Recorder:
         self._ring: deque[Sample | Event] = deque()
         self._writing = asyncio.Lock()
         self._open: list[Recording] = []
+        self._listeners: list[Callable[[Sample | Event], None]] = []
         self.recording: Recording | None = None
         """The one that takes what comes in."""
 
@@ -129,6 +131,12 @@ class Recorder:
             self._ring.popleft()
         if self.recording is not None and self.recording.wants(message):
             self.recording.keep(message)
+        for listener in self._listeners:
+            listener(message)
+
+    def listen(self, listener: Callable[[Sample | Event], None]) -> None:
+        """`listener` hears everything that is taken, whether a run records or not."""
+        self._listeners.append(listener)
 
     def note(self, detail: Detail, node: str = CONTROLLER, t_ns: int | None = None) -> None:
         """Something that the controller did or saw, now unless `t_ns` says when; `node` is the one that it concerns.

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from controller.web import recorded, simulating
+from controller.web import controls, moving, recorded, simulating
 from controller.web.answers import answer, failed
 from controller.web.guard import Door, Guard
 from controller.web.house import House
@@ -54,6 +54,8 @@ def routes() -> list[BaseRoute]:
         Route("/api/token", token),
         *recorded.ROUTES,
         *simulating.ROUTES,
+        *controls.ROUTES,
+        *moving.ROUTES,
         Mount("/", StaticFiles(directory=STATIC, html=True)),
     ]
 
@@ -75,7 +77,7 @@ async def about(request: Request) -> Response:
         {
             "version": version("netreserve"),
             "live": house.live is not None,
-            "can": list(house.controls),
+            "can": list(controls.CONTROLS) if house.live is not None else [],
             "token_needed": True,
             "policies": list(POLICIES),
             "gallery": await asyncio.to_thread(house.gallery.shown),

@@ -25,9 +25,11 @@ class Message(NamedTuple):
 
 
 class Journal:
-    """Grows until its last message, a `result` or `failed`; `keep` bounds how many are kept, 0: all."""
+    """Grows until its last message, a `result` or `failed`; `keep` bounds how many are kept, 0: all. One with an `epoch`,
+    which begins its ids, has no last message."""
 
-    def __init__(self, keep: int = 0) -> None:
+    def __init__(self, keep: int = 0, epoch: str = "") -> None:
+        self._epoch = epoch
         self._messages: list[Message] = []
         self._first = 0
         self._keep = keep
@@ -43,7 +45,7 @@ class Journal:
             dropped = len(self._messages) - self._keep
             del self._messages[:dropped]
             self._first += dropped
-        self.over = self.over or kind in LAST
+        self.over = self.over or (not self._epoch and kind in LAST)
         self._wake()
 
     def close(self) -> None:
@@ -57,7 +59,7 @@ class Journal:
 
     async def follow(self, seen: str = "") -> AsyncIterator[bytes]:
         """Everything after the message with the id `seen` (empty: from the first that is kept), until the last."""
-        number = int(seen) + 1 if seen.isdecimal() else 0
+        number = self._after_id(seen)
         self.listeners += 1
         try:
             yield b"retry: %d\n\n" % AGAIN_MS
@@ -66,11 +68,27 @@ class Journal:
         finally:
             self.listeners -= 1
 
+    @property
+    def newest(self) -> str:
+        """The id of the newest message."""
+        return f"{self._epoch}{self._first + len(self._messages) - 1}"
+
+    def knows(self, seen: str) -> bool:
+        """Whether whoever has seen that one can go on from there."""
+        number = self._after_id(seen)
+        return number > 0 and self._first <= number <= self._first + len(self._messages)
+
+    def _after_id(self, seen: str) -> int:
+        """The number of the message after the one with that id; 0 for one that is not ours."""
+        number = seen.removeprefix(self._epoch)
+        ours = seen.startswith(self._epoch) and number.isdecimal() and len(number) < 19
+        return int(number) + 1 if ours else 0
+
     async def _after(self, number: int) -> AsyncIterator[bytes]:
         while True:
             number = max(number, self._first)
             while number - self._first < len(self._messages):
-                yield written(number, self._messages[number - self._first])
+                yield self._written(number)
                 number = max(number + 1, self._first)
             if self.over:
                 return
@@ -81,8 +99,13 @@ class Journal:
             except TimeoutError:
                 yield b": still here\n\n"
 
+    def _written(self, number: int) -> bytes:
+        message = self._messages[number - self._first]
+        last = message.kind in LAST and not self._epoch
+        return written(message.kind, message.data, END if last else f"{self._epoch}{number}")
 
-def written(number: int, message: Message) -> bytes:
-    """A message as EventSource takes it."""
-    name = END if message.kind in LAST else str(number)
-    return b"id: %s\nevent: %s\ndata: %s\n\n" % (name.encode(), message.kind.encode(), message.data)
+
+def written(kind: Kind, data: bytes, name: str = "") -> bytes:
+    """A message as EventSource takes it; without a name it does not count as seen."""
+    told = f"id: {name}\nevent: {kind}\ndata: " if name else f"event: {kind}\ndata: "
+    return told.encode() + data + b"\n\n"

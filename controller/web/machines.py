@@ -90,11 +90,15 @@ def known(name: str) -> NodeView:
 
 
 def _node(node: PlannedNode) -> NodeView:
-    if not isinstance(node.spec, InitiatorSpec):
-        return NodeView(name=node.name, role=node.role)
-    machine, card = node.spec.machine, NICS[node.spec.machine.nic]
-    marks = check_marks(machine.min_free_pages, node.spec.policy, machine)
-    view = MachineView(
+    machine = machine_of(node.spec) if isinstance(node.spec, InitiatorSpec) else None
+    return NodeView(name=node.name, role=node.role, target=node.target, machine=machine)
+
+
+def machine_of(spec: InitiatorSpec) -> MachineView:
+    """Raises UsageError for marks that do not fit into its memory."""
+    machine, card = spec.machine, NICS[spec.machine.nic]
+    marks = check_marks(machine.min_free_pages, spec.policy, machine)
+    return MachineView(
         memory_pages=machine.memory_pages,
         working_set_pages=machine.working_set_pages,
         min_pages=marks.min_pages,
@@ -107,4 +111,3 @@ def _node(node: PlannedNode) -> NodeView:
         refill=card.refill,
         storage_nic=machine.storage_nic,
     )
-    return NodeView(name=node.name, role=node.role, target=node.target, machine=view)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import msgspec
 from msgspec import Struct
@@ -15,7 +14,7 @@ from controller.experiment.forking import Change, Fork, forked
 from controller.experiment.scenario import Scenario, parse
 from controller.experiment.scenario.vary import vary
 from controller.store.recorded import Recorded
-from controller.web.answers import JSON, UnsuitableError, answer, told
+from controller.web.answers import JSON, NoSuchError, UnsuitableError, answer, told
 from controller.web.house import House
 from controller.web.journal import END, Journal
 from controller.web.tasks import Span
@@ -45,6 +44,7 @@ class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 async def simulate(request: Request) -> Response:
     """Begins a simulation; it is recorded as `netreserve run` records it."""
     house, asked = house_of(request), await told(request, Asked)
+    house.require_quiet()
     scenario = await asyncio.to_thread(_scenario, house, asked)
     return answer({"id": house.simulations.begin(scenario).task.run}, 202)
 
@@ -52,6 +52,7 @@ async def simulate(request: Request) -> Response:
 async def fork(request: Request) -> Response:
     """Begins the same run with one change at one moment."""
     house, change = house_of(request), await told(request, Change)
+    house.require_quiet()
     run, scenario = await asyncio.to_thread(_simulated, house, request.path_params["run"])
     made = await asyncio.to_thread(forked, scenario, change)
     begun = house.simulations.begin(made, Fork(forked_from=run, t_ns=change.t_ns, change=str(change)))
@@ -66,14 +67,13 @@ async def stream(request: Request) -> Response:
         raise UsageError("the stream of which run? /api/stream?run=ID is needed")
     if seen == END:  # EventSource comes again after the last message, too, and stays away for this
         return Response(status_code=204)
+    if name == "live":
+        if house.live is None:
+            raise NoSuchError("no testbed stands behind this page: /api/about says so")
+        return StreamingResponse(house.live.follow(seen), media_type=STREAM)
     known = house.simulations.find(name)
     journal = known.journal if known else await _told_again(house, name)
-    return StreamingResponse(_until_gone(journal.follow(seen)), media_type=STREAM)
-
-
-async def _until_gone(messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async for message in messages:
-        yield message
+    return StreamingResponse(journal.follow(seen), media_type=STREAM)
 
 
 async def _told_again(house: House, name: str) -> Journal:
@@ -115,6 +115,7 @@ async def closeup(request: Request) -> Response:
     house, asked = house_of(request), {name: request.query_params.get(name, "") for name in Span.__struct_fields__}
     if not all(text.isdecimal() and len(text) < DIGITS_END for text in asked.values()):
         raise UsageError("a close-up needs from_ns, to_ns and step_ns, each a whole number of nanoseconds")
+    house.require_quiet()
     _, scenario = await asyncio.to_thread(_simulated, house, request.path_params["run"])
     span = Span(**{name: int(text) for name, text in asked.items()})
     return Response(await house.simulations.closeup(scenario, span), media_type=JSON)

@@ -134,6 +134,8 @@ TESTED_BY = {
         (f"controller/web/{name}.py" for name in ("journal", "simulating", "simulator", "tasks", "worker")),
         "controller/web/test_simulations.py",
     ),
+    **dict.fromkeys((f"controller/web/{name}.py" for name in ("controls", "daemon")), "controller/web/test_live.py"),
+    "controller/web/export.py": "controller/web/test_moving.py",
     "controller/cli/unfinished.py": "controller/cli/test_runs.py",
     **dict.fromkeys(
         (f"nodes/frozen/{name}.py" for name in ("figures", "functions", "reception", "shapes", "tasks", "words")),

@@ -18,7 +18,7 @@ from controller.api import Failed, Progress, RunStarted, Show, StartRun, State
 from controller.bus.client import Answer, Client
 from controller.experiment.record import Result, RunRow
 from controller.service.connections import Timing
-from controller.service.daemon import Config, serve
+from controller.service.daemon import Beside, Config, serve
 from controller.store.archive import Archive
 from controller.store.recorded import Recorded
 from nodes.agent.access import Broker as Address
@@ -153,9 +153,9 @@ async def whole_bed(broker: Broker, runs: Path, *, daemon: bool = True) -> Async
 
 
 @contextlib.asynccontextmanager
-async def serving(config: Config) -> AsyncIterator[asyncio.Task[None]]:
+async def serving(config: Config, beside: Beside | None = None) -> AsyncIterator[asyncio.Task[None]]:
     """The daemon, in this event loop."""
-    task = asyncio.create_task(serve(config))
+    task = asyncio.create_task(serve(config, beside))
     try:
         yield task
     finally:

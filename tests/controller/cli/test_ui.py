@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from clirunner import COMMAND, environment
+from webpages import serving
 
 from controller.cli.main import carry_out
 
@@ -28,6 +29,20 @@ def begun(*words: str, runs: Path) -> tuple[subprocess.Popen[str], str]:
     )
     assert process.stdout is not None
     return process, json.loads(process.stdout.readline())["page"]
+
+
+def test_a_testbed_that_is_up_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only a page with a testbed behind it; what else answers at that port is not taken for one."""
+    with serving(tmp_path / "runs") as page:
+        monkeypatch.setenv("NETRESERVE_PAGE_PORT", str(page.port))
+        monkeypatch.setattr("controller.cli.ui.PORT", page.port)
+        monkeypatch.setattr(page.house, "live", object())
+        assert carry_out(["ui", "--no-open", "--json"]) == 0
+        assert f'"http://127.0.0.1:{page.port}/"' in capsys.readouterr().out
+        monkeypatch.setattr(page.house, "live", None)
+        assert carry_out(["ui", "--no-open", "--json"]) == 3, "it would serve, and the port is taken"
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

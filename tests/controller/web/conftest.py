@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import quickdrawer
+from brokers import Broker
 from storedruns import stored
 from syntheticruns import deadlock
 from webpages import Page, serving
+
+from controller.store import drawing
 
 
 @pytest.fixture
@@ -15,3 +19,11 @@ def page(tmp_path: Path) -> Iterator[Page]:
     stored(tmp_path / "runs", deadlock())
     with serving(tmp_path / "runs") as page:
         yield page
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+    monkeypatch.setattr(drawing, "DRAWER", quickdrawer.COMMAND)
+    broker = Broker()
+    yield broker
+    broker.remove()

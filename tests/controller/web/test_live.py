@@ -1,0 +1,177 @@
+"""The page of a testbed: a daemon with scripted nodes serves it, and what is done on it is done by the controller."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from brokers import Broker
+from freeports import free_port
+from testbeds import SCENARIO, Testbed, serving, whole_bed
+from webpages import SAME, Heard, Page
+
+from controller.service.daemon import Stage
+from controller.web import daemon
+from controller.web.controls import CONTROLS
+from controller.web.guard import Door
+from controller.web.house import House
+from nodes.errors import UsageError
+from nodes.eventkinds import FaultSet
+
+
+class LivePage:
+    """A page with a testbed behind it, asked from a thread, so that the daemon can answer."""
+
+    def __init__(self, bed: Testbed, port: int) -> None:
+        self.bed, self.port = bed, port
+        self._page = Page(port, Door.at("127.0.0.1"), House(bed.runs))
+
+    async def get(self, path: str, **headers: str) -> Heard:
+        return await asyncio.to_thread(self._page.get, path, **headers)
+
+    async def post(self, path: str, told: object = None) -> Heard:
+        token = (await self.get("/api/token", **SAME)).json["token"]
+        return await asyncio.to_thread(self._page.post, path, told, X_Netreserve_Token=token)
+
+    async def hear(self, wanted: set[str], **headers: str) -> list[tuple[str, str, Any]]:
+        """The stream, until a message of each of the wanted kinds has come."""
+        return await asyncio.to_thread(self._hear, wanted, headers)
+
+    def _hear(self, wanted: set[str], headers: dict[str, str]) -> list[tuple[str, str, Any]]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", "/api/stream?run=live", headers=headers)
+        answer, found, fields = connection.getresponse(), [], dict[str, str]()
+        while wanted - {kind for _, kind, _ in found}:
+            line = answer.readline().decode().rstrip("\n")
+            if ": " in line and not line.startswith(":"):
+                name, _, value = line.partition(": ")
+                fields[name] = value
+            elif not line and "data" in fields:
+                found.append((fields.get("id", ""), fields["event"], json.loads(fields["data"])))
+                fields = {}
+        answer.close()
+        connection.close()
+        return found
+
+
+@pytest.fixture
+async def live(broker: Broker, tmp_path: Path) -> AsyncIterator[LivePage]:
+    port = free_port()
+
+    async def beside(stage: Stage) -> None:
+        await daemon.serve(stage, "127.0.0.1", port)
+
+    async with whole_bed(broker, tmp_path / "runs", daemon=False) as bed, serving(bed.config, beside):
+        await bed.settled()
+        yield LivePage(bed, port)
+
+
+async def test_it_shows_the_testbed_as_it_is_now(live: LivePage) -> None:
+    about = (await live.get("/api/about")).json
+    assert about["live"] is True and about["can"] == list(CONTROLS)
+    assert (await live.get("/health")).json["live"] is True
+    view = (await live.get("/api/live")).json
+    assert view["id"] == "live" and {node["name"] for node in view["nodes"]} == {"initiator-1", "target-1"}
+    messages = await live.hear({"run", "samples"})
+    assert messages[0][1] == "run" and messages[0][2]["zero_ns"] == view["zero_ns"]
+    recent = messages[1][2]["initiator-1"]
+    assert recent["t_ns"] == sorted(recent["t_ns"]) and len(recent["free_pages"]) == len(recent["t_ns"]) > 1
+
+
+async def test_who_was_cut_off_goes_on_where_it_was(live: LivePage) -> None:
+    async def some(**headers: str) -> list[tuple[str, str, Any]]:
+        return await live.hear({"samples", "event"}, **headers)
+
+    listening = asyncio.create_task(some())
+    await live.post("/api/controls/policy", {"policy": "memalloc"})
+    heard = await listening
+    seen = next(name for name, _, _ in heard if name)
+    again = await live.hear({"samples"}, **{"Last-Event-ID": seen})
+    assert "run" not in {kind for _, kind, _ in again}, "it goes on"
+    anew = await live.hear({"samples"}, **{"Last-Event-ID": "of-another-server-9"})
+    assert anew[0][1] == "run", "a server that began anew begins anew"
+
+
+async def test_what_is_done_is_done_by_the_controller_and_read_back(live: LivePage) -> None:
+    switched = (await live.post("/api/controls/policy", {"policy": "memalloc"})).json
+    assert switched["read_back"] == {"policy": "memalloc"}
+    shaped = (await live.post("/api/controls/shape", {"delay": "10 ms", "node": "initiator-1"})).json
+    assert shaped["read_back"]["delay_ns"] == 10_000_000
+    pulled = await live.post("/api/controls/pull", {"action": "begin", "node": "initiator-1"})
+    assert pulled.json["read_back"] == {"cut": True}
+    assert (await live.post("/api/controls/pull", {"action": "end"})).json["read_back"] == {"cut": False}
+    assert (await live.post("/api/controls/stall", {"action": "begin"})).json["read_back"] == {"stalled": True}
+    assert (await live.post("/api/controls/stall", {"action": "end"})).json["read_back"] == {"stalled": False}
+    result = await live.bed.result()
+    assert result.kind == "adhoc", "what a person does is recorded"
+    faults = [event.detail for event in live.bed.record(result.run).events if isinstance(event.detail, FaultSet)]
+    assert [(fault.fault, fault.action) for fault in faults] == [
+        ("cut", "begin"), ("cut", "end"), ("cut", "end"), ("stalled", "begin"), ("stalled", "end"),
+    ]  # fmt: skip
+    assert faults[3].concerns == ("initiator-1",)
+
+
+async def test_a_flood_is_started_and_stopped_through_locust(live: LivePage) -> None:
+    started = (await live.post("/api/controls/flood", {"action": "start", "rate": "5 kpps", "time": "20 s"})).json
+    assert "running" in started["read_back"]["flood"] and live.bed.locust.rate_pps == 5000
+    stopped = (await live.post("/api/controls/flood", {"action": "stop"})).json
+    assert stopped["read_back"]["flood"] == "stopped"
+
+
+async def test_a_run_is_told_from_its_beginning_to_its_result(live: LivePage) -> None:
+    listening = asyncio.create_task(live.hear({"run", "samples", "event", "progress", "result"}))
+    started = await live.bed.start(SCENARIO)
+    messages = await listening
+    begun = [data for _, kind, data in messages if kind == "run" and data["id"] == started.run]
+    assert begun and begun[0]["testbed"]["run"] == started.run
+    result = next(data for _, kind, data in messages if kind == "result")
+    assert result["run"] == started.run
+    refused = await live.post("/api/controls/stall", {"action": "begin", "node": "target-9"})
+    assert refused.status == 400 and "target-9" in refused.error
+
+
+async def test_nothing_disturbs_a_run_that_records(live: LivePage) -> None:
+    await live.bed.start(SCENARIO)
+    refused = await live.post("/api/simulations", {"yaml": SCENARIO})
+    assert refused.status == 409 and "is being recorded" in refused.error
+    refused = await live.post("/api/controls/policy", {"policy": "none"})
+    assert refused.status == 400 and "is going on" in refused.error
+    await live.bed.result()
+
+
+@pytest.mark.parametrize(
+    ("control", "told", "why"),
+    [
+        ("policy", {"policy": "memaloc"}, "memalloc"),
+        ("policy", {}, "policy"),
+        ("shape", {}, "changes nothing"),
+        ("shape", {"delay": "10"}, "unit"),
+        ("shape", {"loss": "200 %"}, "loss"),
+        ("flood", {"rate": "9 Mpps"}, "rate_pps"),
+        ("flood", {"action": "begin"}, "action"),
+        ("run", {"scenario": "nope"}, "nope"),
+        ("rescue", {"wait": "0 s"}, "wait"),
+        ("explode", {}, "explode"),
+    ],
+)
+async def test_what_cannot_be_done_is_a_sentence(live: LivePage, control: str, told: dict[str, str], why: str) -> None:
+    refused = await live.post(f"/api/controls/{control}", told)
+    assert refused.status in (400, 404) and why in refused.error
+
+
+def test_a_page_without_a_testbed_says_so(page: Page) -> None:
+    for answer in (page.get("/api/live"), page.post("/api/controls/flood"), page.get("/api/stream?run=live")):
+        assert answer.status == 404 and "no testbed" in answer.error
+
+
+def test_where_it_is_served_is_what_the_environment_says() -> None:
+    assert daemon.page_of({}) is None
+    assert daemon.page_of({"NETRESERVE_PAGE": "127.0.0.0/8:8090"}) is not None
+    for wrong in ("8090", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:99999", "127.0.0.1/99:1", "198.51.100.0/24:8090"):
+        with pytest.raises(UsageError, match="NETRESERVE_PAGE"):
+            daemon.page_of({"NETRESERVE_PAGE": wrong})
