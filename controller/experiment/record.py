@@ -2,7 +2,7 @@
 
 A run folder `runs/<scenario>/<UTC>-<id>/` holds scenario.yaml (expanded), result.json (`Result`), events.jsonl (one
 `nodes.messages.Event` a line), samples.csv (one `nodes.messages.Sample` a row, columns in field order), report.html,
-picture.png, junit.xml, locust.json, env.json and nodes/<name>.log.
+picture.png, junit.xml, locust.json, env.json and nodes/<name>.log; of a fork fork.json.
 """
 
 from __future__ import annotations
