@@ -41,8 +41,9 @@ def page(files: Sequence[tuple[Path, Scenario]], cells: Sequence[Cell]) -> Itera
     yield "Every scenario of `scenarios/` for modelled machines, what it shows, and what became of it in the simulator"
     yield "under every policy (`netreserve debate` makes the tables; [the debate, run](../explanation/the-debate-run.md)"
     yield "reads them). A `deadlocked` that is marked with * was proved: in the model, whose TCP never gives up, nothing"
-    yield "that was still to come could ever free a page. Real kernels have a gallery of their own: [which kernel hangs on"
-    yield "which card](kernel-matrix.md), with what each hang waits for, and [their other runs](kernel-runs.md)."
+    yield "that was still to come could ever free a page. Figures are those of one moment at which the flood may begin;"
+    yield "where other moments end otherwise, the share of each verdict follows. Real kernels have a gallery of"
+    yield "their own: [which kernel hangs on which card](kernel-matrix.md), and [their other runs](kernel-runs.md)."
     for file, scenario in files:
         own = [cell for cell in cells if cell.scenario == scenario.name]
         yield from ("", f"## {scenario.name}", comment_of(file), "")
@@ -60,4 +61,5 @@ def _table(cells: Sequence[Cell]) -> Iterator[str]:
         star = "*" if cell.proved else ""
         rate = f"{100 * cell.flood_ratio:.0f} %" if cell.verdict not in VOID else "-"
         told = " → ".join(cell.cycle) if cell.cycle else cell.sentence if cell.verdict == "impossible" else ""
-        yield f"| {cell.variant} | {cell.verdict}{star} | {rate} | {cell.reserve_used_pages} pages | {told} |"
+        shares = f"<br>{cell.told}" if len(cell.moments) > 1 else ""
+        yield f"| {cell.variant} | {cell.verdict}{star}{shares} | {rate} | {cell.reserve_used_pages} pages | {told} |"

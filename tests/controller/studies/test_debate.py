@@ -66,14 +66,15 @@ def test_the_pages_are_made_of_them(cells: list[Cell]) -> None:
     counted = counted_still(cells)
     expect_text(COUNTED, "".join(f"{msgspec.json.encode(cell).decode()}\n" for cell in counted))
     shares = {(cell.scenario, cell.variant): cell for cell in counted}
-    table = "\n".join(debate.markdown([shares.get((cell.scenario, cell.variant), cell) for cell in cells]))
+    told = [shares.get((cell.scenario, cell.variant), cell) for cell in cells]
+    table = "\n".join(debate.markdown(told))
     page = DOCS / "explanation" / "the-debate-run.md"
     before, _, rest = page.read_text().partition(BEGIN)
     expect_text(page, f"{before}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}")
     files = [
         (ROOT / "scenarios" / f"{scenario.name}.yaml", scenario) for scenario in debate.gallery(ROOT / "scenarios")
     ]
-    expect_text(DOCS / "reference" / "gallery.md", "\n".join(gallery.page(files, cells)) + "\n")
+    expect_text(DOCS / "reference" / "gallery.md", "\n".join(gallery.page(files, told)) + "\n")
 
 
 def test_every_arm_gives_what_its_scenario_says(cells: list[Cell]) -> None:
@@ -81,6 +82,14 @@ def test_every_arm_gives_what_its_scenario_says(cells: list[Cell]) -> None:
     for scenario in debate.gallery(ROOT / "scenarios"):
         for arm in scenario.arms.values():
             assert verdicts[scenario.name, arm.policy] in arm.verdict, (scenario.name, arm.policy)
+
+
+def test_no_arm_is_a_matter_of_the_moment(cells: list[Cell]) -> None:
+    """An arm that ends now so, now so is evidence of nothing."""
+    counted = {(cell.scenario, cell.variant): cell.moments for cell in counted_still(cells)}
+    for scenario in debate.gallery(ROOT / "scenarios"):
+        for arm in scenario.arms.values():
+            assert set(counted.get((scenario.name, arm.policy), ())) <= set(arm.verdict), (scenario.name, arm.policy)
 
 
 def test_every_scenario_tells_its_policies_apart_or_is_a_control(cells: list[Cell]) -> None:
