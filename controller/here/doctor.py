@@ -153,7 +153,7 @@ def _port_row(setting: str, port: int, engine: Fact) -> Ability:
     found = "published by this testbed" if ours else "another program listens" if taken else "free"
     return Ability(
         what=f"port {port}", state="no" if taken and not ours else "yes", found=found, needed=True,
-        why="the broker" if "BROKER" in setting else "Locust's page", do=f"set {setting} to a free port in .env",
+        why=testbed.WHO_LISTENS[setting], do=f"set {setting} to a free port in .env",
     )  # fmt: skip
 
 
