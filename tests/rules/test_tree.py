@@ -207,7 +207,7 @@ def test_every_test_tests_something_that_is_there() -> None:
 
 EXTRA = (
     "controller/cli/test_reference.py", "controller/service/test_guests.py", "nodes/agent/test_rights.py",
-    "nodes/kernel/test_guest.py", "controller/web/test_page.py", "controller/web/test_vendor.py",
+    "nodes/kernel/test_guest.py", "controller/web/test_page", "controller/web/test_vendor.py",
 )  # fmt: skip
 """The command line against its page; all of the service about guests; the broker's access list against every role; what
 runs inside a guest (C in nodes/kernel/guest); what runs in a browser, and what of it is somebody else's."""

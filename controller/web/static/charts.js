@@ -76,7 +76,7 @@ function Chart({ chart, runs, from, to }) {
 function options(chart, runs, box, from, to) {
   const colours = getComputedStyle(box), colour = (name) => colours.getPropertyValue(`--${name}`).trim();
   const axis = { stroke: colour("soft"), grid: { stroke: colour("edge"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
-  const line = (run, i) => ([label, , tone]) => ({ label: runs.length > 1 ? `${label} (${run.result.policy})` : label, stroke: colour(tone),
+  const line = (run, i) => ([label, , tone]) => ({ label: runs.length > 1 ? `${label} (${run.label})` : label, stroke: colour(tone),
     width: tone === "mark" ? 1 : 1.8, dash: i ? [6, 4] : tone === "mark" || tone === "min" ? [3, 3] : undefined, points: { show: false }, spanGaps: true });
   return {
     width: box.clientWidth, height: 150, legend: { show: false }, cursor: { x: false, y: false, drag: { x: false, y: false }, points: { show: false } },
@@ -103,7 +103,7 @@ function Hand({ plot }) {
 
 function Table({ chart, data, runs }) {
   const [open, setOpen] = useState(false);
-  const names = runs.flatMap((run) => chart.series.map(([label]) => (runs.length > 1 ? `${label}, ${run.result.policy}` : label)));
+  const names = runs.flatMap((run) => chart.series.map(([label]) => (runs.length > 1 ? `${label}, ${run.label}` : label)));
   const stride = Math.max(1, Math.ceil(data[0].length / ROWS));
   return html`<details onToggle=${(event) => setOpen(event.target.open)}><summary>as a table</summary>
     ${open && html`<div class="scroll" tabindex="0" role="region" aria-label=${`${chart.name}, table`}><table><thead><tr><th scope="col">time</th>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>

@@ -35,24 +35,30 @@ function sinceWhen(run, node, edge, t) {
   return since;
 }
 
-export function Circle({ run, node, t }) {
+export function Circle({ run, node, t, rates = {} }) {
   const { edges, closed, others, since } = circleAt(run, node, t);
-  if (!edges.length) return html`<${Chain} waits=${others} />`;
+  if (!edges.length) return html`<${Chain} waits=${others} answers=${run.flood(t).rate > 0 ? rates.storage : 0} />`;
   return html`<div class=${closed ? "circle closed" : "circle"}>
     <p class="lead"><strong>${closed ? "A circle of waiting" : "The circle is closing"}</strong>
       ${closed && html` since ${(since / 1e9).toFixed(3)} s, for ${span(Math.max(0, t - since))}`}</p>
     <${Picture} edges=${edges} closed=${closed} />
-    <ol class="edges">${edges.map((edge, i) => html`<li key=${key(edge)} class=${edge.there ? "there" : "coming"}>${!edge.there && html`<i>not yet: </i>`}
-      <b>${edge.waiter}</b> waits for <b>${edge.resource}</b>: needs ${count(edge.need)}, has ${count(edge.have)}.${" "}<span class="why">${sentence(edge.why)} Only <b>${edge.who_frees}</b> can help${i === edges.length - 1 && closed ? ", and that is where it began" : ""}.</span></li>`)}</ol>
+    <ol class="edges">${edges.map((edge, i) => html`<${Edge} key=${key(edge)} edge=${edge} last=${i === edges.length - 1 && closed} />`)}</ol>
   </div>`;
+}
+
+function Edge({ edge, last }) {
+  if (!edge.there) return html`<li class="coming">Not yet: <b>${edge.waiter}</b> on <b>${edge.resource}</b>, which only <b>${edge.who_frees}</b> can give.</li>`;
+  return html`<li class="there"><b>${edge.waiter}</b> waits for <b>${edge.resource}</b>: needs ${count(edge.need)}, has ${count(edge.have)}.${" "}<span
+    class="why">${sentence(edge.why)} Only <b>${edge.who_frees}</b> can help${last ? ", and that is where it began" : ""}.</span></li>`;
 }
 
 const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}` : "");
 
-function Chain({ waits }) {
+function Chain({ waits, answers }) {
   const shown = waits.slice(0, 3);
   return html`<div class="circle open">
     <p class="lead"><strong>No circle of waiting</strong></p>
+    ${answers >= 1 && html`<p class="open">The storage's answers still get in, <b>${count(answers)} a second</b>: that keeps the circle open.</p>`}
     ${shown.length
       ? html`<p class="why">Somebody waits, and somebody will help:</p><ul class="edges">${shown.map((edge) => html`<li key=${key(edge)}>
         <b>${edge.waiter}</b> waits for <b>${edge.resource}</b> (needs ${count(edge.need)}, has ${count(edge.have)}), which <b>${edge.who_frees}</b> gives.</li>`)}</ul>`
@@ -105,7 +111,7 @@ function Arrow({ edge, from, to, number }) {
   return html`<g class=${edge.there ? "arrow there" : "arrow coming"}>
     <path class="track" d=${d} /><path class="edge" d=${d} pathLength="1" marker-end=${edge.there ? "url(#tip)" : undefined} />
     <g class="plate"><rect x=${mid.x - 41} y=${mid.y - 17} width="82" height="33" rx="8" />
-    <text x=${mid.x} y=${mid.y - 3} class="number">${number} · ${edge.have} of ${edge.need}</text>
+    <text x=${mid.x} y=${mid.y - 3} class="number">${edge.there ? `${number} · ${edge.have} of ${edge.need}` : number}</text>
     <text x=${mid.x} y=${mid.y + 10} class="small">${short(edge.resource)}</text></g></g>`;
 }
 

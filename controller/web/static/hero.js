@@ -32,8 +32,8 @@ export function Loading() {
 
 // Beside each other: one head for each run.
 export function Head({ run, i }) {
-  const look = verdict(run.result.verdict), forked = run.about.fork;
-  return html`<header class=${`head ${look.tone}`}><span class="sign" aria-hidden="true">${look.sign}</span><div><b>${look.word}</b>
-    <span class="soft"> ${run.result.scenario}, ${run.result.policy || "no policy"}, ${run.result.tier}${forked ? `, otherwise from ${moment(forked.t_ns)} on` : ""}</span>
+  const look = verdict(run.result.verdict), forked = run.fork;
+  return html`<header class=${`run-head ${look.tone}`}><span class="sign" aria-hidden="true">${look.sign}</span><div><b>${look.word}</b>
+    <span class="soft"> ${run.result.scenario}, ${run.result.policy || "no policy"}, ${run.result.tier}${forked && html`; <b class="ink">${forked.change}</b> from ${moment(forked.t_ns)} on`}</span>
     <p>${sentenceOf(run)}</p></div><i class=${i ? "stroke dashed" : "stroke"} aria-hidden="true"></i></header>`;
 }

@@ -1,5 +1,5 @@
 // The moments of a run that a person wants to jump to, and the one sentence that says what became of it.
-import { PAGE, bytes, count, span } from "./words.js";
+import { PAGE, bytes, count, moment, span } from "./words.js";
 
 const STANDS_NS = 2e9; // as controller.experiment.trace: a shorter pause is not a standstill
 
@@ -71,7 +71,8 @@ export function sentenceOf(run) {
   const rate = run.flood(moments.flood ?? 0).rate;
   const junk = rate ? `, ${count(rate)} junk packets a second` : "";
   const policy = run.result.policy && run.result.policy !== "none" ? ` under ${run.result.policy}` : "";
-  return `${who}${policy}${junk}: ${fate(run, node, moments)}`;
+  const fork = run.fork ? `, ${run.fork.change} from ${moment(run.fork.t_ns)} on` : "";
+  return `${who}${policy}${junk}${fork}: ${fate(run, node, moments)}`;
 }
 
 function fate(run, node, moments) {

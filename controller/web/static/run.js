@@ -10,6 +10,7 @@ export class Run {
     this.about = about;
     this.id = about.id;
     this.result = about.result ?? {};
+    this.fork = about.fork ?? null; // {forked_from, t_ns, change}: what it does otherwise, and from when on
     this.columns = columns;
     this.events = events;
     this.phases = about.phases ?? [];
@@ -21,6 +22,11 @@ export class Run {
     this.waiting = {}; // by machine: {t_ns, waits, cycle}, each in force until the next
     for (const event of events) this.hear(event);
     this.settle();
+  }
+
+  // What tells it from others of its scenario, in a few words.
+  get label() {
+    return this.fork ? this.fork.change : this.result.policy || "no policy";
   }
 
   // To be called after anything was added.

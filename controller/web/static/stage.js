@@ -16,7 +16,7 @@ export function Stage({ run, side = false }) {
   const flood = run.flood(t), rates = run.packets(node, t);
   const about = run.nodes.find((each) => each.name === node);
   const machine = html`<${Machine} run=${run} node=${node} now=${now} rates=${rates} machine=${about?.machine} t=${t} />`;
-  const circle = html`<section class="card waits" aria-label="Who waits for whom"><${Circle} run=${run} node=${node} t=${t} /></section>`;
+  const circle = html`<section class="card waits" aria-label="Who waits for whom"><${Circle} run=${run} node=${node} t=${t} rates=${rates} /></section>`;
   return html`<div class=${side ? "stage beside" : "stage"}>
     <${Machines} run=${run} chosen=${node} t=${t} />
     <div class="bed">

@@ -44,7 +44,7 @@ const STATES = {
   running: ["good", "working"],
   faulting: ["fair", "waits for a page"],
   reclaiming: ["fair", "looks for memory"],
-  throttled: ["fair", "throttled: waits for memory"],
+  throttled: ["fair", "throttled"],
   stuck: ["bad", "stuck"],
   idle: ["unknown", "idle"],
   dead: ["bad", "killed"],
