@@ -182,6 +182,8 @@ def _engine(url: str) -> Engine:
 
         @event.listens_for(engine, "connect")
         def tune(connection: Any, _record: Any) -> None:
+            # a byte that is not UTF-8 must not hide the rows beside it: SQLite itself takes any
+            connection.text_factory = lambda octets: octets.decode(errors="replace")
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")  # in WAL: safe against a kill, not against power loss

@@ -206,6 +206,7 @@ def test_every_test_tests_something_that_is_there() -> None:
 
 
 EXTRA = (
+    "controller/service/test_damaged_recovery.py",  # what nobody wrote
     "controller/cli/test_reference.py", "controller/service/test_guests.py", "nodes/agent/test_rights.py",
     "nodes/kernel/test_guest.py", "controller/web/test_page", "controller/web/test_vendor.py",
 )  # fmt: skip

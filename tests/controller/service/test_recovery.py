@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from brokers import Broker, until
+from leftruns import RECORD, ROW, left_open
 from testbeds import SCENARIO, process, serving, whole_bed
-from traces import CYCLE, NODE, WARMUP, at, stretch, trace
+from traces import NODE, at
 
 from controller.experiment.record import Result
 from controller.service import recovery
-from controller.service.recorder import CONTROLLER
 from controller.service.recovery import RESTARTED, recover
 from controller.store import tables
-from controller.store.database import Database, RunRow
-from controller.store.folder import RunFolder
+from controller.store.database import Database
 from controller.store.recorded import _events
-from nodes.eventkinds import detail_of
-from nodes.messages import Event, Sample
+from nodes.messages import Sample
 
 
 async def test_a_killed_controllers_run_is_marked_and_keeps_its_samples(broker: Broker, tmp_path: Path) -> None:
@@ -57,35 +54,6 @@ async def test_a_killed_controllers_run_is_marked_and_keeps_its_samples(broker: 
             assert (await bed.result(again.run)).verdict == "healthy"
 
 
-ROW = RunRow(
-    run="20261122T201715Z-3fa9c1",
-    scenario="classic",
-    kind="scenario",
-    folder="classic/20261122T201715Z-3fa9c1",
-    tier="container",
-    policy="none",
-    started_ns=at(0),
-)
-
-
-def told(second: float, kind: str, node: str = CONTROLLER, /, **detail: Any) -> Event:
-    return Event(t_ns=at(second), node=node, run=ROW.run, detail=detail_of(kind, detail))
-
-
-HUNG: list[Sample | Event] = [
-    *(msgspec.structs.replace(sample, run=ROW.run) for sample in trace(WARMUP, stretch(4, 0), stretch(3, 0))),
-    told(0, "phase", phase="warmup"),
-    told(5, "phase", phase="flood"),
-    told(5, "flood_start", kind="udp"),
-    told(7, "stall", NODE, cycle=CYCLE, waits=CYCLE, stalled_ns=1),
-    told(7.5, "fault", "target-1", fault="stalled", action="begin", concerns=[NODE]),
-    told(8, "io_error", NODE, page=1, write=False, errno=5),
-    told(9, "phase", phase="heal"),
-    told(9, "flood_stop"),
-    told(11, "harness", void="the flood was not in force"),
-    told(11.5, "verdict", verdict="inconclusive"),
-]
-RECORD = sorted(HUNG, key=lambda message: message.t_ns)
 POISONS = (
     ("phase", {}),
     ("phase", {"phase": 7}),
@@ -113,19 +81,6 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     database = Database.of(tmp_path)
     database.create()
     return database
-
-
-def left_open(database: Database, record: Sequence[Sample | Event], row: RunRow = ROW, torn: bytes = b"") -> RunFolder:
-    """A run as a killed controller leaves it."""
-    folder = RunFolder.create(Path(database.url.removeprefix("sqlite:///")).parent, row.scenario, row.run)
-    samples = [message for message in record if isinstance(message, Sample)]
-    events = [message for message in record if isinstance(message, Event)]
-    database.open_run(row)
-    database.insert(samples, events)
-    folder.append(samples, events)
-    folder.append_text("events.jsonl", torn.decode())
-    folder.close()
-    return folder
 
 
 async def test_every_prefix_of_a_record_is_recovered(database: Database, tmp_path: Path) -> None:
