@@ -108,6 +108,8 @@ class NodeState(Struct, frozen=True, kw_only=True):
     reported: Reported | None = None
     age_ns: int = 0
     """Since its last sample."""
+    deployed: bool = True
+    """False for one that has no container: no run takes it (tier container)."""
 
 
 class Unfinished(Struct, frozen=True, kw_only=True):

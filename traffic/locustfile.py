@@ -9,9 +9,11 @@ A form that asks for something impossible is refused before anything is sent; a 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import gevent
+import locust.runners
 import locust.web
 from flask import Response, jsonify, request
 from gevent.pool import Group
@@ -20,6 +22,8 @@ from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, WorkerRunner
 
 from nodes.errors import UsageError
+from nodes.registry import did_you_mean
+from traffic.guard import guarded
 from traffic.page import dressed
 from traffic.profiles import (
     DEFAULT_TARGETS,
@@ -31,6 +35,7 @@ from traffic.profiles import (
     check_users,
     parse_form,
 )
+from traffic.targets import require_ours
 from traffic.users import USERS_OF, HttpUser, TcpStreamUser, UdpUser, swarm_of
 
 __all__ = ["HttpUser", "TcpStreamUser", "UdpUser"]  # Locust looks for its users here
@@ -43,6 +48,13 @@ GRACE_S = 0.5
 
 
 FIELDS = ("kind", "rate", "size", "sockets", "port", "targets", "seconds", "floods")
+LOCUSTS_FIELDS = ("user_count", "spawn_rate", "host", "run_time", "profile", "shape_class", "user_classes")
+"""What Locust's own form has beside ours. Any other of its options would be taken too: `headless` among them, after which a
+master that has no command line waits for nobody."""
+MASTER_SILENCE_S = 10
+"""A worker whose master says nothing for so long ends, to be started anew with the next one (Locust: 60 s)."""
+LOST_MASTER = 1
+"""A worker's exit code, whoever ended it: what compose starts anew is what did not end with 0."""
 
 
 def add_fields(parser: Any) -> None:
@@ -67,9 +79,12 @@ def add_fields(parser: Any) -> None:
 def check_requests(environment: Environment, **_: object) -> None:
     """On the master: checks what is asked for, on the command line now and in every POST /swarm."""
     if isinstance(environment.runner, WorkerRunner):
+        locust.runners.MASTER_HEARTBEAT_TIMEOUT = MASTER_SILENCE_S
+        environment.process_exit_code = LOST_MASTER
         return
     if environment.web_ui is not None and environment.web_ui.app is not None:
         given = {name: str(value) for name, value in vars(environment.parsed_options).items() if name in FIELDS}
+        environment.web_ui.app.wsgi_app = guarded(environment.web_ui.app.wsgi_app)  # type: ignore[assignment,method-assign]
         environment.web_ui.app.before_request(lambda: _refusal(environment, given))
         environment.web_ui.app.after_request(lambda response: _dress(environment, response))
     if environment.parsed_options is not None and environment.parsed_options.headless:
@@ -96,6 +111,7 @@ def _refusal(environment: Environment, given: dict[str, str]) -> Any:
         return None
     try:
         assert environment.runner is not None
+        _require_known(request.form)
         if environment.runner.state in (STATE_SPAWNING, STATE_RUNNING):
             raise UsageError("a flood is going on: stop it before you start another")
         swarm = parse_form({**given, **request.form})
@@ -104,6 +120,12 @@ def _refusal(environment: Environment, given: dict[str, str]) -> Any:
     except UsageError as error:
         return jsonify({"success": False, "message": str(error), "host": environment.host})
     return None
+
+
+def _require_known(fields: Iterable[str]) -> None:
+    for name in fields:
+        if name not in (*FIELDS, *LOCUSTS_FIELDS):
+            raise UsageError(f"{name}: no such field ({did_you_mean(name, [*FIELDS, *LOCUSTS_FIELDS])})")
 
 
 def _dress(environment: Environment, response: Response) -> Response:
@@ -117,6 +139,7 @@ def _dress(environment: Environment, response: Response) -> Response:
 
 def _prepare(environment: Environment, swarm: Swarm, users: int) -> None:
     check_users(swarm.kinds, users)
+    require_ours(swarm.targets)
     environment.user_classes = [USERS_OF[kind] for kind in swarm.kinds]
 
 

@@ -32,6 +32,8 @@ from nodes.messages import ROOT
 
 ASK_DEADLINE_S = 30.0
 """Longer than the controller waits for a node's acknowledgement, so that its own reason arrives first."""
+LOSS_GRACE_S = 20.0
+"""A broker that is back within it brings the result of the run that it spoilt (own: it restarts in seconds)."""
 STATUS_DEADLINE_S = 3.0
 """The retained status comes with the subscription; a broker that knows none of a controller sends nothing."""
 
@@ -47,10 +49,14 @@ class Client:
         self._heard = asyncio.Event()
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
         self._followers: set[asyncio.Queue[Progress | None]] = set()
+        self.lost = ""
+        """How the broker was lost while we were connected (one line that names it); empty when it never was."""
+        self._losing: list[asyncio.TimerHandle] = []
         self._bus = Bus(parse_broker(broker), credentials, self.name)
         self._bus.route(f"{ROOT}/controller/reply/{self.name}", Reply, self._replied)
         self._bus.route(PROGRESS, Progress, self._progressed)
         self._bus.route(CONTROLLER_STATUS, ControllerStatus, self._status)
+        self._bus.on_loss = self._note_loss
 
     async def __aenter__(self) -> Client:
         await self._bus.__aenter__()
@@ -59,11 +65,13 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for timer in self._losing:
+            timer.cancel()
         await self._bus.__aexit__(kind, error, trace)
 
     async def ask(self, command: Command, deadline_s: float = ASK_DEADLINE_S) -> Answer:
         """The controller's answer; a command that it refuses is answered with `Failed`. Raises LackingError when there
-        is no controller or it does not answer within `deadline_s`."""
+        is no controller, HarnessError when it is offline or does not answer within `deadline_s`."""
         await self._present()
         request = Request(id=secrets.token_hex(8), client=self.name, command=command)
         reply: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -73,7 +81,7 @@ class Client:
                 await self._bus.publish(f"{ROOT}/operator/{self.name}/request", request)
                 return await reply
         except TimeoutError:
-            raise LackingError(f"the controller did not answer within {deadline_s:g} s: see its log") from None
+            raise HarnessError(f"the controller did not answer within {deadline_s:g} s: see its log") from None
         finally:
             del self._waiting[request.id]
 
@@ -86,9 +94,8 @@ class Client:
             while True:
                 progress = await queue.get()
                 if progress is None:
-                    raise HarnessError(
-                        "the controller went offline: once it is back (`netreserve up`) its run is judged as far as it got"
-                    )
+                    why = self.lost or "the controller went offline"
+                    raise HarnessError(f"{why}: once it is back (`netreserve up`) its run is judged as far as it got")
                 yield progress
         finally:
             self._followers.discard(queue)
@@ -102,14 +109,25 @@ class Client:
                 f"no controller is known to the broker at {self._bus.broker}: run `netreserve up`"
             ) from None
         if self.controller is None or self.controller.state != "online":
-            raise LackingError("the controller is offline: run `netreserve up`, or look at its log")
+            raise HarnessError("the controller is offline: run `netreserve up`, or look at its log")
+
+    def _note_loss(self, why: str) -> None:
+        self.lost = why
+        self._losing.append(asyncio.get_running_loop().call_later(LOSS_GRACE_S, self._give_up))
+
+    def _give_up(self) -> None:
+        if self._bus.ailment:
+            self._leave_followers()
+
+    def _leave_followers(self) -> None:
+        for queue in self._followers:
+            queue.put_nowait(None)
 
     def _status(self, topic: str, status: ControllerStatus) -> None:
         self.controller = status
         self._heard.set()
         if status.state == "offline":
-            for queue in self._followers:
-                queue.put_nowait(None)
+            self._leave_followers()
 
     def _replied(self, topic: str, reply: Reply) -> None:
         waiting = self._waiting.get(reply.id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TypeVar
 
@@ -41,6 +41,7 @@ NOT_AUTHORIZED = {"Not authorized", "Bad user name or password"}
 
 M = TypeVar("M", bound=Struct)
 Handler = Callable[[str, bytes], None]
+Greeting = Callable[[], Iterable[tuple[str, Struct]]]
 
 
 class Bus:
@@ -59,21 +60,38 @@ class Bus:
     ) -> None:
         """`hello`: a topic and what to publish there, retained, at each connection; `will`: the same, after our death."""
         self.broker, self._credentials, self._identifier = broker, credentials, identifier
-        self._patient, self._hello, self._will = patient, hello, will
+        self._patient, self._will = patient, will
         self._routes: list[tuple[Wildcard, str, int, Handler]] = []
+        self._greetings: list[Greeting] = [] if hello is None else [lambda: [(hello[0], hello[1]())]]
+        self.on_loss: Callable[[str], None] = lambda why: None
+        """Hears each time that a connection which was there is lost, and why, in one line that names the broker."""
         self._connected = asyncio.Event()
         self._client: Client | None = None
         self._task: asyncio.Task[None] | None = None
+        self.leaving = False
+        """Whether we are about to go by ourselves."""
         self.refused = 0
         """How many messages could not be taken."""
 
-    def route(self, topics: str, kind: type[M], handler: Callable[[str, M], None], *, qos: int = 1) -> None:
-        """Messages on `topics` (wildcards allowed) go to `handler(topic, message)`; one that is not a `kind`, or that the
-        handler fails on, is told on stderr, counted in `refused`, and dropped."""
+    def greet(self, greeting: Greeting) -> None:
+        """What `greeting()` yields, topics and messages, is published at each connection, retained, beside `hello`."""
+        self._greetings.append(greeting)
+
+    def route(
+        self,
+        topics: str,
+        kind: type[M],
+        handler: Callable[[str, M], None],
+        *,
+        qos: int = 1,
+        bytes_max: int = MESSAGE_BYTES_MAX,
+    ) -> None:
+        """Messages on `topics` (wildcards allowed) go to `handler(topic, message)`; one that is not a `kind`, is longer than
+        `bytes_max`, or that the handler fails on, is told on stderr, counted in `refused`, and dropped."""
 
         def typed(topic: str, payload: bytes) -> None:
-            if len(payload) > MESSAGE_BYTES_MAX:
-                raise ValueError(f"{len(payload)} bytes, at most {MESSAGE_BYTES_MAX} are read")
+            if len(payload) > bytes_max:
+                raise ValueError(f"{len(payload)} bytes, at most {bytes_max} are read")
             handler(topic, decode(payload, kind))
 
         self._routes.append((Wildcard(topics), topics, qos, typed))
@@ -95,8 +113,9 @@ class Bus:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.leaving = True
         if self._will is not None and self._connected.is_set():
-            with contextlib.suppress(LackingError):
+            with contextlib.suppress(HarnessError):
                 await self.publish(*self._will, retain=True, deadline_s=GOODBYE_S)
         if self._task is not None:
             await end(self._task)
@@ -124,12 +143,12 @@ class Bus:
         deadline_s: float = PUBLISH_DEADLINE_S,
     ) -> None:
         """Publishes once there is a connection; a connection lost on the way means once more on the next one. Raises
-        LackingError, which names the broker, when the broker did not take it within `deadline_s`."""
+        HarnessError, which names the broker, when the broker did not take it within `deadline_s`."""
         try:
             async with asyncio.timeout(deadline_s):
                 await self._publish(topic, encode(message), retain=retain, qos=qos)
         except TimeoutError:
-            raise LackingError(
+            raise HarnessError(
                 f"the broker at {self.broker} took no message on {topic} within {deadline_s:g} s: is it still running?"
             ) from None
 
@@ -157,6 +176,8 @@ class Bus:
             except (MqttError, OSError) as error:
                 reason = explain(error, self.broker, self._credentials)
                 failures += 1
+                if self._connected.is_set():
+                    self.on_loss(f"the broker at {self.broker} was lost ({_plain(error)})")
                 unheard = "timed out" in str(error) and failures < FIRST_ATTEMPTS
                 if not first.done() and (refused(error) or not (self._patient or unheard)):
                     first.set_exception(reason)
@@ -183,9 +204,9 @@ class Bus:
     async def _begin(self, client: Client) -> None:
         for _, topics, qos, _ in self._routes:
             await client.subscribe(topics, qos=qos)
-        if self._hello is not None:
-            topic, message = self._hello
-            await client.publish(topic, encode(message()), qos=1, retain=True)
+        for greeting in self._greetings:
+            for topic, message in greeting():
+                await client.publish(topic, encode(message), qos=1, retain=True)
         self._client = client
         self._connected.set()
 

@@ -34,7 +34,7 @@ async def follow(client: Client, command: StartRun | StartRescue, view: View) ->
             started = accepted(await client.ask(command))
             assert isinstance(started, RunStarted)
             view.started(started)
-            last = await _until_result(started.run, heard, view)
+            last = await _until_result(client, started.run, heard, view)
             return Ended(last, interrupted.is_set())
 
 
@@ -46,14 +46,15 @@ async def _listen(client: Client, heard: asyncio.Queue[Progress | Exception]) ->
         heard.put_nowait(error)
 
 
-async def _until_result(run: str, heard: asyncio.Queue[Progress | Exception], view: View) -> Progress:
+async def _until_result(client: Client, run: str, heard: asyncio.Queue[Progress | Exception], view: View) -> Progress:
     while True:
         try:
             async with asyncio.timeout(SILENCE_S):  # wait_for may swallow the cancellation of a second Ctrl-C
                 progress = await heard.get()
         except TimeoutError:
+            lost = f"{client.lost}, and " if client.lost else ""
             raise HarnessError(
-                f"the controller said nothing for {SILENCE_S:.0f} s: `netreserve runs show {run}` tells what it kept"
+                f"{lost}the controller said nothing for {SILENCE_S:.0f} s: `netreserve runs show {run}` tells what it kept"
             ) from None
         if isinstance(progress, Exception):
             raise progress

@@ -39,7 +39,7 @@ def print_state(state: State) -> None:
 
 def present(state: State) -> list[NodeState]:
     """The nodes that are there: settings of a node that left (only `ps` lists those) are nobody's."""
-    return [node for node in state.nodes if node.status.state != "offline"]
+    return [node for node in state.nodes if node.deployed and node.status.state != "offline"]
 
 
 def policy_of(node: NodeState) -> str:
@@ -49,7 +49,8 @@ def policy_of(node: NodeState) -> str:
 
 
 def _cells(node: NodeState) -> tuple[str, ...]:
-    remark = node.status.reason or (node.reported.error if node.reported else "")
+    said = node.status.reason or (node.reported.error if node.reported else "")
+    remark = said if node.deployed else "no container has this name: it does not count"
     seen = f"{age(node.age_ns)} ago" if node.age_ns else "-"
     return node.status.node, node.status.state, policy_of(node), node.status.address or "-", seen, remark
 

@@ -49,6 +49,9 @@ VERBS = {
     "shrink": Verb(
         EXPLORE, "shrink:shrink", "Find the smallest scenario that still gives the same verdict with the same cycle."
     ),
+    "torture": Verb(
+        EXPLORE, "torture:torture", "Try random scenarios, policies and faults, and check what must hold in each."
+    ),
     "debate": Verb(EXPLORE, "debate:debate", "Simulate every policy in every scenario and print one table."),
     "allocators": Verb(EXPLORE, "allocators:allocators", "Compare packet allocators on the same recorded requests."),
     "epoll2006": Verb(
@@ -68,6 +71,7 @@ VERBS = {
     ),
     "up": Verb(TESTBED, "up:up", "Start the testbed's containers and wait until all are healthy."),
     "down": Verb(TESTBED, "down:down", "Stop and remove the testbed's containers and networks."),
+    "clean": Verb(TESTBED, "clean:clean", "Remove whatever is left of the testbed, in whatever state it is."),
     "ps": Verb(TESTBED, "ps:ps", "Show every node, its policy, and what is going on."),
     "policy": Verb(TESTBED, "policy", "Show the reserve policy in force, or switch it live."),
     "shape": Verb(TESTBED, "shape", "Show how links are shaped, or change it live."),

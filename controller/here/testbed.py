@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 
 from nodes.errors import HarnessError, LackingError, NetreserveError, UsageError
 from nodes.kernel import kvm
@@ -22,17 +23,18 @@ COMPOSE_FILE = Path("compose/compose.yaml")
 PORTS = {"NETRESERVE_BROKER_PORT": 1883, "NETRESERVE_LOCUST_PORT": 8089, "NETRESERVE_PAGE_PORT": 8090}
 """Ports published on 127.0.0.1: the setting that moves each, and its default (MQTT's registered port; Locust's own; the one
 after it)."""
-WHO_LISTENS = {
-    "NETRESERVE_BROKER_PORT": "the broker",
-    "NETRESERVE_LOCUST_PORT": "Locust's page",
-    "NETRESERVE_PAGE_PORT": "the page",
-}
-"""What each of PORTS is for."""
+PARTS = ("broker", "docker-proxy", "controller", "locust-master", "locust-worker")
+"""Services that every run needs, whatever its nodes."""
+ONE_SHOT = "credentials"
+"""It ends when its work is done."""
 GUESTS = "kernel-initiator"
 """The service of tier kernel, in a profile of its own: who does not ask for it does not build its image."""
 PROFILE = "kernel"
 ENGINE_TIMEOUT_S = 20
 """An engine that does not say its version for so long will not start containers either (own)."""
+HEALTH_PATIENCE_S = 60.0
+"""compose.yaml asks every 20 s and waits 5 s; Locust's workers start anew until their master is there (own)."""
+HEALTH_POLL_S = 1.0
 TAIL_LINES = 30
 NO_TUN = re.compile(r"/dev/net/tun\W.*no such file or directory", re.IGNORECASE)
 """Docker's words for a device that a service asks for and its machine lacks."""
@@ -114,7 +116,7 @@ def port_taken(port: int) -> bool:
 def engine_version() -> str:
     """The Docker engine's version. Raises LackingError saying which of the usual reasons keeps us from it."""
     try:
-        done = _docker("version", "--format", "{{.Server.Version}}", timeout=ENGINE_TIMEOUT_S)
+        done = run_docker("version", "--format", "{{.Server.Version}}", timeout=ENGINE_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         raise LackingError(
             f"the Docker engine does not answer within {ENGINE_TIMEOUT_S} s: restart it (`systemctl restart docker`)"
@@ -126,13 +128,13 @@ def engine_version() -> str:
 
 def engine_info() -> dict[str, object]:
     """What `docker info` says of the engine: KernelVersion, CgroupVersion, MemoryLimit, ... Empty when it says nothing."""
-    done = _docker("info", "--format", "{{json .}}", timeout=ENGINE_TIMEOUT_S)
+    done = run_docker("info", "--format", "{{json .}}", timeout=ENGINE_TIMEOUT_S)
     return next(iter(_json_documents(done.stdout)), {}) if done.returncode == 0 else {}
 
 
 def compose_version() -> str:
     """The version of the compose plugin. Raises LackingError when there is none, or only the old v1."""
-    done = _docker("compose", "version", "--short", timeout=ENGINE_TIMEOUT_S)
+    done = run_docker("compose", "version", "--short", timeout=ENGINE_TIMEOUT_S)
     version = done.stdout.strip().lstrip("v")
     if done.returncode or not version:
         raise LackingError(
@@ -155,23 +157,24 @@ class Testbed:
 
     def check(self) -> None:
         """Docker and compose are there, and the ports to be published are free or already ours."""
-        _check_docker()
+        check_docker()
         self._check_ports()
 
     def containers(self) -> tuple[Container, ...]:
         """The project's containers, running or not."""
-        done = _docker("compose", "ps", "--all", "--format", "json", cwd=self.root, env=_environment(guests=True))
+        done = run_docker("compose", "ps", "--all", "--format", "json", cwd=self.root, env=_environment(guests=True))
         if done.returncode:
-            _check_docker()  # the usual reason, in its own words
+            check_docker()  # the usual reason, in its own words
             raise _failure("ps", done.stderr.splitlines())
         return tuple(map(_container, _json_documents(done.stdout)))
 
     def ready(self, counts: Mapping[str, int]) -> bool:
         """Whether at least `counts` containers of each service run healthily, and everything else that ran still does."""
         found = self.containers()
-        missing = {service: sum(c.service == service and c.ready for c in found) < n for service, n in counts.items()}
-        core = all(any(c.service == service and c.ready for c in found) for service in ("broker", "controller"))
-        return core and not any(missing.values())
+        lasting = [c for c in found if c.service != ONE_SHOT]
+        needed = {**dict.fromkeys(PARTS, 1), **counts}
+        enough = all(sum(c.service == service and c.ready for c in found) >= n for service, n in needed.items())
+        return enough and all(c.ready for c in lasting if c.service in needed)
 
     def up(self, counts: Mapping[str, int], *, build: bool = False, shrink: bool = True) -> None:
         """`docker compose up -d --wait` with `counts` containers of each service; images are built when
@@ -184,11 +187,27 @@ class Testbed:
             present = [c.service for c in self.containers() if c.state == "running"]
             counts = {service: max(n, present.count(service)) for service, n in counts.items()}
         scale = [word for service, n in counts.items() for word in ("--scale", f"{service}={n}")]
-        self._compose("up", "-d", "--wait", *(["--build"] if build else []), *scale, guests=counts.get(GUESTS, 0) > 0)
+        words = ("-d", "--wait", *(["--build"] if build else []), *scale)
+        until_s = monotonic() + HEALTH_PATIENCE_S
+        while True:
+            try:
+                return self._compose("up", *words, guests=counts.get(GUESTS, 0) > 0)
+            except ComposeError as error:
+                if "unhealthy" not in str(error) or monotonic() >= until_s:
+                    raise
+            self._await_health(until_s)
+
+    def _await_health(self, until_s: float) -> None:
+        """Waits out a health check's interval: what was away for a moment is called unhealthy until it is asked again."""
+        while (left_s := until_s - monotonic()) > 0 and (
+            sick := [c.name for c in self.containers() if c.health == "unhealthy"]
+        ):
+            self._heard(f"{', '.join(sick)}: marked unhealthy, waited for {left_s:.0f} s more at most")
+            sleep(HEALTH_POLL_S)
 
     def down(self, *, volumes: bool = False) -> None:
         """Removes containers and networks; with `volumes` also what the testbed stored, credentials included."""
-        _check_docker()
+        check_docker()
         self._compose("down", "--remove-orphans", *(["-v"] if volumes else []), guests=True)
 
     def _check_ports(self) -> None:
@@ -220,7 +239,8 @@ class Testbed:
             raise _failure(verb, lines)
 
 
-def _check_docker() -> None:
+def check_docker() -> None:
+    """Raises LackingError when there is no engine, or no compose."""
     engine_version()
     compose_version()
 
@@ -237,9 +257,10 @@ def _environment(*, guests: bool, starts: bool = False) -> dict[str, str]:
     return values
 
 
-def _docker(
+def run_docker(
     *words: str, cwd: Path | None = None, timeout: float | None = None, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
+    """`docker WORDS`, whatever it answers. Raises LackingError when there is no such program."""
     command = ["docker", *words]
     try:
         return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False)

@@ -6,7 +6,7 @@ POST /containers/*/update. A use of another needs its line in compose/haproxy.cf
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import docker
 import requests
@@ -25,7 +25,8 @@ class Container(Struct, frozen=True, kw_only=True):
 
     node: str
     """`<service>-<number>`, the name a node goes by."""
-    id: str
+    name: str
+    """Docker's: what compose made of project, service and number."""
     hostname: str
     running: bool
     oom_killed: bool
@@ -37,9 +38,14 @@ class Container(Struct, frozen=True, kw_only=True):
     """Memory and swap together, as Docker counts; equal to the memory limit when swap is out."""
 
 
+class _Listed(NamedTuple):
+    id: str
+    name: str
+
+
 class Engine:
     """The Docker engine at `url` (DOCKER_HOST), for one compose project. Blocking: call it off the event loop. Each call
-    raises LackingError when no engine answers, HarnessError when the engine refuses."""
+    raises HarnessError when no engine answers, or when it refuses."""
 
     def __init__(self, url: str, project: str) -> None:
         self.url, self.project = url, project
@@ -47,19 +53,19 @@ class Engine:
 
     def containers(self) -> dict[str, Container]:
         """All containers of the project by node name, stopped ones too."""
-        return {node: self._inspected(container_id) for node, container_id in self._ids().items()}
+        return {node: self._inspected(listed.name) for node, listed in self._listed().items()}
 
     def container(self, node: str) -> Container:
         """The container of `node`, which may also go by its host name. Raises LackingError when there is none."""
-        return self._inspected(self._id(node))
+        return self._inspected(self._name(node))
 
     def limit_memory(self, node: str, limit_bytes: int) -> Container:
         """Sets the memory limit of `node`, with no swap beyond it, and answers with what the engine then reads back.
         Raises HarnessError when that is another value."""
         found = self.container(node)
         if found.memory_limit_bytes != limit_bytes or found.swap_limit_bytes != limit_bytes:
-            self._call("update_container", found.id, mem_limit=limit_bytes, memswap_limit=limit_bytes)
-            found = self._inspected(found.id)
+            self._call("update_container", found.name, mem_limit=limit_bytes, memswap_limit=limit_bytes)
+            found = self._inspected(found.name)
         in_force = {"memory": found.memory_limit_bytes, "memory and swap": found.swap_limit_bytes}
         for name, found_bytes in in_force.items():
             if found_bytes != limit_bytes:
@@ -68,29 +74,30 @@ class Engine:
 
     def logs(self, node: str, since_s: int = 0) -> bytes:
         """What the container wrote to stdout and stderr since Unix time `since_s`."""
-        logs = self._call("logs", self._id(node), stdout=True, stderr=True, timestamps=True, since=since_s or None)
+        logs = self._call("logs", self._name(node), stdout=True, stderr=True, timestamps=True, since=since_s or None)
         return bytes(logs)
 
-    def _ids(self) -> dict[str, str]:
-        # images carry compose's project and service labels too: only the number says that compose made the container
+    def _listed(self) -> dict[str, _Listed]:
+        # images carry compose's project and service labels too: only the number says that compose made the container.
+        # The proxy lets this one question pass, word by word (compose/haproxy.cfg).
         labels = [f"com.docker.compose.project={self.project}", "com.docker.compose.container-number"]
         listed = self._call("containers", all=True, filters={"label": labels})
-        return {_node(entry["Labels"]): entry["Id"] for entry in listed}
+        return {_node(entry["Labels"]): _Listed(entry["Id"], _own_name(entry["Names"])) for entry in listed}
 
-    def _id(self, node: str) -> str:
-        ids = self._ids()
-        for name, container_id in ids.items():
-            if node in (name, container_id[:HOSTNAME_LETTERS]):
-                return container_id
-        there = ", ".join(ids) or "none"
+    def _name(self, node: str) -> str:
+        found = self._listed()
+        for name, listed in found.items():
+            if node in (name, listed.id[:HOSTNAME_LETTERS]):
+                return listed.name
+        there = ", ".join(found) or "none"
         raise LackingError(f"no container of project '{self.project}' is {node}: there are {there}")
 
-    def _inspected(self, container_id: str) -> Container:
-        found = self._call("inspect_container", container_id)
+    def _inspected(self, name: str) -> Container:
+        found = self._call("inspect_container", name)
         state, host = found["State"], found["HostConfig"]
         return Container(
             node=_node(found["Config"]["Labels"]),
-            id=container_id,
+            name=name,
             hostname=found["Config"]["Hostname"],
             running=state["Running"],
             oom_killed=state["OOMKilled"],
@@ -108,11 +115,16 @@ class Engine:
         except APIError as error:
             raise HarnessError(f"Docker refuses {method}: {error.explanation or error}") from None
         except (DockerException, requests.RequestException) as error:
-            raise LackingError(f"no Docker engine answers at {self.url}: {_innermost(error)}") from None
+            raise HarnessError(f"no Docker engine answers at {self.url}: {_innermost(error)}") from None
 
 
 def _node(labels: dict[str, str]) -> str:
     return f"{labels['com.docker.compose.service']}-{labels['com.docker.compose.container-number']}"
+
+
+def _own_name(names: list[str]) -> str:
+    """Of `/name` and the aliases of old links, `/other/alias`."""
+    return next(name[1:] for name in names if "/" not in name[1:])
 
 
 def _innermost(error: BaseException) -> str:

@@ -34,6 +34,8 @@ from nodes.units import SECOND_NS, format_bytes
 SAMPLES_LAG_NS = 500_000_000
 """The record of a phase reaches so far behind its end: a few samples and their way (own)."""
 
+AFTERMATH_S = 0.3
+"""A broker that is stopped publishes everybody's last will first: so long after one it is known who went (own)."""
 LOOK_S = 1.0
 """A machine that stands still is judged anew so often: it needs seconds of standing more, or moves again (own)."""
 WRITING_NS = 5 * SECOND_NS
@@ -55,6 +57,7 @@ class Activity:
         """Figures of the run as a whole."""
         self._waits_ns, self._look_s = 0, 0.0
         self._autopsies: set[asyncio.Task[None]] = set()
+        self._broker_lost = False
         self.held = 0
         """How many changes by hand are under way: until they are acknowledged or failed, the run does not end by itself."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -85,6 +88,12 @@ class Activity:
         self.note(told, node="")
         if not self.ended.done():
             self.ended.set_result(None)
+
+    def broker_lost(self, why: str) -> None:
+        """`why` names the broker. A run that has heard all that it needs stands."""
+        self._broker_lost = True
+        if self.message != JUDGING:
+            self.void(f"{why} in the {self.recording.phase or 'setup'} phase", harness=True)
 
     async def let_go(self) -> None:
         """Whatever became of the run: nothing that nodes say from now on concerns it."""
@@ -191,7 +200,9 @@ class Activity:
         if found is not None and found.oom_killed:
             self.note(OutOfMemory(whose="real", limit_bytes=found.memory_limit_bytes), node.name)
             reason = f": its container's memory limit of {format_bytes(found.memory_limit_bytes)} killed it"
-        self.void(f"{node.name} went {status.state} in the {phase} phase{reason}", harness=True)
+        await asyncio.sleep(AFTERMATH_S)
+        if not self._broker_lost:
+            self.void(f"{node.name} went {status.state} in the {phase} phase{reason}", harness=True)
 
     def _write_extras(self, environment: dict[str, object], locust: dict[str, object] | None) -> None:
         self.recording.folder.write_json("env.json", environment)

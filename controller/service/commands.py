@@ -38,7 +38,7 @@ from controller.service.floodwatch import FloodWatch
 from controller.service.nodes import Edit, Node, replaced
 from controller.service.standing import Standing
 from nodes.config import InitiatorSpec, Shape, Sink, Spec, TargetSpec
-from nodes.errors import InconclusiveError, LackingError, NetreserveError, UsageError
+from nodes.errors import HarnessError, InconclusiveError, LackingError, NetreserveError, UsageError
 from nodes.eventkinds import LinkSet, PolicySet
 from nodes.floods import Flood
 from nodes.machine.policies import POLICIES, policy_of
@@ -76,7 +76,7 @@ class Commands:
             answer = Failed(message=f"the controller failed: {type(error).__name__}: {error}", exit_code=6)
         try:
             await self._bus.publish(f"{ROOT}/controller/reply/{client}", Reply(id=request.id, answer=answer))
-        except LackingError as error:
+        except HarnessError as error:
             print(f"netreserve: no answer to {client}: {error}", file=sys.stderr)
 
     async def carry_out(self, command: Command) -> Answer:
@@ -237,5 +237,5 @@ def _uses(initiator: Node, node: Node) -> bool:
 
 def _state(node: Node) -> NodeState:
     assert node.status is not None
-    age_ns = max(time.time_ns() - node.sample.t_ns, 0) if node.sample else 0
-    return NodeState(status=node.status, reported=node.reported, age_ns=age_ns)
+    age_ns = max(time.time_ns() - node.heard_ns, 0) if node.heard_ns else 0
+    return NodeState(status=node.status, reported=node.reported, age_ns=age_ns, deployed=node.deployed)

@@ -23,7 +23,7 @@ from controller.service.rescuerun import open_rescue, patients_of
 from controller.service.runner import open_run
 from nodes.agent.settings import Tier
 from nodes.agent.tasks import end
-from nodes.errors import LackingError, NetreserveError, UsageError
+from nodes.errors import HarnessError, NetreserveError, UsageError
 
 TIERS: tuple[str, ...] = get_args(Tier)
 """Of the nodes, and so of the testbed."""
@@ -144,6 +144,11 @@ class Conductor:
                 await self._say(self.current.progress(), qos=0)
             await asyncio.sleep(self._parts.timing.progress_interval_s)
 
+    def broker_lost(self, why: str) -> None:
+        """What nodes said meanwhile is lost: no run under way can prove anything."""
+        if self.current is not None:
+            self.current.broker_lost(why)
+
     async def finished(self) -> None:
         """Until every run has its result."""
         if self._tasks:
@@ -191,5 +196,5 @@ class Conductor:
         """A run does not end for want of listeners."""
         try:
             await self._bus.publish(PROGRESS, progress, qos=qos)
-        except LackingError as error:
+        except HarnessError as error:
             print(f"netreserve: {error}", file=sys.stderr)

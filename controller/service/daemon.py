@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import sys
 import time
@@ -19,15 +20,17 @@ from controller.api import CONTROLLER_STATUS, ControllerStatus
 from controller.bus.access import broker_of, health_address
 from controller.bus.mqtt import Bus
 from controller.runtime.docker import Engine
+from controller.service.admission import Admission
 from controller.service.commands import Commands
 from controller.service.conductor import Conductor
 from controller.service.connections import Parts, Timing
 from controller.service.floodwatch import FloodWatch
 from controller.service.locust import Locust
-from controller.service.nodes import Node, Nodes
+from controller.service.nodes import Nodes
 from controller.service.recorder import Recorder
 from controller.service.recovery import recover
 from controller.service.standing import Standing, load_classic
+from controller.service.staying import Staying
 from controller.store.database import Database
 from nodes.agent.access import Broker, Credentials, read_credentials
 from nodes.agent.health import serve_health
@@ -94,7 +97,8 @@ async def serve(config: Config, beside: Beside | None = None) -> None:
     bus = Bus(
         config.broker,
         config.credentials,
-        "controller",
+        # nobody can take the place of a connection whose name he cannot guess
+        f"controller-{secrets.token_hex(8)}",
         patient=True,
         hello=(CONTROLLER_STATUS, lambda: _status("online")),
         will=(CONTROLLER_STATUS, _status("offline")),
@@ -110,21 +114,25 @@ async def serve(config: Config, beside: Beside | None = None) -> None:
 
 async def _serve(config: Config, bus: Bus, database: Database, stop: asyncio.Event, beside: Beside | None) -> None:
     classic = load_classic()
-    nodes = Nodes(bus)
-    recorder = Recorder(database, config.runs_folder)
-    nodes.listen(lambda node, what: _record(recorder, node, what))
     engine = Engine(config.docker_url, config.project) if config.docker_url else None
+    nodes = Nodes(bus, guarded=engine is not None)
+    recorder = Recorder(database, config.runs_folder)
+    nodes.listen(lambda node, what: _record(recorder, what))
     async with Locust(config.locust_url) as locust, contextlib.AsyncExitStack() as stack:
         parts = Parts(nodes=nodes, recorder=recorder, locust=locust, engine=engine, timing=config.timing)
         watch = FloodWatch(parts)
         conductor = Conductor(parts, watch, bus)
         standing = Standing(parts, classic, conductor.idle)
         commands = Commands(parts, bus, watch, conductor, standing)
+        bus.on_loss = conductor.broker_lost
+        stay = Staying(bus, lambda: _status("online"))
         if not await _unless(stop, stack.enter_async_context(bus)):
             return
         stack.push_async_callback(_wind_up, conductor)
         print(f"netreserve: controller {version('netreserve')} serves {config.broker}", file=sys.stderr)
-        work = (bus.over, recorder.run, watch.run, standing.run, conductor.follow_floods, conductor.tell)
+        work = [bus.over, recorder.run, watch.run, standing.run, conductor.follow_floods, conductor.tell, stay.run]
+        if engine is not None:
+            work.append(Admission(nodes, engine).run)
         tasks = [asyncio.create_task(task(), name=task.__qualname__) for task in work]
         if beside is not None:
             tasks.append(asyncio.create_task(beside(Stage(config, parts, commands, conductor)), name="beside"))
@@ -153,8 +161,8 @@ def _status(state: str) -> ControllerStatus:
     return ControllerStatus(state=state, version=version("netreserve"), t_ns=time.time_ns())
 
 
-def _record(recorder: Recorder, node: Node, what: Sample | Event | Status) -> None:
-    if not isinstance(what, Status) and what.node == node.name:  # nobody speaks for another
+def _record(recorder: Recorder, what: Sample | Event | Status) -> None:
+    if not isinstance(what, Status):
         recorder.take(what)
 
 

@@ -11,7 +11,7 @@ from controller.service.connections import Parts
 from controller.service.flood_onset import onset_ns
 from controller.service.locust import GOING, FloodState
 from nodes.errors import HarnessError, NetreserveError
-from nodes.eventkinds import FloodStart, FloodStop
+from nodes.eventkinds import FloodStart, FloodStop, Harness
 from traffic.profiles import Aimed
 
 STALE_NS = 2_000_000_000
@@ -41,6 +41,7 @@ class FloodWatch:
         self._told: tuple[bool, float] | None = None  # what it was told to be, and until when it may say otherwise
         self._heard_at = time.monotonic()
         self._failure = ""
+        self._senders: frozenset[str] = frozenset()  # the workers that carry the present flood
         self._timeline: list[dict[str, Any]] = []
 
     def __str__(self) -> str:
@@ -55,7 +56,7 @@ class FloodWatch:
             await asyncio.sleep(self._parts.timing.poll_interval_s)
 
     async def start(self, floods: Sequence[Aimed], targets: tuple[str, ...], seconds: int) -> None:
-        """Starts `floods`, at least one, as one swarm. Raises LackingError or HarnessError when Locust does not."""
+        """Starts `floods`, at least one, as one swarm. Raises HarnessError when Locust does not."""
         began_ns = time.time_ns()
         await self._parts.locust.start(floods, targets, seconds)
         self._expect(True)
@@ -104,10 +105,21 @@ class FloodWatch:
         if self.state is not None and not self.problem and (going or self.going):
             self._timeline.append(_reading(self.state))
         told = self._told is not None
-        if self._settled(going) and going != self.going:
+        settled = self._settled(going)
+        if settled and going != self.going:
             self._notice(going, (self._failure if told else "") or self.problem)
+        if settled and going and self.state is not None and not self.problem:
+            self._count_senders(self.state)
         if self.state is not None and self.state.state not in GOING and not self.problem:
             self.quiet_ns = max(self.quiet_ns, asked_ns - STALE_NS)
+
+    def _count_senders(self, state: FloodState) -> None:
+        """A worker that is lost takes its part of the flood with it, whether another comes or not."""
+        if lost := self._senders - state.workers:
+            had = len(self._senders)
+            why = f"{len(lost)} of Locust's {had} workers {'was' if len(lost) == 1 else 'were'} lost while they sent"
+            self._parts.recorder.note(Harness(void=why, harness=True), node="")
+        self._senders = state.workers if self.going else frozenset()
 
     def _settled(self, going: bool) -> bool:
         """Whether what Locust says counts: not while it may still say what was before it was told otherwise."""
@@ -141,7 +153,7 @@ class FloodWatch:
         return onset_ns(self._parts.recorder.recent_samples(), self.quiet_ns, now_ns)
 
     def _change(self, what: FloodStart | FloodStop, t_ns: int, trouble: str = "") -> None:
-        self.going = isinstance(what, FloodStart)
+        self.going, self._senders = isinstance(what, FloodStart), frozenset()
         if self.going:
             self.began_ns = t_ns
         else:

@@ -7,12 +7,15 @@ from types import TracebackType
 from typing import Any
 
 import httpx
+import msgspec
 from msgspec import Struct
 
-from nodes.errors import HarnessError, LackingError
+from nodes.errors import HarnessError
 from traffic.profiles import Aimed, form
 
 TIMEOUT_S = 5.0
+MISSING = "missing"
+"""Of a worker: it sends no heartbeats any more (locust.runners.STATE_MISSING)."""
 GOING = frozenset({"spawning", "running", "cleanup", "stopping"})
 """Locust's states in which junk may be on its way; the others are `ready`, `stopped` and `missing` (no worker)."""
 
@@ -25,7 +28,8 @@ class FloodState(Struct, frozen=True, kw_only=True):
     total_rps: float = 0.0
     """Locust's own count of requests per second; a udp request may be a batch of datagrams (traffic)."""
     fail_ratio: float = 0.0
-    workers: int = 0
+    workers: frozenset[str] = frozenset()
+    """Those that answer their master, by Locust's names for them: one that is started anew has another."""
     stats: dict[str, Any] = {}
 
     @property
@@ -44,8 +48,21 @@ class FloodState(Struct, frozen=True, kw_only=True):
         return f"running ({self.user_count} users, {self.total_rps:.0f} rps)" if self.going else "stopped"
 
 
+class _Worker(Struct, frozen=True):
+    id: str
+    state: str
+
+
+class _Told(Struct, frozen=True):
+    state: str
+    user_count: int
+    total_rps: float
+    fail_ratio: float
+    workers: tuple[_Worker, ...] = ()
+
+
 class Locust:
-    """Locust's master at `url`. Each call raises LackingError when it does not answer, HarnessError when it refuses."""
+    """Locust's master at `url`. Each call raises HarnessError when it does not answer or refuses."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -77,16 +94,17 @@ class Locust:
     async def state(self) -> FloodState:
         found = await self._ask("GET", "/stats/requests")
         try:
-            return FloodState(
-                state=found["state"],
-                user_count=found["user_count"],
-                total_rps=float(found["total_rps"]),
-                fail_ratio=float(found["fail_ratio"]),
-                workers=len(found.get("workers") or ()),
-                stats=found,
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise HarnessError(f"Locust at {self.url} answers without {error}: is it another program?") from None
+            told = msgspec.convert(found, _Told)
+        except msgspec.ValidationError as error:
+            raise HarnessError(f"Locust at {self.url} answers otherwise ({error}): is it another program?") from None
+        return FloodState(
+            state=told.state,
+            user_count=told.user_count,
+            total_rps=told.total_rps,
+            fail_ratio=told.fail_ratio,
+            workers=frozenset(worker.id for worker in told.workers if worker.state != MISSING),
+            stats=found,
+        )
 
     async def _ask(self, method: str, path: str, *, plain: bool = False, **body: Any) -> dict[str, Any]:
         try:
@@ -94,8 +112,8 @@ class Locust:
             found = {} if plain else answer.json()
         except httpx.HTTPError as error:
             why = str(error) or type(error).__name__
-            raise LackingError(f"Locust does not answer at {self.url}: {why}") from None
-        except ValueError:
+            raise HarnessError(f"Locust does not answer at {self.url}: {why}") from None
+        except (ValueError, RecursionError):
             raise HarnessError(f"Locust answers {path} with {answer.status_code} and no JSON") from None
         if answer.is_error or not isinstance(found, dict):
             told = found.get("message", "") if isinstance(found, dict) else ""

@@ -14,10 +14,13 @@ from msgspec import Struct
 
 from controller.bus.mqtt import Bus
 from controller.service.compare import differences
+from controller.service.credible import NODE_BYTES_MAX, SAMPLE_BYTES_MAX, Said, require_credible, speaker_of
 from nodes.config import OPEN_LINK, InitiatorSpec, Shape, Spec, TargetSpec
-from nodes.errors import InconclusiveError, LackingError, RefusedError, UsageError
+from nodes.errors import HarnessError, InconclusiveError, LackingError, RefusedError, UsageError
 from nodes.messages import Desired, Event, Reported, Role, Sample, Status, topic
 
+NODES_MAX = 256
+"""Names that are remembered, of nodes that are there, were there, or were made up: a testbed has 64 of a service (own)."""
 RATE_SAMPLES = 11
 """A second of samples at 10 Hz, for the rates of the live view."""
 
@@ -30,13 +33,17 @@ class Node:
         self.status: Status | None = None
         self.seen = False
         """Whether it was there since this controller began: brokers remember nodes that are long gone."""
+        self.deployed = True
+        """False for a name that no container is known to have (controller/service/admission.py): nobody counts on it."""
         self.desired: Desired | None = None
         self.reported: Reported | None = None
         self.samples: deque[Sample] = deque(maxlen=RATE_SAMPLES)
+        self.heard_ns = 0
+        """When the last one came in: what it says of its time may be anything."""
 
     @property
     def online(self) -> bool:
-        return self.status is not None and self.status.state == "online"
+        return self.deployed and self.status is not None and self.status.state == "online"
 
     @property
     def sample(self) -> Sample | None:
@@ -76,20 +83,21 @@ Listener = Callable[[Node, Sample | Event | Status], None]
 
 
 class Nodes:
-    """All nodes by name."""
+    """All nodes by name. `guarded`: a name counts only once it was admitted."""
 
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
+    def __init__(self, bus: Bus, *, guarded: bool = False) -> None:
+        self._bus, self._guarded = bus, guarded
         self._known: dict[str, Node] = {}
         self._seq = 0
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._changing = asyncio.Lock()
         self._listeners: list[Listener] = []
         bus.route(topic("+", "+", "desired"), Desired, self._hear_desired)
-        bus.route(topic("+", "+", "reported"), Reported, self._hear_reported)
-        bus.route(topic("+", "+", "status"), Status, self._hear_status)
-        bus.route(topic("+", "+", "sample"), Sample, self._hear_sample, qos=0)
-        bus.route(topic("+", "+", "event"), Event, self._hear_event)
+        bus.route(topic("+", "+", "reported"), Reported, self._hear_reported, bytes_max=NODE_BYTES_MAX)
+        bus.route(topic("+", "+", "status"), Status, self._hear_status, bytes_max=SAMPLE_BYTES_MAX)
+        bus.route(topic("+", "+", "sample"), Sample, self._hear_sample, qos=0, bytes_max=SAMPLE_BYTES_MAX)
+        bus.route(topic("+", "+", "event"), Event, self._hear_event, bytes_max=NODE_BYTES_MAX)
+        bus.greet(self._settings)
 
     def __iter__(self) -> Iterator[Node]:
         return iter(sorted(self._known.values(), key=lambda node: (node.role, _natural(node.name))))
@@ -105,6 +113,17 @@ class Nodes:
         is called. That may be called twice."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def strangers(self) -> list[Node]:
+        """Those that say that they are there and were not admitted."""
+        return [
+            node for node in self if not node.deployed and node.status is not None and node.status.state != "offline"
+        ]
+
+    def admit(self, node: Node) -> None:
+        """There is a container of that name: `node` counts from now on."""
+        node.deployed = True
+        self._look()
 
     def online(self, role: Role, tier: str = "") -> list[Node]:
         """The nodes of `role` that are there, in the order of their numbers; with `tier` initiators of that one alone."""
@@ -123,15 +142,15 @@ class Nodes:
                 wanted[name] = Wanted(run=want.run, spec=spec, shape=shape)
             try:
                 return await self._apply(wanted, deadline_s)
-            except InconclusiveError:
+            except (HarnessError, InconclusiveError):
                 for name, want in before.items():
                     await self._ask(name, want)
                 raise
 
     async def apply(self, wanted: Mapping[str, Wanted], deadline_s: float) -> dict[str, Reported]:
         """Asks each named node to be what is `wanted` and waits until all have answered. Raises InconclusiveError, naming
-        node, setting, asked and found, when one does not answer in time, cannot, or has other values in force; RefusedError
-        when a guest cannot be for a reason with an exit code of its own."""
+        node, setting, asked and found, when one does not answer in time, cannot, or has other values in force; HarnessError
+        when one goes away; RefusedError when a guest cannot be for a reason with an exit code of its own."""
         async with self._changing:
             return await self._apply(wanted, deadline_s)
 
@@ -166,15 +185,18 @@ class Nodes:
 
     async def _ask(self, name: str, want: Wanted) -> int:
         node = self._known[name]
-        self._seq = max(self._seq + 1, time.time_ns() // 1_000_000)  # grows over a restart of the controller too
-        node.desired = Desired(seq=self._seq, run=want.run, spec=want.spec, shape=want.shape)
+        # grows over a restart of the controller too, and over a step of its clock: nodes do not obey a number of before
+        answered = node.reported.seq if node.reported else 0
+        self._seq = max(self._seq + 1, time.time_ns() // 1_000_000)
+        seq = max(self._seq, answered + 1)
+        node.desired = Desired(seq=seq, run=want.run, spec=want.spec, shape=want.shape)
         await self._bus.publish(topic(node.role, name, "desired"), node.desired, retain=True)
         return node.desired.seq
 
     def _answered(self, name: str, seq: int) -> bool:
         node = self._known[name]
         if not node.online:
-            raise InconclusiveError(f"{name} went offline before it acknowledged setting {seq}")
+            raise HarnessError(f"{name} went offline before it acknowledged setting {seq}")
         return node.reported is not None and node.reported.seq >= seq
 
     def _checked(self, name: str, want: Wanted) -> Reported:
@@ -186,11 +208,39 @@ class Nodes:
             raise InconclusiveError(f"{name}: {setting} is {found}, {asked} was asked for")
         return reported
 
+    def _settings(self) -> Iterator[tuple[str, Desired]]:
+        """What every node is to be, said anew at each connection: a broker that crashed remembers what was long ago."""
+        for node in self:
+            if node.desired is not None:
+                yield topic(node.role, node.name, "desired"), node.desired
+
     # ---- what nodes say
 
     def _node(self, where: str) -> Node:
-        _, role, name, _ = where.split("/")
-        return self._known.setdefault(name, Node(role, name))  # type: ignore[arg-type]
+        role, name = speaker_of(where)
+        node = self._known.get(name)
+        if node is None:
+            self._make_room()
+            node = self._known[name] = Node(role, name)
+            node.deployed = not self._guarded
+        if node.role != role:
+            raise ValueError(f"{name} is known as a node of role '{node.role}'")
+        return node
+
+    def _make_room(self) -> None:
+        """Names that were made up never keep a real one out."""
+        if len(self._known) < NODES_MAX:
+            return
+        dispensable = [node.name for node in self if not node.deployed]
+        if not dispensable:
+            raise ValueError(f"{NODES_MAX} nodes are known already")
+        for name in dispensable:
+            del self._known[name]
+
+    def _speaker(self, where: str, message: Said) -> Node:
+        """The node that `message` is of. Raises ValueError for what nobody should believe."""
+        require_credible(speaker_of(where)[1], message, time.time_ns())
+        return self._node(where)
 
     def _hear_desired(self, where: str, desired: Desired) -> None:
         node = self._node(where)
@@ -199,11 +249,13 @@ class Nodes:
             node.desired = desired
 
     def _hear_reported(self, where: str, reported: Reported) -> None:
-        self._node(where).reported = reported
+        self._speaker(where, reported).reported = reported
         self._look()
 
     def _hear_status(self, where: str, status: Status) -> None:
-        node = self._node(where)
+        node = self._speaker(where, status)
+        if status.role != node.role:
+            raise ValueError(f"it says that {node.name} is of role '{status.role}'")
         before, node.status = node.status, status
         node.seen = node.seen or status.state != "offline"
         if before is None or before.state != status.state:
@@ -211,12 +263,13 @@ class Nodes:
         self._look()
 
     def _hear_sample(self, where: str, sample: Sample) -> None:
-        node = self._node(where)
+        node = self._speaker(where, sample)
         node.samples.append(sample)
+        node.heard_ns = time.time_ns()
         self._tell(node, sample)
 
     def _hear_event(self, where: str, event: Event) -> None:
-        self._tell(self._node(where), event)
+        self._tell(self._speaker(where, event), event)
 
     def _tell(self, node: Node, what: Sample | Event | Status) -> None:
         for listener in tuple(self._listeners):
@@ -229,7 +282,7 @@ class Nodes:
             try:
                 if condition():
                     future.set_result(None)
-            except InconclusiveError as error:
+            except HarnessError as error:
                 future.set_exception(error)
 
 

@@ -8,7 +8,7 @@ from controller.experiment.plan import Plan
 from controller.experiment.scenario import Scenario
 from controller.service.connections import Parts
 from controller.service.floodwatch import FloodWatch
-from nodes.errors import LackingError, UsageError
+from nodes.errors import HarnessError, LackingError, UsageError
 from nodes.messages import Role
 
 
@@ -19,14 +19,17 @@ def present(parts: Parts, scenario: Scenario) -> tuple[list[str], list[str]]:
 
 
 async def check_ready(parts: Parts, watch: FloodWatch, work: Plan) -> None:
-    """Raises UsageError while a flood is going on, LackingError when Locust has nobody to send what `work` plans, or Docker
-    does not know a node's container."""
+    """Raises UsageError while a flood is going on, HarnessError when Locust has nobody to send what `work` plans,
+    LackingError when Docker does not know a node's container."""
     if watch.going:
         raise UsageError("a flood is going on: stop it first (`netreserve flood stop`)")
     if work.floods:
         state = await parts.locust.state()
-        if state.workers == 0:
-            raise LackingError(f"Locust at {parts.locust.url} has no workers: nobody can send the flood")
+        if not state.workers:
+            raise HarnessError(
+                f"Locust at {parts.locust.url} has no workers: nobody can send the flood; they come back within"
+                " a minute of their master, or with `netreserve up`"
+            )
     if parts.engine is not None:
         containers = await asyncio.to_thread(parts.engine.containers)
         missing = [node.name for node in work.nodes if node.name not in containers]

@@ -13,12 +13,13 @@ from pathlib import Path
 import msgspec
 
 from controller.experiment.record import Phase, Record, Result
+from controller.service.credible import require_storable
 from controller.service.guestlines import LINE_KINDS, log_name, log_text
 from controller.store.database import Database, RunRow
 from controller.store.folder import RunFolder, new_run_id
 from controller.store.reconcile import reconcile
 from nodes.eventkinds import Detail
-from nodes.messages import Event, Sample, counted_since, encode
+from nodes.messages import Event, Sample, counted_since
 
 FLUSH_INTERVAL_S = 0.5
 """A killed controller loses at most this much (the design allows a second)."""
@@ -26,22 +27,10 @@ LEAD_NS = 10_000_000_000
 """What a run by hand takes of the time before it: its warmup."""
 RING_NS = 2 * LEAD_NS
 """How far back a run can begin: its warmup, and the time in which what began it was not yet noticed (own)."""
-INTEGER_MAX = 2**63 - 1
-"""What a database's integer holds."""
+RING_MAX = 50_000
+"""Messages of that time at most: ten times what 16 nodes say (own). What is more pushes the oldest out."""
 CONTROLLER = "controller"
 """Name of the node that the controller's own events come from."""
-
-
-def require_storable(message: Sample | Event) -> None:
-    """Raises OverflowError, TypeError or ValueError for what database or folder cannot hold, whoever sent it: a number
-    of more than 64 bits, lines that are not lines. Kept, it would cost all that is written together with it."""
-    values = msgspec.structs.asdict(message) if isinstance(message, Sample) else {"t_ns": message.t_ns}
-    for name, value in values.items():
-        if isinstance(value, int) and abs(value) > INTEGER_MAX:
-            raise OverflowError(f"{name} has more than 64 bits")
-    encode(message)
-    if isinstance(message, Event) and isinstance(message.detail, LINE_KINDS):
-        log_text(message)
 
 
 class Recording:
@@ -115,7 +104,8 @@ class Recorder:
 
     def __init__(self, database: Database, runs_folder: Path) -> None:
         self.database, self.runs_folder = database, runs_folder
-        self._ring: deque[Sample | Event] = deque()
+        self._ring: deque[tuple[int, Sample | Event]] = deque(maxlen=RING_MAX)
+        """With the time at which each came in: what it says of its own time may be anything."""
         self._writing = asyncio.Lock()
         self._open: list[Recording] = []
         self._listeners: list[Callable[[Sample | Event], None]] = []
@@ -125,9 +115,9 @@ class Recorder:
     def take(self, message: Sample | Event) -> None:
         """Keeps `message` for RING_NS, and for good while a run records. Raises what `require_storable` does."""
         require_storable(message)
-        self._ring.append(message)
-        horizon_ns = time.time_ns() - RING_NS
-        while self._ring and self._ring[0].t_ns < horizon_ns:
+        now_ns = time.time_ns()
+        self._ring.append((now_ns, message))
+        while self._ring and self._ring[0][0] < now_ns - RING_NS:
             self._ring.popleft()
         if self.recording is not None and self.recording.wants(message):
             self.recording.keep(message)
@@ -185,10 +175,10 @@ class Recorder:
 
     def _recent(self, since_ns: int) -> list[Sample | Event]:
         """Counters of a node that was set up afresh began anew: only what it said since then counts."""
-        newest = {message.node: message.run for message in self._ring if isinstance(message, Sample)}
+        newest = {message.node: message.run for _, message in self._ring if isinstance(message, Sample)}
         return [
             message
-            for message in self._ring
+            for _, message in self._ring
             if message.t_ns > since_ns and message.run in ("", newest.get(message.node, message.run))
         ]
 

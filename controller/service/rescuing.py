@@ -11,7 +11,7 @@ from controller.experiment.trace import has_moved
 from controller.service.activity import Activity
 from controller.service.nodes import Node
 from nodes.config import InitiatorSpec, Shape, Spec
-from nodes.errors import InconclusiveError
+from nodes.errors import HarnessError, InconclusiveError
 from nodes.eventkinds import Rescue
 from nodes.messages import SAMPLE_INTERVAL_NS, Sample
 from nodes.units import SECOND_NS, format_ns
@@ -97,7 +97,7 @@ class _Trial:
 
         try:
             await self._run.parts.nodes.change([node.name], change, self._run.parts.timing.ack_deadline_s)
-        except InconclusiveError as error:
+        except (HarnessError, InconclusiveError) as error:
             self._give_up(node, str(error))
 
     def _give_up(self, node: Node, why: str) -> None:

@@ -14,7 +14,7 @@ from controller.experiment.rescue import stands_still
 from controller.service.connections import Parts
 from controller.service.nodes import Node
 from nodes.config import InitiatorSpec, Shape, Spec
-from nodes.errors import InconclusiveError
+from nodes.errors import HarnessError, InconclusiveError
 from nodes.messages import Sample
 from nodes.units import format_bytes, format_ns
 
@@ -30,7 +30,7 @@ async def refresh_sinks(parts: Parts, nodes: Iterable[Node]) -> None:
         return
     try:
         await parts.nodes.change(names, _opened_anew, parts.timing.ack_deadline_s)
-    except InconclusiveError as error:  # the next flood's run says that they are full
+    except (HarnessError, InconclusiveError) as error:  # the next flood's run says that they are full
         print(f"netreserve: sinks were not opened anew: {error}", file=sys.stderr)
 
 

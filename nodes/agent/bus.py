@@ -23,6 +23,8 @@ TIMEOUT_S = 5
 BACKOFF_FIRST_S = 0.1
 BACKOFF_LAST_S = 2.0
 """A broker restarts in about a second: soon enough to be there when it is, seldom enough not to hammer it (own)."""
+FAREWELL_S = 2
+"""For the last messages of a node that is told to stop: less than its container is given (compose.yaml)."""
 OUTBOX_MAX = 1000
 """Messages kept while offline; then the oldest goes, and the loss is told (own: minutes of a node's events)."""
 
@@ -76,11 +78,11 @@ class Bus:
         self._filled.set()
 
     async def farewell(self, status: Status) -> None:
-        """Sends what is in the outbox and then `status`, as far as the broker takes it within TIMEOUT_S."""
+        """Sends what is in the outbox and then `status`, as far as the broker takes it within FAREWELL_S."""
         if self._client is None:
             return
         with suppress(MqttError, TimeoutError):  # the last will says the same
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(FAREWELL_S):
                 while self._outbox:
                     await asyncio.sleep(0.005)  # `run` empties it
                 await self._publish(self._client, "status", encode(status))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
+import traceback
 from collections.abc import Iterator
 from math import floor
 
@@ -29,6 +31,7 @@ class Agent:
         self._status = arm.status()
         self._reported: Reported | None = None
         self._wish = b""
+        self._newest_seq = 0
         self._wished = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -61,9 +64,17 @@ class Agent:
         return msgspec.structs.replace(self._status, state=state, t_ns=time.time_ns())
 
     def _on_desired(self, payload: bytes) -> None:
-        if payload != self._wish:  # a broker repeats a retained message at each connecting
-            self._wish = payload
-            self._wished.set()
+        if payload == self._wish:  # a broker repeats a retained message at each connecting
+            return
+        seq, _ = _envelope(payload)
+        if 0 < seq < self._newest_seq:  # one that crashed repeats what was wished long ago
+            print(
+                f"netreserve: setting {seq} is older than {self._newest_seq}: not regarded", file=sys.stderr, flush=True
+            )
+            return
+        self._newest_seq = max(self._newest_seq, seq)
+        self._wish = payload
+        self._wished.set()
 
     async def _answer_wishes(self) -> None:
         while True:
@@ -77,6 +88,9 @@ class Agent:
             return await self._arm.apply(self._understand(wish))
         except (ValueError, NetreserveError) as error:
             return self._refusal(wish, error)
+        except Exception as error:  # a fault of ours in one wish: the node goes on, and would meet the same one again
+            traceback.print_exc()
+            return self._refusal(wish, HarnessError(f"the node failed: {type(error).__name__}: {error}"))
 
     def _understand(self, wish: bytes) -> Desired:
         if self._status.state == "unable":
@@ -127,6 +141,6 @@ class _Envelope(Struct):
 def _envelope(wish: bytes) -> tuple[int, str]:
     try:
         envelope = decode(wish, _Envelope)
-    except ValueError:
+    except (ValueError, RecursionError):
         return 0, ""
     return envelope.seq, envelope.run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 from composed import ROOT, compose, containers, docker, inside, service_of
@@ -13,13 +14,13 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(900), pytest.mark.usefixtu
 ONE_SHOT = "credentials"
 SERVICES = {
     "broker-1": {"control", "edge"},
-    "controller-1": {"control", "engine"},
+    "controller-1": {"control", "edge", "engine", "traffic"},
     "credentials-1": set(),
     "docker-proxy-1": {"engine"},
     "initiator-1": {"control", "data"},
-    "locust-master-1": {"control", "edge"},
-    "locust-worker-1": {"control", "data"},
-    "locust-worker-2": {"control", "data"},
+    "locust-master-1": {"traffic", "edge"},
+    "locust-worker-1": {"traffic", "data"},
+    "locust-worker-2": {"traffic", "data"},
     "target-1": {"control", "data"},
 }
 ADDED_RIGHTS = {
@@ -57,11 +58,11 @@ def test_each_stands_on_its_networks_and_no_other(there: dict[str, dict[str, Any
 
 
 def test_networks_have_no_way_out() -> None:
-    names = [f"netreserve_{name}" for name in ("control", "data", "engine", "edge")]
+    names = [f"netreserve_{name}" for name in ("control", "data", "engine", "traffic", "edge")]
     networks = {network["Name"]: network for network in json.loads(docker("network", "inspect", *names))}
-    for name in names[:3]:
+    for name in names[:4]:
         assert networks[name]["Internal"], name
-    assert networks[names[3]]["Options"]["com.docker.network.bridge.enable_ip_masquerade"] == "false"
+    assert networks[names[4]]["Options"]["com.docker.network.bridge.enable_ip_masquerade"] == "false"
     subnets = [network["IPAM"]["Config"][0]["Subnet"] for network in networks.values()]
     assert all(subnet.startswith("198.18.") for subnet in subnets)
 
@@ -73,7 +74,8 @@ def test_ports_are_published_on_loopback_only(there: dict[str, dict[str, Any]]) 
         for port, bindings in (container["NetworkSettings"]["Ports"] or {}).items()
         for binding in bindings or []
     }
-    assert published == {("broker", "1883/tcp", "127.0.0.1"), ("locust-master", "8089/tcp", "127.0.0.1")}
+    mine = {("broker", "1883/tcp"), ("controller", "8090/tcp"), ("locust-master", "8089/tcp")}
+    assert published == {(*each, "127.0.0.1") for each in mine}
 
 
 def test_nobody_has_a_right_he_does_not_need(there: dict[str, dict[str, Any]]) -> None:
@@ -139,9 +141,21 @@ def test_images_are_small_together(there: dict[str, dict[str, Any]]) -> None:
 
 
 def test_the_proxy_lets_pass_what_the_controller_needs_and_nothing_else() -> None:
-    look = ["/_ping", "/version", "/v1.45/containers/json?all=1", "/containers/netreserve-broker-1/json"]
-    allowed = [("GET", path) for path in look] + [("POST", "/v1.45/containers/no-such-container/update")]
+    ours = '{"label": ["com.docker.compose.project=netreserve", "com.docker.compose.container-number"]}'
+    listing = "/v1.45/containers/json?limit=-1&all=1&filters="
+    look = ["/_ping", "/version", listing + quote_plus(ours), "/containers/netreserve-broker-1/json"]
+    allowed = [("GET", path) for path in look] + [("POST", "/v1.45/containers/netreserve-nobody-1/update")]
+    other = ours.replace("netreserve", "theirs")
     refused = [
+        ("GET", "/v1.45/containers/json?all=1"),
+        ("GET", listing + quote_plus(other)),
+        ("GET", listing + quote_plus(other) + "&filters=" + quote_plus(ours)),
+        ("GET", listing.replace("filters", "%66ilters") + quote_plus(other) + "&filters=" + quote_plus(ours)),
+        ("GET", listing + quote_plus(ours.replace("}", ', "label": ["x"]}'))),
+        ("GET", "/containers/theirs-1/json"),
+        ("GET", "/containers/theirs-1/logs?stdout=1"),
+        ("GET", "/containers/" + "0123456789ab" * 5 + "0123/json"),
+        ("POST", "/containers/theirs-1/update"),
         ("POST", "/v1.45/containers/create"),
         ("POST", "/containers/netreserve-broker-1/stop"),
         ("POST", "/containers/netreserve-broker-1/kill"),
@@ -173,6 +187,20 @@ print([ask(*request) for request in {allowed + refused!r}])
     answers = json.loads(inside("controller", program))
     assert answers[: len(allowed)] == [200] * len(look) + [404]
     assert answers[len(allowed) :] == [403] * len(refused)
+
+
+def test_no_machine_reaches_locust() -> None:
+    program = """
+import socket
+def reaches(host, port):
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+        return True
+    except OSError:
+        return False
+print(reaches("locust-master", 8089), reaches("locust-master", 5557), reaches("broker", 1883))
+"""
+    assert inside("initiator", program).split() == ["False", "False", "True"]
 
 
 def test_who_sends_junk_reaches_neither_the_engine_nor_the_world() -> None:

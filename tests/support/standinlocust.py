@@ -14,11 +14,13 @@ from traffic.profiles import Aimed, parse_form
 
 class StandInLocust:
     """`swarms` are the forms it was started with. `refusal`: what it answers instead of starting; `deaf`: it says yes and
-    does nothing. While it goes it counts packets at `rate_pps`: what it was asked for, times `strength`."""
+    does nothing; `lost`: workers that send no heartbeats any more. While it goes it counts packets at `rate_pps`: what it
+    was asked for, times `strength`."""
 
     def __init__(self) -> None:
         self.swarms: list[dict[str, str]] = []
         self.state, self.user_count, self.workers = "ready", 0, 2
+        self.lost: set[int] = set()
         self.refusal, self.deaf, self.resets = "", False, 0
         self.strength, self.rate_pps, self._sent, self._since_ns = 1.0, 0, 0, 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -93,7 +95,10 @@ class StandInLocust:
             "fail_ratio": 0.0,
             "state": self.state,
             "user_count": self.user_count,
-            "workers": [{"id": str(number), "state": self.state} for number in range(self.workers)],
+            "workers": [
+                {"id": str(number), "state": "missing" if number in self.lost else self.state}
+                for number in range(self.workers)
+            ],
         }
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

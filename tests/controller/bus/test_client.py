@@ -107,14 +107,14 @@ async def test_a_broker_without_a_controller_is_told(broker: Broker) -> None:
 async def test_a_controller_that_went_offline_is_told(broker: Broker, controller: Bus) -> None:
     await controller.__aexit__(None, None, None)
     async with operator(broker) as client:
-        with pytest.raises(LackingError, match="the controller is offline"):
+        with pytest.raises(HarnessError, match="the controller is offline"):
             await client.ask(Show())
 
 
 async def test_a_controller_that_does_not_answer_is_told(broker: Broker, controller: Bus) -> None:
     controller._routes.clear()
     async with operator(broker) as client:
-        with pytest.raises(LackingError, match=r"did not answer within 0\.3 s"):
+        with pytest.raises(HarnessError, match=r"did not answer within 0\.3 s"):
             await client.ask(Show(), deadline_s=0.3)
 
 
@@ -139,7 +139,7 @@ async def _answered(client: Client) -> bool:
         try:
             await client.ask(Show(), deadline_s=0.5)
             return True
-        except LackingError:
+        except HarnessError:
             continue
 
 
@@ -254,7 +254,7 @@ async def test_publishing_has_a_deadline(broker: Broker, controller: Bus) -> Non
     try:
         await until(lambda: controller.ailment)
         with pytest.raises(
-            LackingError, match=rf"^the broker at 127\.0\.0\.1:{broker.port} took no message on .* 0\.2 s"
+            HarnessError, match=rf"^the broker at 127\.0\.0\.1:{broker.port} took no message on .* 0\.2 s"
         ):
             await controller.publish(PROGRESS, ControllerStatus(state="online"), deadline_s=0.2)
     finally:

@@ -23,6 +23,9 @@ services:
     init: true
     ports: ["127.0.0.1:{port}:1883"]
   controller: {{image: "debian:trixie-slim", command: sleep 60, init: true}}
+  docker-proxy: {{image: "debian:trixie-slim", command: sleep 60, init: true}}
+  locust-master: {{image: "debian:trixie-slim", command: sleep 60, init: true}}
+  locust-worker: {{image: "debian:trixie-slim", command: sleep 60, init: true}}
   initiator: {{image: "debian:trixie-slim", command: sleep 60, init: true}}
 networks:
   default:
@@ -228,6 +231,63 @@ def test_guests_are_asked_for_by_their_profile_and_always_taken_down(
     ours.down()
     asked = [line.split() for line in (root / "asked").read_text().splitlines() if line.startswith(("up", "down"))]
     assert asked == [["up"], ["up", "kernel", "/dev/kvm"], ["up", "mine,kernel"], ["down", "mine,kernel"]]
+
+
+SICK = (
+    "case $2 in version) echo 2.26;; ps) cat $PWD/ps.json;; up) echo up >> $PWD/asked;"
+    " if [ -e $PWD/sick ]; then echo 'container n-broker-1 is unhealthy'; exit 1; fi;; *) echo 26.1;; esac"
+)
+
+
+def test_a_container_that_is_marked_unhealthy_though_all_is_well_is_waited_for(
+    root: Path, docker: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docker compose gives up on it at once."""
+    assert callable(docker)
+    docker(SICK)
+    (root / "sick").touch()
+    monkeypatch.setattr(testbed, "port_taken", lambda port: False)
+    said: list[str] = []
+    seconds: list[float] = []
+
+    def health(word: str) -> None:
+        (root / "ps.json").write_text(f'{{"Service":"broker","Name":"n-broker-1","State":"running","Health":"{word}"}}')
+
+    def sleep(more: float) -> None:
+        seconds.append(more)
+        if len(seconds) == 3:
+            health("healthy")
+            (root / "sick").unlink()
+
+    monkeypatch.setattr(testbed, "sleep", sleep)
+    monkeypatch.setattr(testbed, "monotonic", lambda: sum(seconds))
+    health("unhealthy")
+    Testbed(root, said.append).up({})
+    assert (root / "asked").read_text() == "up\nup\n"
+    assert "n-broker-1: marked unhealthy, waited for 60 s more at most" in said
+    health("unhealthy")
+    (root / "sick").touch()
+    seconds[:] = [0.0] * 3
+    with pytest.raises(ComposeError, match="unhealthy"):
+        Testbed(root).up({})
+    assert sum(seconds) == pytest.approx(testbed.HEALTH_PATIENCE_S)
+
+
+@pytest.mark.parametrize(
+    ("sick", "ready"),
+    [("", True), ("broker", False), ("locust-worker", False), ("locust-master", False), ("docker-proxy", False)],
+)
+def test_a_testbed_is_ready_when_all_its_parts_are(
+    monkeypatch: pytest.MonkeyPatch, root: Path, sick: str, ready: bool
+) -> None:
+    names = [*testbed.PARTS, "locust-worker", "initiator", "target"]
+    found = [Container(name, f"n-{number}", "running", "healthy", frozenset()) for number, name in enumerate(names)]
+    found.append(Container(testbed.ONE_SHOT, "n-9", "exited", "", frozenset()))
+    dead = next((c for c in found if c.service == sick), None)
+    if dead is not None:
+        found[found.index(dead)] = Container(dead.service, dead.name, "exited", "", frozenset())
+    monkeypatch.setattr(Testbed, "containers", lambda self: tuple(found))
+    assert Testbed(root).ready({"initiator": 1, "target": 1}) is ready
 
 
 @pytest.mark.docker

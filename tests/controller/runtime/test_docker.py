@@ -51,7 +51,8 @@ def container() -> Iterator[str]:
 @pytest.mark.docker
 def test_containers_go_by_service_and_number(container: str) -> None:
     found = Engine(SOCKET, PROJECT).containers()["sleeper-1"]
-    assert (found.id, found.running, found.oom_killed, found.restarts) == (container, True, False, 0)
+    assert docker("inspect", "-f", "{{.Id}}", found.name) == container
+    assert (found.running, found.oom_killed, found.restarts) == (True, False, 0)
     assert found.memory_limit_bytes == found.swap_limit_bytes == LIMIT_BYTES
 
 
@@ -82,7 +83,7 @@ class Answering:
 
     def containers(self, **_: object) -> list[dict[str, Any]]:
         self.asked.append("list")
-        return [{"Id": name, "Labels": self.labels(name)} for name in self.hosts]
+        return [{"Id": name, "Names": [f"/web/{name}", f"/{name}"], "Labels": self.labels(name)} for name in self.hosts]
 
     def inspect_container(self, container_id: str) -> dict[str, Any]:
         self.asked.append("inspect")
@@ -150,7 +151,7 @@ def test_an_unknown_container_is_told(container: str) -> None:
 
 
 def test_no_engine_is_told_in_one_line() -> None:
-    with pytest.raises(LackingError, match=r"^no Docker engine answers at tcp://127\.0\.0\.1:1: .+$"):
+    with pytest.raises(HarnessError, match=r"^no Docker engine answers at tcp://127\.0\.0\.1:1: .+$"):
         Engine("tcp://127.0.0.1:1", PROJECT).containers()
 
 

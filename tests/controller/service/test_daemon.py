@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from brokers import Broker, until
+from brokers import Broker, Ear, until
 from testbeds import SCENARIO, Testbed, process, serving, whole_bed
 
 from controller.bus.access import health_address
@@ -21,6 +21,7 @@ from controller.bus.mqtt import GOODBYE_S
 from controller.service.daemon import STOP_GRACE_S, STOPPED
 from controller.store.database import Database
 from nodes.agent.access import Broker as Address
+from nodes.agent.bus import FAREWELL_S
 from nodes.agent.health import ask_health
 from nodes.errors import HarnessError
 from nodes.kernel import qemu
@@ -125,6 +126,23 @@ async def test_absurd_messages_cost_themselves_alone(bed: Testbed) -> None:
     assert {node.status.state for node in (await bed.state()).nodes} == {"online"}
 
 
+async def test_a_broker_lost_in_a_run_is_a_fault_of_ours_that_names_it_and_is_told_all_again(bed: Testbed) -> None:
+    started = await bed.start(LONG)
+    await bed.phase("warmup")
+    bed.broker.stop()
+    bed.broker.forget()
+    bed.broker.start()
+    result = await bed.result(started.run)
+    assert (result.verdict, result.exit_code, result.harness_fault) == ("inconclusive", 6, True)
+    assert re.match(
+        rf"Inconclusive: the broker at {bed.config.broker} was lost \(.*\) in the warmup phase", result.sentence
+    )
+    async with Ear(bed.broker.client("controller", "ear"), "netreserve/#") as ear:
+        await until(lambda: len(ear.of("desired")) >= 2)
+        assert {one["spec"]["type"] for one in ear.of("desired")} == {"initiator", "target"}
+        assert ear.of("status")[0]["state"] == "online"
+
+
 async def test_a_part_that_breaks_ends_the_daemon_with_its_reason(
     broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,7 +166,12 @@ async def test_a_second_controller_at_the_same_broker_is_refused(bed: Testbed) -
 
 @pytest.mark.parametrize(
     ("service", "takes_s"),
-    [("controller", STOP_GRACE_S + GOODBYE_S), ("kernel-initiator", qemu.TERM_S), ("target", server.STOP_S)],
+    [
+        ("controller", STOP_GRACE_S + GOODBYE_S),
+        ("kernel-initiator", qemu.TERM_S + FAREWELL_S),
+        ("target", server.STOP_S + FAREWELL_S),
+        ("initiator", FAREWELL_S),
+    ],
 )
 def test_a_container_is_given_longer_than_its_program_takes(service: str, takes_s: float) -> None:
     assert int(COMPOSE["services"][service]["stop_grace_period"].removesuffix("s")) > takes_s + 1

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from controller.experiment.record import Result
-from controller.service.recorder import Recorder, Recording
+from controller.service.recorder import RING_NS, Recorder, Recording
 from controller.store.archive import Archive
 from controller.store.database import Database
 from controller.store.recorded import _events, _samples
@@ -138,3 +138,13 @@ async def test_a_run_that_is_being_closed_and_the_next_one_do_not_mix(recorder: 
     archive.close()
     assert [len(record.samples) for record in found] == [1, 2]
     assert [[event.kind for event in record.events] for record in found] == [["verdict"], []]
+
+
+async def test_a_message_from_the_future_keeps_nothing_in_memory(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder.take(sample(-3600.0))
+    now_ns = time.time_ns() + RING_NS + 1
+    monkeypatch.setattr("controller.service.recorder.time.time_ns", lambda: now_ns)
+    recorder.take(sample(0, run="idle-2"))
+    assert [one.run for one in recorder.recent_samples()] == ["idle-2"]

@@ -278,3 +278,20 @@ async def test_a_run_that_failed_is_told_and_hears_nothing_more(bed: Testbed, mo
     await bed.result(started.run)
     told = [event.detail.brief for event in bed.record(started.run).events if event.kind in ("node", "harness")]
     assert told == ["offline", "initiator-1 went offline in the warmup phase"]
+
+
+async def test_a_worker_that_is_lost_while_it_sends_makes_the_run_a_fault_of_ours(bed: Testbed) -> None:
+    started = await bed.start(SCENARIO.replace("flood: 600 ms", "flood: 3 s"))
+    await bed.phase("flood")
+    await until(lambda: bed.locust.user_count == 2)
+    await until(lambda: bed.record(started.run).events[-1].kind == "flood_start")
+    bed.locust.lost = {1}
+    result = await bed.result(started.run)
+    assert (result.verdict, result.exit_code, result.harness_fault) == ("inconclusive", 6, True)
+    assert "1 of Locust's 2 workers was lost while they sent" in result.sentence
+
+
+async def test_a_flood_without_workers_does_not_begin_and_says_what_brings_them_back(bed: Testbed) -> None:
+    bed.locust.workers = 0
+    refused = failed(await bed.ask_start())
+    assert (refused.exit_code, "or with `netreserve up`" in refused.message) == (6, True)

@@ -21,7 +21,7 @@ from nodes.agent.loop import Agent, next_tick
 from nodes.config import InitiatorSpec, MachineConfig, PolicySpec, TargetSpec
 from nodes.errors import HarnessError
 from nodes.eventkinds import FaultSet
-from nodes.messages import Desired, Event, encode, topic
+from nodes.messages import Desired, Event, Reported, encode, topic
 
 DESIRED = topic("target", "target-1", "desired")
 
@@ -77,6 +77,7 @@ class TestWishes:
             (b'{"seq": 3, "run": "r1", "spec": {"type": "target", "size_byte": 1}}', 3, "size_byte", 6),
             (b'{"seq": 4, "run": "r1", "spec": {"type": "toaster"}}', 4, "toaster", 6),
             (b'{"seq": 5, "run": "r1", "spec": {"type": "target", "rate_bps": "fast"}}', 5, "int", 6),
+            (b'{"seq": 5, "more": ' + b"[" * 20_000 + b"]" * 20_000 + b"}", 0, "RecursionError", 6),
             (wish(6, stalled=True), 6, "this arm cannot stall", 3),
             (
                 encode(
@@ -104,6 +105,30 @@ class TestWishes:
             await ask(controller, wish(100))
             good = await reported(controller, 100)
             assert (good["error"], good["exit_code"]) == ("", 0), "the agent goes on"
+
+    async def test_a_wish_of_before_is_not_regarded(self, controller: Ear, agent_with) -> None:
+        arm = RecordingArm()
+        async with agent_with(arm):
+            await ask(controller, wish(200, rate_bps=77))
+            await reported(controller, 200)
+            await ask(controller, wish(199, rate_bps=5))  # as a broker that crashed repeats it
+            await ask(controller, wish(201))
+            await reported(controller, 201)
+            assert arm.applied == [200, 201]
+
+    async def test_a_fault_of_its_own_costs_a_wish_alone(self, controller: Ear, agent_with) -> None:
+        class Faulty(RecordingArm):
+            async def apply(self, desired: Desired) -> Reported:
+                if desired.seq == 1:
+                    raise KeyError("page")
+                return await super().apply(desired)
+
+        async with agent_with(Faulty()):
+            await ask(controller, wish(1))
+            found = await reported(controller, 1)
+            assert (found["error"], found["exit_code"]) == ("the node failed: KeyError: 'page'", 6)
+            await ask(controller, wish(2))
+            assert (await reported(controller, 2))["error"] == ""
 
     async def test_acknowledgements_come_fast(self, controller: Ear, agent_with) -> None:
         async with agent_with(RecordingArm()):

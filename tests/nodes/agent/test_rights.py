@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import aiomqtt
@@ -51,6 +51,21 @@ async def test_a_node_reads_only_what_is_asked_of_it(broker: Broker) -> None:
             await controller.publish(topic, "2", qos=1)
         await until(lambda: ear.heard)  # the one that it may hear was sent last
         assert {topic for topic, _ in ear.heard} == {"netreserve/initiator/initiator-1/desired"}
+
+
+LARGE = b"1" * 10_000_000
+
+
+async def test_the_broker_outlives_messages_that_are_too_large(broker: Broker) -> None:
+    async with AsyncExitStack() as stack:
+        ear = await stack.enter_async_context(Ear(broker.client("controller", "ear"), "netreserve/#"))
+        for number in range(4):
+            with suppress(aiomqtt.MqttError):
+                async with broker.client("target", "target-1") as writer:
+                    await writer.publish("netreserve/target/target-1/event", LARGE, qos=number % 2, timeout=2)
+        await ear.client.publish("netreserve/controller/end", "1", qos=1)
+        await until(lambda: ear.of("end"))
+        assert ear.of("event") == []
 
 
 async def test_nobody_comes_in_without_an_account(broker: Broker) -> None:
