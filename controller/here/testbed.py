@@ -23,6 +23,12 @@ COMPOSE_FILE = Path("compose/compose.yaml")
 PORTS = {"NETRESERVE_BROKER_PORT": 1883, "NETRESERVE_LOCUST_PORT": 8089, "NETRESERVE_PAGE_PORT": 8090}
 """Ports published on 127.0.0.1: the setting that moves each, and its default (MQTT's registered port; Locust's own; the one
 after it)."""
+WHO_LISTENS = {
+    "NETRESERVE_BROKER_PORT": "the broker",
+    "NETRESERVE_LOCUST_PORT": "Locust's page",
+    "NETRESERVE_PAGE_PORT": "the page",
+}
+"""What each of PORTS is for."""
 PARTS = ("broker", "docker-proxy", "controller", "locust-master", "locust-worker")
 """Services that every run needs, whatever its nodes."""
 ONE_SHOT = "credentials"
