@@ -26,7 +26,11 @@ _PRIVATE = (
     ),
 )
 _SYSLOG_HOST = re.compile(r"(?<=\S )(?!kern\.)\S+(?= kernel(?:\[\d+\])?: )")
-_SERVER = re.compile(r"(?<=NFS server )\S+(?= )|(?<=nfs: server )\S+|(?<=SMB server )\S+")
+_SERVER = re.compile(
+    r"(?<=NFS server )\S+(?= )|(?<=nfs: server )\S+|(?<=SMB server )\S+|\b\w[\w-]*-(?:OST|MDT)[0-9a-f]{4}[\w-]*"
+    r"|(?<=AFS server )\S+|(?<=file server )\S+|(?<=in cell )\S+|(?<=to node )\S+|(?<=cluster's node )\S+"
+)
+_DRBD_PEER = re.compile(r"(?P<before>\bdrbd \S+ (?:drbd\d+ )?)(?!drbd\d)(?P<host>[A-Za-z][\w.-]*)(?=: )")
 _COMMAND = re.compile(
     r"(?<=task:)\S+|(?<=INFO: task )[^:]+(?=:\d)|(?<=\()[^()]+(?=\) (?:total-vm|score))|(?<=[Cc]omm: )\S+|(?<=task=)\w+"
     r"|(?<=\[)[\w./-]+(?=:\d+\])|^[\w./-]+(?=: page allocation failure)"
@@ -47,6 +51,7 @@ class Mask:
         """`text` without what is private."""
         text = _SYSLOG_HOST.sub(lambda found: self._name("HOST", found[0]), text)
         text = _SERVER.sub(lambda found: self._name("HOST", found[0]), text)
+        text = _DRBD_PEER.sub(lambda found: found["before"] + self._name("HOST", found["host"]), text)
         for kind, form in _PRIVATE:
             text = form.sub(lambda found, kind=kind: self._name(kind, found[0]), text)  # type: ignore[misc]
         if self._commands:
