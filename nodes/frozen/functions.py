@@ -86,6 +86,7 @@ OTHER_LOCKS: Step = (
     "rrw_enter_write", "xfs_ilock", "wait_extent_bit", "lock_extent_bits", "lock_extent",
 )  # fmt: skip
 NFS: Step = (
+    "nlmclnt_block", "nlmclnt_wait",
     "nfs_wait_on_request", "nfs_wait_bit_killable", "nfs_wait_bit_uninterruptible", "rpc_wait_bit_killable",
     "__rpc_execute", "__rpc_wait_for_completion_task", "rpc_wait_for_completion_task",
     "nfs_wait_client_init_complete", "nfs4_wait_clnt_recover", "nfs4_handle_exception", "nfs4_delay",

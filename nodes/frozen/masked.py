@@ -27,7 +27,8 @@ _PRIVATE = (
 )
 _SYSLOG_HOST = re.compile(r"(?<=\S )(?!kern\.)\S+(?= kernel(?:\[\d+\])?: )")
 _SERVER = re.compile(
-    r"(?<=NFS server )\S+(?= )|(?<=nfs: server )\S+|(?<=SMB server )\S+|\b\w[\w-]*-(?:OST|MDT)[0-9a-f]{4}[\w-]*"
+    r"(?<=NFS server )\S+(?= )|(?<=nfs: server )\S+|(?<=lockd: server )\S+|(?<=SMB server )\S+"
+    r"|\b\w[\w-]*-(?:OST|MDT)[0-9a-f]{4}[\w-]*"
     r"|(?<=AFS server )\S+|(?<=file server )\S+|(?<=in cell )\S+|(?<=to node )\S+|(?<=cluster's node )\S+"
 )
 _DRBD_PEER = re.compile(r"(?P<before>\bdrbd \S+ (?:drbd\d+ )?)(?!drbd\d)(?P<host>[A-Za-z][\w.-]*)(?=: )")

@@ -39,9 +39,9 @@ SAYINGS = (
     Saying(
         kind="peer",
         words="the NFS server {} does not answer",
-        start=r"nfs: server (?P<who>\S+) ",
+        start=r"(?:nfs|lockd): server (?P<who>\S+) ",
         says=("not responding", "timed out"),
-        over=r"nfs: server (?P<who>\S+) OK",
+        over=r"(?:nfs|lockd): server (?P<who>\S+) OK",
     ),
     Saying(
         kind="peer",

@@ -137,7 +137,8 @@ class Below:
         if own and (own.kind != "local" or own.tag != "files"):
             return own
         if has(stack, *SWAP) or ((has(stack, *RECLAIM) or stack.name.startswith("kswapd")) and not own):
-            return self._swap()
+            swap = self._swap()
+            return own if own and swap.kind == "network" and not swap.sure and swap.tag not in BLOCKS else swap
         return own or self._elsewhere()
 
     def _swap(self) -> Storage:

@@ -53,6 +53,25 @@ def test_without_a_device_only_other_lines_tell_and_that_is_not_sure() -> None:
     assert (found.kind, found.tag, found.sure) == ("network", "nfs", False)
 
 
+def test_a_swap_file_of_a_local_file_system_is_not_on_a_server_that_other_lines_speak_of() -> None:
+    """NFS has files of its own; an NBD device may have this file system on it."""
+    stack = Stack("task", "kswapd0", frames=("schedule", "blk_mq_get_tag", "btrfs_submit_bio", "__swap_writepage"))
+    swap = "Adding 1048572k swap on /swap/swapfile.  Priority:-2"
+    assert below("nfs: server 192.0.2.1 OK", swap, stack=stack).kind == "local"
+    assert below("block nbd0: connected", swap, stack=stack).tag == "nbd"
+
+
+def test_of_two_swap_areas_neither_is_sure() -> None:
+    swap = "Adding 1048572k swap on /dev/{}.  Priority:-2"
+    found = below(swap.format("sda2"), swap.format("nbd0"))
+    assert (found.tag, found.sure) == ("nbd", False)
+
+
+def test_a_device_of_an_unknown_name_is_not_called_local() -> None:
+    assert below("Adding 1048572k swap on /dev/vx/dsk/swapvol.  Priority:-2").kind == "layer"
+    assert below("Adding 1048572k swap on /dev/rnbd0.  Priority:-2").kind == "network"
+
+
 def test_a_stacks_own_functions_come_before_everything() -> None:
     stack = Stack("task", "app", frames=("schedule", "nfs_wait_on_request [nfs]", "vfs_write"))
     assert below("Adding 1048572k swap on /dev/sda2.  Priority:-2", stack=stack).tag == "nfs"
