@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from controller.web import controls, moving, recorded, simulating
+from controller.web import controls, metrics, moving, openapi, recorded, simulating
 from controller.web.answers import answer, failed
 from controller.web.guard import Door, Guard
 from controller.web.house import House
@@ -56,6 +56,8 @@ def routes() -> list[BaseRoute]:
         *simulating.ROUTES,
         *controls.ROUTES,
         *moving.ROUTES,
+        *metrics.ROUTES,
+        *openapi.ROUTES,
         Mount("/", StaticFiles(directory=STATIC, html=True)),
     ]
 

@@ -20,6 +20,7 @@ PLACES = {
     "jinja2": {"controller/report/page.py"},
     "markupsafe": {"controller/report/page.py"},
     "nbd": {"nodes/container/nbddisk.py"},
+    "prometheus_client": {"controller/web/metrics.py"},
     "pyroute2": {"nodes/network/shaping.py"},
     "qemu": {"nodes/kernel/qmp.py"},
     "requests": {"controller/runtime/docker.py"},
