@@ -33,7 +33,7 @@ class View:
         way of waiting, which evaluates text in the page."""
         end_s = time.monotonic() + PATIENCE_S
         while not (value := self.page.evaluate(condition, arg)):
-            assert time.monotonic() < end_s, f"{condition} never held; {self.errors}; {self.text('main')[:600]}"
+            assert time.monotonic() < end_s, f"{condition} never held; {self.errors}; {self.text('body')[:600]}"
             self.page.wait_for_timeout(50)
         return value
 
@@ -81,5 +81,6 @@ def view(
     seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
     seen.page.on("request", lambda request: seen.asked.append(request.url))
     seen.page.goto(seen.address + hash_, timeout=PATIENCE_S * 1000)
+    seen.until("'netreserve' in globalThis")
     yield seen
     context.close()

@@ -82,10 +82,10 @@ def house_of(runs: Path) -> House:
 
 
 @contextlib.contextmanager
-def serving(runs: Path, door: Door | None = None, house: House | None = None) -> Iterator[Page]:
-    """A page of the runs in `runs` while the test needs it."""
+def serving(runs: Path, door: Door | None = None, house: House | None = None, port: int = 0) -> Iterator[Page]:
+    """A page of the runs in `runs` while the test needs it. `port`: which; 0 takes any."""
     door, house = door or Door.at("127.0.0.1"), house or house_of(runs)
-    with listening("127.0.0.1", 0) as listener:
+    with listening("127.0.0.1", port) as listener:
         server = Server(application(house, door), house)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
         thread.start()

@@ -46,11 +46,12 @@ function Control({ name, back, children }) {
   return html`<div class="control"><b>${TEXTS[name] ?? name}</b><span class="acts">${children}</span><output>${inWords(back)}</output></div>`;
 }
 
-// "read back: policy memalloc, delay 10 ms"
+// "read back: policy memalloc, delay 10 ms"; of nodes that differ each by its name.
 function inWords(back) {
   if (!back) return "";
-  const flat = Object.entries(back.read_back ?? back).filter(([, value]) => typeof value !== "object");
-  return `read back: ${flat.map(([name, value]) => `${name} ${value}`).join(", ") || "in force"}`;
+  const told = Object.entries(back.read_back ?? {}).map(([name, value]) => `${name} ${value && typeof value === "object"
+    ? Object.entries(value).map(([node, own]) => `${own} at ${node}`).join(", ") : value}`);
+  return `read back: ${told.join("; ") || "in force"}`;
 }
 
 const Act = ({ name, body, children }) => html`<button onClick=${() => control(name, body)}>${children}</button>`;

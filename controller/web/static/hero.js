@@ -7,7 +7,7 @@ import { useStore } from "./store.js";
 import { moment, verdict } from "./words.js";
 
 export function Hero() {
-  const { runs, about, loading, live } = useStore(), [run] = runs;
+  const { runs, about, loading } = useStore(), [run] = runs, live = about?.live;
   const remedy = run ? remedyOf(run, about) : "", look = run && verdict(run.result.verdict);
   return html`<section class=${`hero ${look?.tone ?? "unknown"}`}>
     <div class="lead">

@@ -2,20 +2,21 @@
 import { html, useEffect, useState } from "./vendor/preact.js";
 import { open } from "./actions.js";
 import * as api from "./api.js";
-import { fail, set } from "./store.js";
+import { fail, set, useStore } from "./store.js";
 import { Thumb } from "./thumb.js";
 import { VERDICTS, verdict } from "./words.js";
 
 const LIMIT = 60;
 
 export function History() {
+  const { server } = useStore();
   const [asked, setAsked] = useState({ q: "", verdict: "", tier: "" }), [told, setTold] = useState(null);
   const [limit, setLimit] = useState(LIMIT), [picked, setPicked] = useState([]);
   const load = () => list({ ...asked, limit }).then(setTold, fail);
   useEffect(() => {
     const soon = setTimeout(load, 120);
     return () => clearTimeout(soon);
-  }, [asked, limit]);
+  }, [asked, limit, server]); // and again when a server that was lost is back
   const change = (name) => (event) => setAsked({ ...asked, [name]: event.target.value });
   const toggle = (id) => setPicked(picked.includes(id) ? picked.filter((each) => each !== id) : [...picked.slice(-1), id]);
   return html`<section class="history"><h1>Runs</h1>

@@ -1,55 +1,53 @@
 // A live testbed: what its nodes tell now is appended to a run that is still open.
+import { open } from "./actions.js";
 import * as api from "./api.js";
 import { clock, seek } from "./clock.js";
-import { open } from "./actions.js";
 import { Run } from "./run.js";
 import { fail, set, state } from "./store.js";
 
-const SETTLE_MS = 250; // moments and charts follow four times a second; the tank with every sample
+const SETTLE_MS = 250; // moments and charts follow four times a second
 
 export function watch() {
-  let run = null, timer = 0;
+  let about = { id: "live" }, run = null, shown = "", timer = 0;
   const settle = () => {
     timer = 0;
-    if (!run || state.runs[0] !== run) return;
-    const followed = clock.t >= clock.end - 2e9;
+    if (!run || !run.machines.length) return;
+    const ours = !state.runs.length || state.runs[0].id === shown; // else somebody looks at another run
+    if (!ours) return;
+    const followed = state.runs[0] !== run || clock.t >= clock.end - 2e9;
     run.settle();
-    clock.end = run.end;
-    clock.moments = run.moments[run.worst] ?? {};
+    Object.assign(clock, { end: run.end, moments: run.moments[run.worst] ?? {} });
     if (followed && !clock.playing) seek(run.end);
-    set({});
+    shown = run.id;
+    set({ runs: [run], live: true });
   };
-  const soon = () => (timer ||= setTimeout(settle, SETTLE_MS));
   return api.stream("live", (kind, told) => {
+    if (kind === "run") [about, run] = [told, null]; // another one began: its times count from another zero
     if (kind === "samples") {
-      run ??= begin();
+      run ??= new Run({ ...about, result: { run: about.id, tier: "live", nodes: [] }, phases: [] }, {}, []);
       for (const [node, columns] of Object.entries(told)) {
         known(run, node);
         run.append(node, columns);
       }
-      soon();
-    } else if (kind === "event" && run) {
+    }
+    if (kind === "event" && run) {
       run.events.push(told);
       run.hear(told);
-      soon();
-    } else if (kind === "run") {
-      run = null; // another one began: its times count from another zero
-    } else if (kind === "result" && state.live) {
-      open([told.run]).catch(fail);
-      run = null;
     }
+    if (kind === "result" && state.live && state.runs[0]?.id === shown) {
+      run = null;
+      shown = told.run;
+      open([told.run]).catch(fail);
+      return;
+    }
+    timer ||= setTimeout(settle, SETTLE_MS);
   });
-}
-
-function begin() {
-  const run = new Run({ id: "live", result: { tier: "live", policy: "", nodes: [] }, phases: [], nodes: [] }, {}, []);
-  set({ runs: [run], live: true, node: "" });
-  return run;
 }
 
 function known(run, name) {
   if (run.nodes.some((node) => node.name === name)) return;
   const role = name.startsWith("target") ? "target" : "initiator";
-  run.nodes.push({ name, role });
-  (role === "target" ? run.targets : run.machines).push(name);
+  const node = (run.about.nodes ?? []).find((each) => each.name === name) ?? { name, role };
+  run.nodes.push(node);
+  (node.role === "target" ? run.targets : run.machines).push(name);
 }

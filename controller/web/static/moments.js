@@ -66,8 +66,8 @@ function closedAt(waiting, progress, revived) {
 // "A 64 MiB machine, 20,000 junk packets a second: stopped after 0.2 s and has not come back."
 export function sentenceOf(run) {
   const node = run.worst, moments = run.moments[node] ?? {};
-  const machines = run.machines.length, memory = bytes(run.total(node) * PAGE);
-  const who = machines === 1 ? `A ${memory} machine` : `${machines} machines of ${memory}`;
+  const machines = run.machines.length, known = run.memory(node), memory = bytes(known * PAGE);
+  const who = machines === 1 ? `A ${known ? `${memory} ` : ""}machine` : `${machines} machines${known ? ` of ${memory}` : ""}`;
   const rate = run.flood(moments.flood ?? 0).rate;
   const junk = rate ? `, ${count(rate)} junk packets a second` : "";
   const policy = run.result.policy && run.result.policy !== "none" ? ` under ${run.result.policy}` : "";

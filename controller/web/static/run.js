@@ -73,9 +73,14 @@ export class Run {
     };
   }
 
+  // What its scenario says that it has, in pages; 0 where none says it.
+  memory(node) {
+    return this.nodes.find((each) => each.name === node)?.machine?.memory_pages ?? 0;
+  }
+
+  // What its tank is drawn as: that, or else the most that was seen of it.
   total(node) {
-    const known = this.nodes.find((each) => each.name === node)?.machine?.memory_pages;
-    if (known) return known;
+    if (this.memory(node)) return this.memory(node);
     const column = this.columns[node];
     return this.guess ??= Math.max(1, ...column.free_pages.map((free, i) => free + (column.dirty_pages[i] ?? 0)));
   }

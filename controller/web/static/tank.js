@@ -19,7 +19,7 @@ export function Tank({ run, node, now, machine }) {
   const slots = run.slots(node), lay = narrow.matches ? NARROW : WIDE;
   return html`<svg class="tank" viewBox=${`0 0 ${lay.width} ${BOTTOM + 26}`} role="img" aria-label=${spoken(now, slots)}>
     <${Ring} filled=${now.ring} slots=${slots} lay=${lay} />
-    <${Memory} now=${now} lay=${lay} name=${`${run.id}-tank`} />
+    <${Memory} now=${now} sure=${run.memory(node) > 0} lay=${lay} name=${`${run.id}-tank`} />
     <${Glass} now=${now} machine=${machine} lay=${lay} name=${`${run.id}-glass`} />
   </svg>`;
 }
@@ -51,7 +51,7 @@ function Ring({ filled, slots, lay }) {
 
 const trim = (n) => (Number.isInteger(n) ? n : n.toFixed(1));
 
-function Memory({ now, lay, name }) {
+function Memory({ now, sure, lay, name }) {
   const [x, width] = lay.tank, scale = TALL / now.total;
   let y = TOP;
   const layers = LAYERS.map(([kind, label]) => {
@@ -62,7 +62,7 @@ function Memory({ now, lay, name }) {
   const surface = BOTTOM - now.free * scale;
   return html`<g class="memory">
     <text x=${x} y="12" class="head">All memory</text>
-    <text x=${x} y="26" class="figure">${bytes(now.total * PAGE)}</text>
+    <text x=${x} y="26" class="figure">${sure ? "" : "about "}${bytes(now.total * PAGE)}</text>
     <clipPath id=${name}><rect x=${x} y=${TOP} width=${width} height=${TALL} rx="9" /></clipPath>
     <g clip-path=${`url(#${name})`}>
       <rect class="hollow" x=${x} y=${TOP} width=${width} height=${TALL} />

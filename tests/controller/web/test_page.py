@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -178,6 +179,35 @@ def test_a_run_that_is_not_there_is_a_sentence(chromium: Browser, served: Page) 
     with view(chromium, served.port, "#run=20200101T000000Z-nope") as seen:
         seen.until("netreserve.state.error")
         assert "20200101T000000Z-nope" in seen.text("[role=alert]")
+
+
+def test_a_run_that_was_broken_off_says_so_and_shows_what_there_is(chromium: Browser, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    stored(runs, deadlock(), run=HUNG, closed=False)
+    with serving(runs) as page, view(chromium, page.port, f"#run={HUNG}") as seen:
+        seen.opened()
+        assert page.get(f"/api/runs/{HUNG}").json["problem"] in seen.text(".banner")
+        assert (
+            seen.page.locator(".tank").count() == 1
+            and "A machine, " in seen.text("h1")
+            and "proves nothing" in seen.text("h1")
+        )
+        assert seen.errors == []
+
+
+def test_a_server_that_was_lost_is_found_again(chromium: Browser, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    stored(runs, deadlock(), run=HUNG)
+    with contextlib.ExitStack() as stack:
+        with serving(runs) as page:
+            seen = stack.enter_context(view(chromium, page.port, f"#run={HUNG}"))
+            seen.opened()
+        seen.page.locator("nav a[href='#runs']").click()
+        seen.until("netreserve.state.server === 'lost'")
+        assert "does not answer" in seen.text("[role=alert]")
+        with serving(runs, port=page.port):
+            seen.until("netreserve.state.server === 'here'")
+            seen.until("document.querySelectorAll('.runs .run').length === 1")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
