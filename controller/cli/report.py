@@ -14,13 +14,19 @@ from controller.cli.summary import print_summary
 from controller.cli.unfinished import still_due, wait_for
 from controller.experiment.folders import LATEST
 from controller.experiment.record import Result
-from nodes.errors import HarnessError, InconclusiveError, LackingError
+from nodes.errors import HarnessError, InconclusiveError, LackingError, UsageError
+from nodes.registry import did_you_mean
+
+FORMATS = ("ktap", "markdown")
 
 
 def report(
     run: Run = "latest",
     open_it: Annotated[bool, typer.Option("--open", help="Show the report in a browser.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="First wait for a run that still goes on to end.")] = False,
+    form: Annotated[
+        str, typer.Option("--format", help=f"Only the result, for another program: {' or '.join(FORMATS)}.")
+    ] = "",
     runs: Runs = None,
     json: Json = False,
 ) -> None:
@@ -33,6 +39,9 @@ def report(
     if wait:
         _wait(run, runs)
     folder, result = load_result(run, runs)
+    if form:
+        print(_in_short(form, result), end="")
+        return
     page = (folder / "report.html").resolve()
     if not page.is_file():
         if result.tier != "sim" and (due := still_due(result.run)):
@@ -44,6 +53,14 @@ def report(
         print_summary(result, folder)
     if open_it and not webbrowser.open(page.as_uri()):
         raise LackingError(f"no browser can be started here: open {page} in one, or copy it to where there is one")
+
+
+def _in_short(form: str, result: Result) -> str:
+    from controller.report import summaries  # here: drawing libraries come with it
+
+    if form not in FORMATS:
+        raise UsageError(f"--format: unknown value '{form}' ({did_you_mean(form, list(FORMATS))})")
+    return summaries.ktap(result) if form == "ktap" else summaries.markdown(result)
 
 
 def _why_none(folder: Path, result: Result) -> str:

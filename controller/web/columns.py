@@ -1,8 +1,8 @@
 """Samples in columns: for each node one list of values a field, written as JSON piece by piece.
 
-A run of 64 machines over two minutes is three million numbers. As records they would take half a gigabyte for a while, and
-keep an interpreter busy in long stretches; here they are eight bytes each, and no step takes more than some milliseconds,
-so that a daemon answers its broker meanwhile.
+A run of 64 machines over two minutes is two and a half million numbers. As records they would take twice the memory and keep
+an interpreter busy in long stretches; here they are eight bytes each, and no step takes more than some milliseconds, so that
+a daemon answers its broker meanwhile (figures: docs/adr/0014).
 """
 
 from __future__ import annotations

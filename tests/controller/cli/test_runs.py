@@ -70,6 +70,15 @@ def test_report_tells_where_the_page_is(runs: Path, capsys: Capture) -> None:
     assert msgspec.json.decode(capsys.readouterr().out)["report"] == f"{runs}/tiny/{RUN}/report.html"
 
 
+def test_report_in_short_for_other_programs(runs: Path, capsys: Capture) -> None:
+    assert carry_out(["report", "3fa9", "--format", "ktap"]) == 0
+    assert capsys.readouterr().out.startswith("KTAP version 1\n")
+    assert carry_out(["report", "3fa9", "--format", "markdown"]) == 0
+    assert capsys.readouterr().out.startswith("### ✕ tiny: deadlocked\n")
+    assert carry_out(["report", "3fa9", "--format", "tap"]) == 2
+    assert "ktap" in capsys.readouterr().err
+
+
 def test_report_opens_the_page(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", lambda uri: opened.append(uri) or True)
