@@ -12,9 +12,10 @@ from controller.api import SetPolicy, Show, State
 from controller.cli.console import Json, console, print_json
 from controller.cli.ps import policy_of, present
 from controller.cli.session import ask
+from controller.experiment.scenario.policies import WITH, read_policy
 from nodes.config import InitiatorSpec
 from nodes.machine.allocators import ALLOCATORS
-from nodes.machine.policies import POLICIES, spec_of
+from nodes.machine.policies import POLICIES
 
 app = typer.Typer(
     help="Show the reserve policy in force, or switch it live.", no_args_is_help=True, rich_markup_mode=None
@@ -32,7 +33,9 @@ def show(json: Json = False) -> None:
 
 @app.command("set")
 def set_policy(
-    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(POLICIES)}.")],
+    name: Annotated[
+        str, typer.Argument(help=f"One of: {', '.join(POLICIES)}; or with its allocator, e.g. memalloc+slab.")
+    ],
     allocator: Annotated[str, typer.Option(help=f"Not the policy's own, but of: {', '.join(ALLOCATORS)}.")] = "",
     node: Annotated[str, typer.Option(help="Only this initiator; else all of them.")] = "",
     json: Json = False,
@@ -43,7 +46,8 @@ def set_policy(
     """
     if allocator:
         ALLOCATORS[allocator]  # an unknown name is told as such
-    _print(ask(SetPolicy(policy=spec_of(name, allocator), node=node)), json=json)
+    spec = read_policy(f"{name}{WITH}{allocator}" if allocator else name)
+    _print(ask(SetPolicy(policy=spec, node=node)), json=json)
 
 
 def _print(state: State, *, json: bool) -> None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from controller.experiment.scenario import Scenario, load
 from controller.experiment.scenario.model import SEEDS_MAX, seed_after
+from controller.experiment.scenario.policies import WITH, read_policy, unknown
 from controller.experiment.scenario.vary import vary
 from controller.experiment.verdicts import SURVIVED
 from controller.simulated.simulate import Simulation
@@ -18,7 +19,6 @@ from controller.studies.tried import Heard, Tried
 from nodes.errors import UsageError
 from nodes.machine.policies import POLICIES
 from nodes.machine.policies.base import Variant
-from nodes.registry import did_you_mean
 
 VARIANTS: dict[str, Variant] = {
     name: variant
@@ -88,11 +88,21 @@ def gallery(folder: Path) -> list[Scenario]:
 
 
 def variants(names: Sequence[str]) -> list[str]:
-    """`names`, checked; all when there are none. Raises UsageError."""
-    for name in names:
-        if name not in VARIANTS:
-            raise UsageError(f"unknown policy '{name}' ({did_you_mean(name, VARIANTS)})")
-    return list(names) or list(VARIANTS)
+    """The columns that `names` mean; all when there are none. Raises UsageError."""
+    return list(dict.fromkeys(map(_variant, names))) or list(VARIANTS)
+
+
+def _variant(name: str) -> str:
+    """The column `name`, or the one of the policy that it names as everywhere else: `nta-v2` is `nta+nta-v2`."""
+    if name in VARIANTS:
+        return name
+    if name.partition(WITH)[0] not in POLICIES:
+        raise unknown(name, VARIANTS)
+    spec = read_policy(name)
+    for column, variant in VARIANTS.items():
+        if read_policy(variant.settings["policy"]) == spec:
+            return column
+    raise UsageError(f"the debate has no column for '{name}': its columns are {', '.join(VARIANTS)}")
 
 
 class Debate:

@@ -179,7 +179,7 @@ class Machine:
             case PolicyChanged(policy):
                 self._change(policy, self._min_free_pages)
             case MinFreeChanged(min_free_pages):
-                self._change(self.policy_spec, min_free_pages)
+                self._change(self.policy_spec, min_free_pages, written=True)
 
     def completed(self, requests: Sequence[int], error: int, now_ns: int) -> None:
         """The target answered `requests`, all with `error`: exactly what as many `Completed` would do."""
@@ -213,7 +213,8 @@ class Machine:
     def _kill(self) -> None:
         self._out.extend(Discard(page) for page in self.workload.kill())
 
-    def _change(self, spec: PolicySpec, min_free_pages: int) -> None:
+    def _change(self, spec: PolicySpec, min_free_pages: int, *, written: bool = False) -> None:
+        """`written`: vm.min_free_kbytes was, be it with the value that it had."""
         policy = policy_of(spec)
         if not can_change(self.policy_spec.allocator, spec.allocator):
             raise UsageError(
@@ -232,14 +233,22 @@ class Machine:
         before = self.policy, self.policy_spec, self._min_free_pages
         self.policy, self.policy_spec, self._min_free_pages = policy, spec, min_free_pages
         try:
-            self.pool.marks = self._marks()
+            marks = self._marks()
         except UsageError:
             self.policy, self.policy_spec, self._min_free_pages = before
             raise
+        if written or marks.min_pages != self.pool.marks.min_pages:
+            self._mark(marks)
         allocator = behind(self.allocator)
         if isinstance(allocator, FallbackAllocator):
             allocator.serve(spec.allocator)
         self._put_in_force()
+
+    def _mark(self, marks: Watermarks) -> None:
+        """Sets all marks anew: a boost of before is gone (__setup_per_zone_wmarks: mm/page_alloc.c of 6.12), and the next
+        is at most what a kernel makes of these."""
+        self.pool.marks = marks
+        self.pool.boost_max_pages = min(self.config.boost_pages, marks.boost_most_pages(self.config.memory_pages))
 
     # ---- out
 

@@ -61,12 +61,17 @@ class Watermarks:
         boost = self.boost_pages
         return Watermarks(self.min_pages, self.low_pages - boost, self.high_pages - boost, boost_pages)
 
-    def check_boost(self, boost_pages: int, memory_pages: int) -> None:
-        """Raises UsageError for a boost that no kernel would make of these marks: above 150 % of high, at least a pageblock
+    def boost_most_pages(self, memory_pages: int) -> int:
+        """The most that a kernel makes of these marks, without their boost: 150 % of high, at least a pageblock
         (vm.watermark_boost_factor's default, 15000), and none at all in a zone of less than four (boost_watermark:
-        mm/page_alloc.c of 6.12); or that leaves no room in memory."""
-        most = max(PAGEBLOCK_PAGES, self.high_pages * 3 // 2) if memory_pages >= 4 * PAGEBLOCK_PAGES else 0
-        most = min(most, memory_pages - self.high_pages - 1)
+        mm/page_alloc.c of 6.12); and what leaves room in memory."""
+        high = self.high_pages - self.boost_pages
+        most = max(PAGEBLOCK_PAGES, high * 3 // 2) if memory_pages >= 4 * PAGEBLOCK_PAGES else 0
+        return min(most, memory_pages - high - 1)
+
+    def check_boost(self, boost_pages: int, memory_pages: int) -> None:
+        """Raises UsageError for a boost that no kernel would make of these marks."""
+        most = self.boost_most_pages(memory_pages)
         if boost_pages > most:
             raise UsageError(
                 f"a boost of {boost_pages} pages is more than a kernel makes of a high mark of {self.high_pages} pages in"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from controller.experiment.rescue import SetMin, SwitchTo
 from controller.experiment.scenario import memory
 from controller.experiment.scenario.faults import Fault, Reshape, SetMinFree, Storage, SwitchPolicy
+from controller.experiment.scenario.idle import contradiction
 from controller.experiment.scenario.limits import Finding, beyond
 from controller.experiment.scenario.model import Scenario
 from controller.experiment.scenario.policies import WITH, policy_text
@@ -117,6 +118,13 @@ def _relay(scenario: Scenario) -> Iterator[Finding]:
         yield "nodes.target.count", f"with relay: target each of {initiator.count} machines has a target of its own"
 
 
+def _sender(scenario: Scenario) -> Iterator[Finding]:
+    for path, policy in memory.policies(scenario):
+        if problem := contradiction(scenario.nodes.initiator, policy):
+            yield "nodes.initiator.sender", f"{problem} (policy of '{path}')"
+            return
+
+
 def _links(scenario: Scenario) -> Iterator[Finding]:
     for name, shape in (("data", scenario.links.data), ("storage", scenario.links.storage)):
         if shape is None:
@@ -145,6 +153,7 @@ CHECKS: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
     _expectations,
     _links,
     _relay,
+    _sender,
 )
 
 
@@ -216,7 +225,8 @@ def _unswitchable(scenario: Scenario, path: str, policy: PolicySpec, asked: Poli
     names = f"'{policy_text(policy)}' of '{path}' to '{policy_text(asked)}'"
     if POLICIES[policy.name].local_disk != POLICIES[asked.name].local_disk:
         return f"{names}: a running machine cannot change its swap disk: name another policy, or run both"
-    if problem := refusal(scenario.nodes.initiator, POLICIES[asked.name]):
+    machine = scenario.nodes.initiator
+    if problem := refusal(machine, POLICIES[asked.name]) or contradiction(machine, asked):
         return f"{names}: {problem}"
     if asked.pool_bytes != policy.pool_bytes:
         return f"{names}: a running machine set its packet pools aside when it started: write the same 'pool'"

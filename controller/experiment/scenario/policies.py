@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import structs
 
 from nodes.config import PolicySpec
 from nodes.errors import UsageError
 from nodes.machine.policies import POLICIES, policy_of, spec_of, takes_head_reserve
+from nodes.registry import did_you_mean
 
 WITH = "+"
 HEADS = f"{WITH}head_reserve"
@@ -19,7 +20,9 @@ def read_policy(text: str, before: PolicySpec | None = None) -> PolicySpec:
     """The policy `text` names. Without an allocator in it: the policy's default. Without `+head_reserve`: none. Of `before`
     it takes what a text cannot say, where the policy can have it: the floor of sockets and the size of pools. Raises
     UsageError."""
-    name, _, allocator = text.removesuffix(HEADS).partition(WITH)
+    name, plus, allocator = text.removesuffix(HEADS).partition(WITH)
+    if name not in POLICIES or (plus and not allocator):
+        raise unknown(text)
     policy, spec = POLICIES[name], spec_of(name, allocator, text.endswith(HEADS))
     if before is None:
         return spec
@@ -29,6 +32,15 @@ def read_policy(text: str, before: PolicySpec | None = None) -> PolicySpec:
         pool_bytes=before.pool_bytes if policy.own_pools else 0,
         era=before.era if before.era in policy.eras else "",
     )
+
+
+def unknown(text: str, also: Iterable[str] = ()) -> UsageError:
+    """What to raise for a text that names no policy, and none of `also`. One that is a packet allocator's name alone, as
+    policies once had, is told the policy that has it."""
+    known = list(known_policies())
+    instead = next((name for name in known if name.endswith(f"{WITH}{text}")), "")
+    hint = f"did you mean '{instead}'?" if text and instead else did_you_mean(text, [*known, *also])
+    return UsageError(f"unknown policy '{text}' ({hint})")
 
 
 def policy_text(spec: PolicySpec) -> str:
@@ -43,8 +55,7 @@ def known_policies() -> Iterator[str]:
     that can have it with the reserve for heads."""
     texts = dict(POLICIES.items())
     for name, policy in POLICIES.items():
-        if len(policy.allocators) > 1:
-            texts |= {f"{name}{WITH}{allocator}": policy for allocator in policy.allocators}
+        texts |= {f"{name}{WITH}{allocator}": policy for allocator in policy.allocators}
     yield from texts
     yield from (text + HEADS for text, policy in texts.items() if takes_head_reserve(policy))
 

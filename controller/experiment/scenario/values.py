@@ -9,7 +9,7 @@ from controller.experiment import expect
 from controller.experiment.folders import RESERVED
 from controller.experiment.scenario.fields import Kind
 from controller.experiment.scenario.kinds import quantity, share, text, whole, word, words
-from controller.experiment.scenario.policies import known_policies
+from controller.experiment.scenario.policies import known_policies, read_policy, unknown
 from nodes.config import Era
 from nodes.errors import UsageError
 from nodes.machine.allocators import ALLOCATORS
@@ -60,6 +60,13 @@ def _word(value: object) -> str:
     return value
 
 
+def _policy_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise unknown(str(value))
+    read_policy(value)
+    return value
+
+
 def _kernel_name(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(KERNEL_PATTERN, value):
         raise UsageError(
@@ -100,7 +107,7 @@ _NAMES = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$", "maxLength": NAME
 NAME = Kind(_name, lambda: {**_NAMES, "not": {"enum": list(RESERVED)}})
 ARM_NAME = Kind(_word, lambda: _NAMES)
 POLICY = word("policy", lambda: POLICIES)
-POLICY_TEXT = word("policy", known_policies)
+POLICY_TEXT = Kind(_policy_text, lambda: {"enum": list(known_policies())})
 ALLOCATOR = word("allocator", lambda: ALLOCATORS)
 ERA = Kind(lambda value: _era.parse(str(value)), lambda: {"anyOf": [_era.schema(), {"const": 2006}]})
 """YAML takes `2006` for a number."""

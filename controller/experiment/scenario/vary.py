@@ -16,12 +16,13 @@ from controller.experiment.scenario.form import SCENARIO, PolicyForm
 from controller.experiment.scenario.located import Located, Problems
 from controller.experiment.scenario.model import Scenario
 from controller.experiment.scenario.policies import read_policy
-from controller.experiment.scenario.values import POLICY_TEXT
+from controller.experiment.scenario.values import POLICY, POLICY_TEXT
 from nodes.config import PolicySpec
 from nodes.errors import UsageError
 from nodes.registry import did_you_mean
 
 _POLICY = PolicyForm()
+NAME = ".name"
 EXAMPLE = "for example floods.0.rate=20k or nodes.initiator.min_free=2M"
 
 
@@ -50,10 +51,12 @@ def vary(scenario: Scenario, changes: Mapping[str, object]) -> Scenario:
 def changed(scenario: Scenario, changes: Mapping[str, object]) -> Scenario:
     """As `vary`; whether its settings fit each other is left to the caller."""
     document = SCENARIO.write(scenario)
-    for path in sorted(changes, key=lambda path: path.count(".")):
+    for path in sorted(changes, key=lambda path: (path.count("."), not path.endswith(NAME))):
         if changes[path] is not None:
-            place = _find(document, path)
-            place.container[place.key] = _value(place, path, changes[path])
+            place, value = _find(document, path), changes[path]
+            if policy := _named_policy(document, path, changes):
+                place, value = policy, POLICY.parse(value)
+            place.container[place.key] = _value(place, path, value)
     _leave_out(document, [path for path, value in changes.items() if value is None])
     return _read(document)
 
@@ -99,6 +102,17 @@ def _find(document: dict[str, Any], path: str) -> _Place:
             container.setdefault(key, {})
         container = container[key]
     raise AssertionError("a path has at least one name")
+
+
+def _named_policy(document: dict[str, Any], path: str, changes: Mapping[str, object]) -> _Place | None:
+    """The whole policy, where `path` is its name: to change that alone is to name another policy, which has its own
+    allocator. Raises UsageError when it is named twice."""
+    whole = path.removesuffix(NAME)
+    if whole == path or not isinstance((place := _find(document, whole)).form, PolicyForm):
+        return None
+    if changes.get(whole) is not None:
+        raise UsageError(f"{whole} and {path}: one of them is enough")
+    return place
 
 
 def _inside(form: Form, name: str, above: str, path: str) -> Form:

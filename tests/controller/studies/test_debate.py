@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -50,6 +51,34 @@ def expect_text(file: Path, text: str) -> None:
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("nta-v2", "nta-v2"),
+        ("nta+nta-v2", "nta-v2"),
+        ("nta+nta-v1", "nta"),
+        ("memalloc+srog", "memalloc"),
+        ("none+slab", "none"),
+    ],
+)
+def test_a_column_has_its_name_and_that_of_its_policy(name: str, column: str) -> None:
+    assert debate.variants([name, column]) == [column]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nta-v1", "unknown policy 'nta-v1' (did you mean 'nta+nta-v1'?)"),
+        ("netmem-todya", "unknown policy 'netmem-todya' (did you mean 'netmem-today'?)"),
+        ("none+srog", "policy 'none' cannot take its packets from 'srog' (possible: 'slab')"),
+        ("iface+head_reserve", "the debate has no column for 'iface+head_reserve': its columns are unpatched"),
+    ],
+)
+def test_what_has_no_column_is_told_as_everywhere(name: str, told: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        debate.variants([name])
+
+
 def test_the_verdicts_are_the_golden_ones(cells: list[Cell]) -> None:
     expect_text(GOLDEN, "\n".join(debate.golden(cells)) + "\n")
 

@@ -6,7 +6,7 @@ import pytest
 
 from nodes.config import MachineConfig
 from nodes.eventkinds import OutOfMemory
-from nodes.machine.events import Notice, WriteOut
+from nodes.machine.events import MinFreeChanged, Notice, PolicyChanged, WriteOut
 from nodes.machine.machine import Machine
 from nodes.machine.policies import spec_of
 from nodes.machine.reclaim import MAX_RECLAIM_RETRIES, WRITEBACK_SLEEP_NS
@@ -95,6 +95,31 @@ def short_of_memory(boost_pages: int) -> Machine:
     while patient.pool.free > patient.pool.marks.low_pages - patient.pool.marks.boost_pages - 8:
         assert patient.receive(junk, 1428, 1, 0)
     return patient
+
+
+def test_marks_that_are_set_anew_have_no_boost() -> None:
+    patient = short_of_memory(512)
+    assert patient.stats(1).boost_pages == 512
+    patient.handle(PolicyChanged(spec_of("mainline")), 1)
+    assert patient.stats(1).boost_pages == 512, "it adds nothing to min, so that nothing is written"
+    patient.handle(MinFreeChanged(128), 2)
+    assert patient.stats(2).boost_pages == 0, "as it was, but written"
+    while not patient.stats(3).boost_pages:
+        assert patient.receive(1, 1428, 1, 3)
+    patient.handle(PolicyChanged(spec_of("memalloc", "slab")), 4)
+    assert patient.stats(4).boost_pages == 0, "it adds its own reserve to min"
+
+
+@pytest.mark.parametrize(("min_free_pages", "most"), [(512, 1000), (64, 512), (1400, 203)])
+def test_the_next_boost_is_what_a_kernel_makes_of_the_marks_of_then(min_free_pages: int, most: int) -> None:
+    config = MachineConfig(memory_pages=2304, min_free_pages=512, working_set_pages=1000, boost_pages=1000)
+    patient = Machine(config, spec_of("none"), 0)
+    patient.handle(MinFreeChanged(min_free_pages), 1)
+    junk = patient.open_socket(1 << 26)
+    while not patient.stats(2).boost_pages:
+        assert patient.receive(junk, 1428, 1, 2)
+    assert patient.stats(2).boost_pages == most
+    assert patient.pool.marks.high_pages < patient.pool.total
 
 
 def test_a_boost_holds_tasks_back_where_packets_still_get_memory() -> None:

@@ -45,7 +45,11 @@ def test_what_a_text_cannot_say_is_kept_where_it_can_be() -> None:
     [
         ("nonee", "unknown policy 'nonee' (did you mean 'none'?)"),
         ("none+slap", "policy 'none' cannot take its packets from 'slap' (possible: "),
-        ("+slab", "unknown policy ''"),
+        ("+slab", "unknown policy '+slab'"),
+        ("memalloc+", "unknown policy 'memalloc+' (did you mean 'memalloc'?)"),
+        ("nta-v1", "unknown policy 'nta-v1' (did you mean 'nta+nta-v1'?)"),
+        ("nta-v2", "unknown policy 'nta-v2' (did you mean 'nta+nta-v2'?)"),
+        ("none+srog", "policy 'none' cannot take its packets from 'srog' (possible: 'slab')"),
         ("none+head_reserve", "policy 'none' cannot have head_reserve: "),
         ("memalloc+head_reserve+srog", "policy 'memalloc' cannot take its packets from 'head_reserve+srog'"),
     ],

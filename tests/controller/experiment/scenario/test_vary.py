@@ -75,6 +75,23 @@ def test_a_network_that_was_left_out_can_be_varied() -> None:
     assert storage is not None and storage.delay_ns == 10**6
 
 
+@pytest.mark.parametrize("name", ["nta", "netmem", "none", "memalloc"])
+def test_the_name_of_a_policy_alone_is_the_policy(name: str) -> None:
+    shared = vary(SMALL, {"policy": "memalloc+slab"})
+    assert vary(shared, {"policy.name": name}) == vary(shared, {"policy": name})
+
+
+def test_a_name_comes_before_what_belongs_to_it() -> None:
+    changes = {"policy.pool": "1M", "policy.allocator": "nta-v2", "policy.name": "nta"}
+    assert vary(SMALL, changes).policy == PolicySpec(name="nta", allocator="nta-v2", pool_bytes=1 << 20)
+    with pytest.raises(UsageError, match=r"policy and policy.name: one of them is enough"):
+        vary(SMALL, {"policy": "none", "policy.name": "nta"})
+    with pytest.raises(
+        UsageError, match=r"policy.name: unknown policy 'memalloc\+slab'|unknown policy 'memalloc\+slab'"
+    ):
+        vary(SMALL, {"policy.name": "memalloc+slab"})
+
+
 def test_a_policy_named_alone_comes_with_its_own_allocator() -> None:
     shared = vary(SMALL, {"policy": "memalloc+slab"})
     assert vary(shared, {"policy": "memalloc"}).policy == PolicySpec(name="memalloc", allocator="srog")
