@@ -12,8 +12,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from controller.web import export
-from controller.web.answers import TooLargeError, answer
+from controller.web.answers import JSON, TooLargeError, answer
+from controller.web.columns import Columns
 from controller.web.house import House
+from controller.web.perfetto import trace
 from controller.web.recorded import named
 from nodes.errors import InconclusiveError
 
@@ -31,6 +33,16 @@ def take_out(request: Request) -> Response:
     file.seek(0)
     headers = {"content-disposition": f'attachment; filename="{row.scenario}-{row.run}{export.SUFFIX}"'}
     return StreamingResponse(_chunks(file), media_type=ARCHIVE, headers=headers)
+
+
+def perfetto(request: Request) -> Response:
+    """A run as a trace for ui.perfetto.dev or chrome://tracing."""
+    shelf, row = named(request)
+    columns = Columns(shelf.zero_ns(row))
+    for names, rows in shelf.archive.sample_rows(row.run):
+        columns.add(names, rows)
+    pieces = trace(shelf.view(row.run).phases, columns.nodes, shelf.events(row))
+    return StreamingResponse(pieces, media_type=JSON)
 
 
 def delete(request: Request) -> Response:
@@ -67,6 +79,7 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 
 ROUTES = [
     Route("/api/runs/{run}/export", take_out),
+    Route("/api/runs/{run}/perfetto", perfetto),
     Route("/api/runs/{run}", delete, methods=["DELETE"]),
     Route("/api/import", bring_in, methods=["POST"]),
 ]

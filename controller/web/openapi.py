@@ -48,6 +48,7 @@ ENTRIES = (
     Entry("get", "/api/runs/{run}/picture", "its timeline", "image/png"),
     Entry("get", "/api/runs/{run}/closeup", "a span of a simulated run gone through again", dict[str, Any]),
     Entry("get", "/api/runs/{run}/export", "its folder as an archive", "application/gzip"),
+    Entry("get", "/api/runs/{run}/perfetto", "a trace that Perfetto and Chrome open"),
     Entry("post", "/api/runs/{run}/fork", "the same simulated run with one change at one moment", takes=Change),
     Entry("post", "/api/import", "a run from its archive"),
     Entry("post", "/api/simulations", "begin a simulation", takes=simulating.Asked),
