@@ -81,6 +81,26 @@ WRONG = {
         ["kernels", "run", "scenarios/kernel-tcp.yaml", "--tier", "container"],
         "a matrix is of tier 'kernel', or of 'sim'",
     ),
+    "a flagged socket of a process": (
+        ["run", "scenarios/classic.yaml", "--policy", "memalloc", "--set", "nodes.initiator.relay=initiator"],
+        "nodes.initiator.relay: policy memalloc flags the kernel's socket, and nobody flags that of a process: it comes to",
+    ),
+    "a lock of no process": (
+        ["run", "scenarios/slow-reader.yaml", "--set", "nodes.initiator.relay_locked=true"],
+        "nodes.initiator.relay_locked: there is no process: name one with 'relay: initiator' or 'relay: target'",
+    ),
+    "one target for two hosts": (
+        [*["run", "scenarios/same-host.yaml", "--set", "nodes.initiator.count=2", "--set", "nodes.target.size=512M"]],
+        "nodes.target.count: with relay: target each of 2 machines has a target of its own",
+    ),
+    "a pool larger than memory": (
+        ["run", "scenarios/pool-holds.yaml", "--set", "policy.pool=8G"],
+        "policy.pool: allocator 'nta-v1' sets 2097152 pages aside on each of 2 CPUs, 4194304 in all",
+    ),
+    "a control group of half a MiB": (
+        ["run", "scenarios/kernel-cgroup.yaml", "--set", "nodes.initiator.guest.cgroup_limit=512K"],
+        "nodes.initiator.guest.cgroup_limit: no application lives in so little: at least 1 MiB is needed",
+    ),
     "a memory below the scenario's": (
         ["size", "scenarios/classic.yaml", "--memory", "63 MiB"],
         "--memory 63 MiB: less than the 64 MiB of the scenario: it is for a real machine with more",

@@ -44,3 +44,13 @@ def test_the_contrary_of_a_policy_is_refused_wherever_it_is_named() -> None:
 def test_every_other_sender_can_be_unpatched() -> None:
     assert not contradiction(MachineConfig(sender="submitter"), spec_of("unpatched"))
     assert not contradiction(MachineConfig(), spec_of("unpatched"))
+
+
+def test_a_process_that_nobody_flags_is_switched_to_no_policy_that_flags() -> None:
+    relay = "name: x\nnodes: {initiator: {relay: initiator}}\npolicy: none\nexpect: [{verdict: healthy}]\n"
+    told = "'none' of 'policy' to 'mainline': policy mainline flags the kernel's socket, and nobody flags that of a process"
+    for more, path in (("faults: [{kind: policy, at: 1 s, policy: mainline}]\n", "faults[0].policy"),
+                       ("rescue: [{policy: mainline}]\n", "rescue[0].policy")):  # fmt: skip
+        with pytest.raises(ScenarioErrors) as refused:
+            parse(relay + more)
+        assert path in str(refused.value) and told in str(refused.value) and refused.value.exit_code == 2
