@@ -50,7 +50,7 @@ def web() -> Iterator[str]:
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_for(lambda: answers(url), "Locust's web server", 30)
+        wait_for(lambda: answers(url), "Locust's web server", 90)
         yield url
     finally:
         process.terminate()
