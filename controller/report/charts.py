@@ -15,6 +15,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
+from controller.report.smallpng import small
 from controller.report.text_cache import kept
 from controller.report.timeline import Timeline
 
@@ -83,7 +84,7 @@ def png(timeline: Timeline, tier: str, title: str, *, scale: float = 2.0) -> byt
 def paint(made: Spec, *, scale: float = 2.0) -> bytes:
     """Any chart in our dress on white, as a PNG of `scale` pixels per point."""
     text = json.dumps(made | {"config": made["config"] | {"background": "white"}}).replace(json.dumps(INK), '"#1c2330"')
-    return vl_convert.vegalite_to_png(text, vl_version=_version(), scale=scale)
+    return small(vl_convert.vegalite_to_png(text, vl_version=_version(), scale=scale))
 
 
 @cache
