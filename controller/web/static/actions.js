@@ -2,6 +2,7 @@
 import * as api from "./api.js";
 import { clock, play, seek } from "./clock.js";
 import * as link from "./link.js";
+import * as live from "./live.js";
 import { LEAD_NS, decisive } from "./moments.js";
 import { Run } from "./run.js";
 import { fail, set, state } from "./store.js";
@@ -18,7 +19,7 @@ export async function fetchRun(id) {
 export async function open(ids, { t = null, node = "", begin = false } = {}) {
   set({ loading: "Opening the run", progress: 0, error: "", view: "watch" });
   try {
-    const known = new Map(state.runs.map((run) => [run.id, run]));
+    const known = new Map(state.live ? [] : state.runs.map((run) => [run.id, run])); // of a live one a part is there
     const runs = [];
     for (const id of ids) runs.push(known.get(id) ?? (await fetchRun(id)));
     show(runs, node);
@@ -116,8 +117,9 @@ function finished(id) {
 export async function follow() {
   const told = link.read();
   if (told.view === "runs") return set({ view: "runs" });
+  if (told.live) return state.about.live ? live.show() : fail("No testbed stands behind this page: `netreserve up` starts one, and serves a page of its own.");
   if (!told.runs.length) return set({ view: "watch" });
-  const same = told.runs.join() === state.runs.map((run) => run.id).join();
+  const same = !state.live && told.runs.join() === state.runs.map((run) => run.id).join();
   if (!same) return open(told.runs, told);
   set({ view: "watch", node: told.node || state.node });
   if (told.t !== null && Math.abs(told.t - clock.t) > 1) seek(told.t);

@@ -29,8 +29,10 @@ function Page() {
 }
 
 function Top({ view, server }) {
+  const { about, live: shown } = state;
   return html`<header class="top"><a class="skip" href="#main" onClick=${skip}>To the picture</a><a class="name" href="#" onClick=${home}>netreserve</a>
-    <nav aria-label="Views"><a href="#" onClick=${home} aria-current=${view === "watch" ? "page" : undefined}>Watch</a>
+    <nav aria-label="Views">${about?.live && html`<a href="#live" onClick=${toLive} aria-current=${view === "watch" && shown ? "page" : undefined}>Live</a>`}
+      ${!shown && html`<a href="#" onClick=${home} aria-current=${view === "watch" ? "page" : undefined}>Watch</a>`}
       <a href="#runs" aria-current=${view === "runs" ? "page" : undefined}>Runs</a></nav>
     <span class=${`server ${server}`}><i></i>${{ here: state.about?.live ? "live testbed" : "simulator", lost: "server lost", asking: "…" }[server]}</span>
     <button class="quiet" onClick=${() => set({ help: !state.help })} aria-label="Keys">?</button></header>`;
@@ -40,6 +42,12 @@ function home(event) {
   event.preventDefault();
   set({ view: "watch" });
   history.pushState(null, "", link.write());
+}
+
+function toLive(event) {
+  event.preventDefault();
+  live.show();
+  if (location.hash !== "#live") history.pushState(null, "", "#live");
 }
 
 function skip(event) {
@@ -84,8 +92,10 @@ async function begin() {
     setTimeout(begin, RETRY_MS);
     return;
   }
-  if (link.read().runs.length || link.read().view === "runs") await follow();
-  else if (state.about.live) live.watch();
+  const told = link.read();
+  if (state.about.live) live.watch();
+  if (told.live || told.runs.length || told.view === "runs") await follow();
+  else if (state.about.live) live.show();
   else {
     const { runs } = await api.get("/api/runs?limit=1");
     if (runs.length) await open([runs[0].id]);

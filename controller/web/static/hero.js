@@ -2,12 +2,13 @@
 import { html } from "./vendor/preact.js";
 import { simulate } from "./actions.js";
 import { flood, rescue } from "./controls.js";
+import * as live from "./live.js";
 import { remedyOf, sentenceOf } from "./moments.js";
-import { useStore } from "./store.js";
+import { state, useStore } from "./store.js";
 import { moment, verdict } from "./words.js";
 
 export function Hero() {
-  const { runs, about, loading } = useStore(), [run] = runs, live = about?.live;
+  const { runs, about, loading } = useStore(), [run] = runs, bed = about?.live;
   const remedy = run ? remedyOf(run, about) : "", look = run && verdict(run.result.verdict);
   return html`<section class=${`hero ${look?.tone ?? "unknown"}`}>
     <div class="lead">
@@ -17,10 +18,16 @@ export function Hero() {
         <h1>To free memory, this machine must hear from its disk. To hear, it needs memory. Send it junk, and watch.</h1>`}
     </div>
     <div class="buttons">
-      <button class="big bad" disabled=${!!loading} onClick=${() => (live ? flood() : simulate("classic", "none"))}>See it hang<small>${live ? "flood it, no reserve policy" : "no reserve policy"}</small></button>
-      <button class="big good" disabled=${!!loading} onClick=${() => (live ? rescue() : simulate("classic", "memalloc"))}>See it saved<small>${live ? "rescue it by memalloc" : "the same flood, memalloc"}</small></button>
+      <button class="big bad" disabled=${!!loading} onClick=${() => (bed ? onLive(flood) : simulate("classic", "none"))}>See it hang<small>${bed ? "flood it, no reserve policy" : "no reserve policy"}</small></button>
+      <button class="big good" disabled=${!!loading} onClick=${() => (bed ? onLive(rescue) : simulate("classic", "memalloc"))}>See it saved<small>${bed ? "rescue it by memalloc" : "the same flood, memalloc"}</small></button>
     </div>
   </section>`;
+}
+
+// What is done to a testbed is seen where it is seen.
+function onLive(act) {
+  if (!state.live) live.show();
+  return act();
 }
 
 export function Loading() {

@@ -1,14 +1,15 @@
-// The address is the link: #run=ID,ID&t=NS&node=NAME, or #runs for the history.
+// The address is the link: #run=ID,ID&t=NS&node=NAME, #live for what a testbed does now, or #runs for the history.
 import { clock } from "./clock.js";
 import { state } from "./store.js";
 
 export function read(hash = location.hash) {
   if (hash.startsWith("#runs")) return { view: "runs", runs: [], t: null, node: "" };
   const told = new URLSearchParams(hash.slice(1));
-  const t = Number(told.get("t"));
+  const t = Number(told.get("t")), runs = (told.get("run") ?? "").split(",").filter(Boolean);
   return {
     view: "watch",
-    runs: (told.get("run") ?? "").split(",").filter(Boolean),
+    live: told.has("live") || runs.includes("live"), // a testbed that records nothing has this for a run
+    runs,
     t: told.has("t") && Number.isFinite(t) ? t : null,
     node: told.get("node") ?? "",
   };
@@ -16,6 +17,7 @@ export function read(hash = location.hash) {
 
 export function write() {
   if (state.view === "runs") return "#runs";
+  if (state.live) return "#live";
   if (!state.runs.length) return "#";
   const ids = state.runs.map((run) => encodeURIComponent(run.id)).join(",");
   return `#run=${ids}&t=${Math.round(clock.t)}&node=${encodeURIComponent(state.node)}`;

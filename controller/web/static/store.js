@@ -12,7 +12,7 @@ export const state = {
   error: "", //       the last thing that went wrong, in words
   zoom: null, //      {from, to} in ns: the part that the scrubber covers; null: all of it
   help: false,
-  live: false, //     the leading run is still being recorded
+  live: false, //     what is shown is what a testbed does now
 };
 
 const watchers = new Set();

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import quickdrawer
 from brokers import Broker
+from livepages import LivePage, live_page
 from storedruns import stored
 from syntheticruns import deadlock
 from webpages import Page, serving
@@ -27,3 +28,9 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
     broker = Broker()
     yield broker
     broker.remove()
+
+
+@pytest.fixture
+async def live(broker: Broker, tmp_path: Path) -> AsyncIterator[LivePage]:
+    async with live_page(broker, tmp_path / "runs") as page:
+        yield page
