@@ -49,11 +49,14 @@ def require_credible(name: str, message: Said, now_ns: int) -> None:
 
 def require_storable(message: Said) -> None:
     """Raises OverflowError, TypeError or ValueError for what database or folder cannot hold, whoever sent it: a number
-    of more than 64 bits, lines that are not lines. Kept, it would cost all that is written together with it."""
+    of more than 64 bits, a time before 1970 (what is counted from a run's beginning would not fit either), lines that are
+    not lines. Kept, it would cost all that is written together with it."""
     values = msgspec.structs.asdict(message) if isinstance(message, Sample) else {"t_ns": message.t_ns}
     for name, value in values.items():
         if isinstance(value, int) and abs(value) > INTEGER_MAX:
             raise OverflowError(f"{name} has more than 64 bits")
+    if message.t_ns < 0:
+        raise ValueError("its time is before 1970")
     encode(message)
     if isinstance(message, Event) and isinstance(message.detail, LINE_KINDS):
         log_text(message)

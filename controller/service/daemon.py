@@ -9,6 +9,7 @@ import secrets
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -35,7 +36,7 @@ from controller.store.database import Database
 from nodes.agent.access import Broker, Credentials, read_credentials
 from nodes.agent.health import serve_health
 from nodes.agent.tasks import end
-from nodes.errors import HarnessError, UsageError
+from nodes.errors import HarnessError, NetreserveError, UsageError
 from nodes.messages import Event, Sample, Status
 
 STOPPED = "controller stopped"
@@ -135,8 +136,20 @@ async def _serve(config: Config, bus: Bus, database: Database, stop: asyncio.Eve
             work.append(Admission(nodes, engine).run)
         tasks = [asyncio.create_task(task(), name=task.__qualname__) for task in work]
         if beside is not None:
-            tasks.append(asyncio.create_task(beside(Stage(config, parts, commands, conductor)), name="beside"))
+            tasks.append(asyncio.create_task(_beside(beside(Stage(config, parts, commands, conductor))), name="beside"))
         await _until_stopped(stop, tasks)
+
+
+async def _beside(work: Coroutine[Any, Any, None]) -> None:
+    """Until cancelled, whatever becomes of `work`: what only looks on never ends a run."""
+    try:
+        await work
+    except NetreserveError as error:
+        print(f"netreserve: no page: {error}", file=sys.stderr)
+    except Exception as error:
+        print("netreserve: the page failed, and the controller goes on without it", file=sys.stderr)
+        traceback.print_exception(error, file=sys.stderr)
+    await asyncio.Event().wait()
 
 
 async def _healthy(bus: Bus) -> asyncio.Server:

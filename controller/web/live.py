@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 import time
-from collections.abc import AsyncIterator
+import traceback
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 from msgspec import Struct
@@ -50,10 +52,13 @@ class Live:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.journal = Journal(KEPT, f"{secrets.token_hex(4)}-")
-        self._zero_ns = self._began_ns = time.time_ns()
+        self._zero_ns = time.time_ns()
         self._run = ""
         self._pending: list[Sample | Event] = []
         self._heeded_ns = 0
+        self._ticks = 0
+        self.lost = 0
+        """Ticks that failed: what they had to tell was not told."""
         stage.parts.recorder.listen(self._hear)
         stage.conductor.on_result.append(self._ended)
 
@@ -70,23 +75,33 @@ class Live:
 
     async def run(self) -> None:
         """Makes messages of what was heard, until cancelled."""
-        ticks = 0
         while True:
             await asyncio.sleep(TICK_S)
-            ticks += 1
-            self._follow_run()
-            if not self._heeded():
-                self._pending.clear()
-                continue
-            self._flush()
-            if ticks % PROGRESS_TICKS == 0:
-                self._progress()
+            self._carefully(self._tick)
+
+    def _tick(self) -> None:
+        self._ticks += 1
+        self._follow_run()
+        if not self._heeded():
+            self._pending.clear()
+            return
+        self._flush()
+        if self._ticks % PROGRESS_TICKS == 0:
+            self._progress()
+
+    def _carefully(self, work: Callable[[], None]) -> None:
+        """What fails while a run is watched costs what was to be told then, and neither the page nor the run."""
+        try:
+            work()
+        except Exception as error:
+            self.lost += 1
+            traceback.print_exception(error, file=sys.stderr)
 
     async def follow(self, seen: str) -> AsyncIterator[bytes]:
         """For one listener: what goes on, the last seconds, and everything from now on; or all after what it has seen."""
         self._heeded_ns = time.time_ns()
         if not self.journal.knows(seen):
-            self._flush()
+            self._carefully(self._flush)
             seen = self.journal.newest
             yield b"retry: %d\n\n" % AGAIN_MS
             yield written("run", encode(self.view()))
@@ -119,7 +134,7 @@ class Live:
         run = current.recording.run if current else ""
         if run == self._run:
             return
-        self._flush()
+        self._carefully(self._flush)
         self._run = run
         self._zero_ns = current.recording.row.started_ns if current else self._zero_ns
         if current:
@@ -132,7 +147,7 @@ class Live:
             self.journal.add("progress", msgspec.json.encode(told_now))
 
     def _ended(self, result: Result) -> None:
-        self._flush()
+        self._carefully(self._flush)
         self.journal.add("result", encode(result))
 
 

@@ -44,7 +44,9 @@ class LivePage:
         connection.request("GET", "/api/stream?run=live", headers=headers)
         answer, found, fields = connection.getresponse(), [], dict[str, str]()
         while wanted - {kind for _, kind, _ in found}:
-            line = answer.readline().decode().rstrip("\n")
+            read = answer.readline()
+            assert read, "the stream ended"
+            line = read.decode().rstrip("\n")
             if ": " in line and not line.startswith(":"):
                 name, _, value = line.partition(": ")
                 fields[name] = value

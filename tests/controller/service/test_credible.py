@@ -33,6 +33,8 @@ def test_a_topic_names_its_node() -> None:
         (Reported(node="target-1", seq=1, run="", t_ns=2**62), "from the future"),
         (sample(t_ns=NOW_NS - PAST_NS - 1), "a sample of long ago"),
         (sample(t_ns=1), "a sample of long ago"),
+        (Event(t_ns=-(2**63 - 1), node="target-1", run="", detail=FaultSet(fault="cut")), "before 1970"),
+        (Event(t_ns=-1, node="target-1", run="", detail=FaultSet(fault="cut")), "before 1970"),
         (sample(free_pages=2**70), "free_pages has more than 64 bits"),
         (sample(rx_packets=-(2**64)), "rx_packets has more than 64 bits"),
     ],

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
+from brokers import Broker
 from livepages import LivePage
-from testbeds import SCENARIO
+from testbeds import SCENARIO, serving, whole_bed
 from webpages import Page
 
+from controller.service.daemon import Stage
 from controller.web import daemon
+from controller.web import live as live_module
 from controller.web.controls import CONTROLS
 from nodes.errors import UsageError
 from nodes.eventkinds import FaultSet
@@ -108,6 +112,31 @@ async def test_nothing_disturbs_a_run_that_records(live: LivePage) -> None:
 async def test_what_cannot_be_done_is_a_sentence(live: LivePage, control: str, told: dict[str, str], why: str) -> None:
     refused = await live.post(f"/api/controls/{control}", told)
     assert refused.status in (400, 404) and why in refused.error
+
+
+async def test_what_cannot_be_told_costs_neither_the_page_nor_the_run(
+    live: LivePage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def overflows(*_: object) -> object:
+        raise OverflowError("int too large")
+
+    listening = asyncio.create_task(live.hear({"run", "result"}))
+    with monkeypatch.context() as broken:
+        broken.setattr(live_module, "told", overflows)
+        await live.bed.start(SCENARIO)
+        result = await live.bed.result()
+    assert (await listening)[-1][2]["run"] == result.run and result.verdict != "void"
+    assert "int too large" in capsys.readouterr().err
+
+
+async def test_a_page_that_fails_leaves_the_controller_to_its_work(broker: Broker, tmp_path: Path) -> None:
+    async def beside(stage: Stage) -> None:
+        raise RuntimeError("the page is gone")
+
+    async with whole_bed(broker, tmp_path / "runs", daemon=False) as bed, serving(bed.config, beside):
+        await bed.settled()
+        await bed.start(SCENARIO)
+        assert (await bed.result()).kind == "scenario"
 
 
 def test_a_page_without_a_testbed_says_so(page: Page) -> None:
