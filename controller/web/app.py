@@ -68,7 +68,7 @@ async def health(request: Request) -> Response:
 
 
 async def token(request: Request) -> Response:
-    """For the page; the guard lets nobody else come here."""
+    """For the page. The guard refuses other pages, and on loopback whatever does not say that it is ours."""
     return answer({"token": request.app.state.door.token})
 
 

@@ -117,6 +117,12 @@ def test_beyond_loopback_everything_needs_the_token(tmp_path: Path) -> None:
         assert page.get("/api/runs", Cookie=f"{cookie[:-1]}~").status == 401
         assert page.get("/api/runs", Cookie='a b; =;;"').status == 401
         assert page.ask("DELETE", RUN, Cookie=cookie).status == 403, "a cookie alone changes nothing"
+        given = page.get("/api/token", Cookie=cookie, Host="lab.example:8090")
+        assert given.json == {"token": door.token}, "browsers send no Sec-Fetch-* to plain http beyond loopback"
+        for site in ("none", "same-site", "cross-site"):
+            assert page.get("/api/token", Cookie=cookie, Sec_Fetch_Site=site).status == 403, site
+        changed = page.post(f"/api/runs/{NEVER}", method="DELETE", Cookie=cookie)
+        assert changed.status == 404, "as the page does it: the guard lets it by"
 
 
 def test_where_a_server_listens_decides_who_may_come() -> None:
