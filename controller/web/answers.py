@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -15,6 +15,8 @@ from nodes.errors import InconclusiveError, LackingError, NetreserveError, Usage
 
 T = TypeVar("T")
 JSON = "application/json"
+BODY_BYTES_MAX = 1 << 20
+"""Of a request that is not a file (own: a scenario has 256 KiB at most)."""
 
 
 class NoSuchError(UsageError):
@@ -65,9 +67,15 @@ def failed(request: Request, error: Exception) -> Response:
 
 
 async def told(request: Request, kind: type[T]) -> T:
-    """The request's body as a record. Raises UsageError."""
-    body: Any = await request.body()
+    """The request's body as a record. Raises UsageError, TooLargeError for one of more than BODY_BYTES_MAX."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            raise TooLargeError(
+                f"the request's body has more than {BODY_BYTES_MAX >> 20} MiB: nothing here takes so much"
+            )
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"the request's body is not what {request.url.path} takes: {error}") from None

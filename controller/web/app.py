@@ -23,8 +23,6 @@ from nodes.errors import NetreserveError
 from nodes.machine.policies import POLICIES
 
 STATIC = Path(__file__).parent / "static"
-BODY_BYTES_MAX = 1 << 20
-"""Of a request that is not a file (own: a scenario has 256 KiB at most)."""
 
 
 def application(house: House, door: Door) -> Guard:

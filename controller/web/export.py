@@ -12,7 +12,7 @@ import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from msgspec import structs
 
@@ -27,6 +27,8 @@ FILES_MAX = 2_000
 """Of an archive: 512 nodes with three logs each (own)."""
 BYTES_MAX = 2 << 30
 """Unpacked: a run of 512 nodes over ten minutes (own)."""
+HEADER_BYTES_MAX = 64 << 10
+"""Of an extended header, which tells a long name (own)."""
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4,12}")
 SCENARIO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -62,11 +64,20 @@ def unpack(source: BinaryIO, runs_folder: Path, url: str = "") -> RunRow:
     return row
 
 
+class _Frugal(tarfile.TarInfo):
+    """tarfile reads extended headers into memory as they come, however large they say that they are: not these."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> Any:
+        if not self.isreg() and self.size > HEADER_BYTES_MAX:
+            raise UsageError(f"the archive has a header of more than {HEADER_BYTES_MAX >> 10} KiB: `export` makes none")
+        return super()._proc_member(archive)  # type: ignore[misc]
+
+
 def _extracted(source: BinaryIO, scratch: Path) -> Path:
     """The run folder."""
     names, left = set(), BYTES_MAX
     try:
-        with tarfile.open(fileobj=source, mode="r|gz") as archive:
+        with tarfile.open(fileobj=source, mode="r|gz", tarinfo=_Frugal) as archive:
             for number, member in enumerate(archive):
                 path = _safe(member)
                 left -= member.size
@@ -81,7 +92,7 @@ def _extracted(source: BinaryIO, scratch: Path) -> Path:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with place.open("xb") as file:
                     shutil.copyfileobj(content, file)
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError, RecursionError) as error:
         raise UsageError(f"this is not an archive that `export` made: {error}") from None
     if len(names) != 1:
         raise UsageError(f"the archive has {len(names)} folders: one, of one run, is needed")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
+import traceback
 from pathlib import Path
 
 import msgspec
@@ -121,6 +123,10 @@ class Simulations:
                     begun.journal.add(said.kind, bytes(said.data))
         except NetreserveError as error:
             begun.journal.add("failed", msgspec.json.encode({"error": str(error)}))
+        except Exception as error:  # else whoever listens would wait for ever, and its place would stay taken
+            traceback.print_exception(error, file=sys.stderr)
+            told = f"netreserve failed: {type(error).__name__} (its log says where)"
+            begun.journal.add("failed", msgspec.json.encode({"error": told}))
         self._forget()
 
     def _forget(self) -> None:

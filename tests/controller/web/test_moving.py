@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tarfile
@@ -103,6 +104,19 @@ def test_what_is_not_a_run_leaves_nothing_behind(page: Page, tmp_path: Path, fil
 @pytest.mark.parametrize("body", [b"", b"not an archive", b"\x1f\x8b\x08\x00" + b"0" * 50])
 def test_what_is_no_archive_is_a_sentence(page: Page, body: bytes) -> None:
     assert "archive" in page.post("/api/import", body).error
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+def test_a_header_that_unpacks_to_gigabytes_is_not_read(page: Page, kind: bytes) -> None:
+    member = tarfile.TarInfo("x/header")
+    member.type, member.size = kind, (64 << 10) + 1
+    refused = page.post("/api/import", gzip.compress(member.tobuf(tarfile.GNU_FORMAT) + b"0" * (128 << 10)))
+    assert refused.status == 400 and "a header of more than 64 KiB" in refused.error
+
+
+def test_a_name_that_no_folder_can_have_is_a_sentence(page: Page) -> None:
+    refused = page.post("/api/import", archive(**{"x__" + "a" * 300: b"1"}))
+    assert refused.status == 400 and "archive" in refused.error
 
 
 def test_half_an_archive_is_a_sentence(page: Page, packed: bytes) -> None:

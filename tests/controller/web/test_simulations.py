@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from webpages import SAME, Page, serving
 from controller.experiment.scenario import parse
 from controller.simulated.local import run_here
 from controller.store import drawing
-from controller.web import worker
+from controller.web import simulations, worker
+from controller.web.answers import BODY_BYTES_MAX
+from controller.web.tasks import Said, Task
 
 QUICK = (
     "from controller.store import drawing; from controller.web.simulator import main;"
@@ -59,6 +61,24 @@ def heard(page: Page, run: str, **headers: str) -> list[tuple[str, str, Any]]:
 
 def of(messages: list[tuple[str, str, Any]], kind: str) -> list[Any]:
     return [data for _, found, data in messages if found == kind]
+
+
+def test_a_body_of_any_size_is_not_kept(bench: Page) -> None:
+    refused = bench.post("/api/simulations", {"yaml": "#" * (BODY_BYTES_MAX + 1)})
+    assert refused.status == 413 and "more than 1 MiB" in refused.error
+    nested = bench.post("/api/simulations", b"[" * 100_000)
+    assert nested.status == 400 and "/api/simulations" in nested.error
+
+
+def test_what_nobody_foresaw_is_told_and_leaves_nothing_waiting(bench: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_task: Task) -> AsyncIterator[Said]:
+        raise RuntimeError("torn")
+        yield
+
+    monkeypatch.setattr(simulations, "spoken", broken)
+    messages = heard(bench, begun(bench))
+    assert [kind for _, kind, _ in messages] == ["run", "failed"] and "RuntimeError" in messages[-1][2]["error"]
+    monkeypatch.undo()
 
 
 def test_it_is_told_as_it_goes_and_recorded_as_a_run_is(bench: Page, tmp_path: Path) -> None:
