@@ -30,6 +30,8 @@ class Recorded(Record, frozen=True, kw_only=True):
         path = self.folder / "scenario.yaml"
         if not path.is_file() and self.result.kind == "scenario":
             raise HarnessError(f"run {self.result.run} has no {path}: was it deleted?")
+        if path.is_symlink():  # an error would tell what it leads to
+            raise HarnessError(f"run {self.result.run}: scenario.yaml is a link, and no run is recorded so")
         if not path.is_file():
             raise UsageError(f"run {self.result.run} was made by hand: there is no scenario to run again")
         written = structs.replace(load(path), seed=self.result.seed, tier="sim")

@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from controller.web import export
-from controller.web.answers import JSON, TooLargeError, answer
+from controller.web.answers import JSON, NoSuchError, TooLargeError, answer
 from controller.web.columns import Columns
 from controller.web.house import House
 from controller.web.perfetto import trace
@@ -48,6 +48,8 @@ def perfetto(request: Request) -> Response:
 def delete(request: Request) -> Response:
     """Takes a run away, for good. Raises InconclusiveError while it goes on."""
     shelf, row = named(request)
+    if request.path_params["run"] != row.run:
+        raise NoSuchError(f"no run has the id '{request.path_params['run']}': what deletes takes whole ids alone")
     house: House = request.app.state.house
     current = house.live.stage.conductor.unfinished if house.live is not None else ()
     if row.run in {activity.recording.run for activity in current}:

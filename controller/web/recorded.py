@@ -6,6 +6,7 @@ These functions block, and Starlette calls them in threads of their own.
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from starlette.routing import Route
 from controller.experiment.record import RunRow
 from controller.web.answers import JSON, NoSuchError, answer
 from controller.web.columns import Columns
-from controller.web.shelf import Asked, Shelf
+from controller.web.shelf import Asked, Shelf, inside
 from nodes.errors import UsageError
 
 REPORT_POLICY = (
@@ -28,6 +29,8 @@ REPORT_POLICY = (
 """The report carries scripts of its own: it is shown, but cannot ask anything of us, nor see the page."""
 LINES_MAX = 20_000
 """Of a node's logs in one answer, the last ones (own: a guest that hangs prints some hundred)."""
+LINE_MAX = 16 << 10
+"""Characters; what is longer is told in pieces (own)."""
 LOGS = (".log", ".console.log", ".telemetry.log", ".autopsy.txt")
 
 
@@ -66,12 +69,12 @@ def lines(request: Request) -> Response:
     """`{file, t_ns, text}` of what a node printed, in the order of the files; `t_ns` is null where a line has no time."""
     shelf, row = named(request)
     node, zero_ns = request.query_params.get("node", ""), shelf.zero_ns(row)
-    found = [
+    found = (
         {"file": path.name, "t_ns": t_ns, "text": text}
         for path in _logs(shelf.folder(row), node)
         for t_ns, text in _lines(path, zero_ns)
-    ]
-    return answer(found[-LINES_MAX:])
+    )
+    return answer(list(deque(found, LINES_MAX)))
 
 
 def report(request: Request) -> Response:
@@ -99,21 +102,23 @@ def named(request: Request) -> tuple[Shelf, RunRow]:
 def _file(request: Request, name: str, headers: dict[str, str] | None = None) -> Response:
     shelf, row = named(request)
     path = shelf.folder(row) / name
-    if not path.is_file():
+    if not (path.is_file() and inside(shelf.folder(row), path)):
         raise NoSuchError(f"run {row.run} has no {name}: it was not drawn, or was deleted")
     return FileResponse(path, headers=headers)
 
 
 def _logs(folder: Path, node: str) -> list[Path]:
     """The logs of `node`, or of all."""
-    there = sorted(path for path in folder.glob("nodes/*") if path.name.endswith(LOGS) and path.is_file())
+    there = sorted(
+        path for path in folder.glob("nodes/*") if path.name.endswith(LOGS) and path.is_file() and inside(folder, path)
+    )
     return [path for path in there if not node or any(path.name == node + ending for ending in LOGS)]
 
 
 def _lines(path: Path, zero_ns: int) -> Iterator[tuple[int | None, str]]:
     """Each line with its time, if it begins with one (as `controller.service.guestlines` writes it)."""
     with path.open(encoding="utf-8", errors="replace") as stream:
-        for line in stream:
+        while line := stream.readline(LINE_MAX):
             text = line.rstrip("\n")
             moment, _, rest = text.partition(" ")
             t_ns = _time_ns(moment)

@@ -108,8 +108,8 @@ class Shelf:
     def folder(self, row: RunRow) -> Path:
         """Of a run. Raises NoSuchError for one that is not below the runs folder, whatever its row says."""
         folder = self.runs_folder / row.folder
-        if not folder.resolve().is_relative_to(self.runs_folder.resolve()):
-            raise NoSuchError(f"the folder of run {row.run} is not in {self.runs_folder}")
+        if Path(row.folder).name != row.run or not inside(self.runs_folder, folder):
+            raise NoSuchError(f"the folder of run {row.run} is not in the runs folder")
         return folder
 
     def view(self, name: str) -> RunView:
@@ -132,7 +132,7 @@ class Shelf:
             phases=[_since(phase, zero_ns) for phase in result.phases],
             nodes=nodes_of(work) if work else [known(name) for name in self._names(row)],
             floods=floods_of(work) if work else [],
-            scenario=_text(folder / "scenario.yaml"),
+            scenario=_text(folder, "scenario.yaml"),
             available=available(folder),
             fork=fork_of(folder),
         )
@@ -167,6 +167,11 @@ class Shelf:
 
     def _names(self, row: RunRow) -> Sequence[str]:
         return self.archive.nodes(row.run)
+
+
+def inside(folder: Path, path: Path) -> bool:
+    """Whether `path` lies below `folder` itself, with no link on the way that leads anywhere."""
+    return path.resolve() == folder.resolve() / path.relative_to(folder) and path != folder
 
 
 def _may_fit(row: RunRow, asked: Asked) -> bool:
@@ -223,5 +228,6 @@ def _since(phase: Phase, zero_ns: int) -> Phase:
     return Phase(name=phase.name, start_ns=phase.start_ns - zero_ns, end_ns=phase.end_ns - zero_ns)
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+def _text(folder: Path, name: str) -> str:
+    path = folder / name
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() and inside(folder, path) else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -73,6 +74,22 @@ def test_what_is_deleted_is_gone_and_nothing_else(page: Page, tmp_path: Path) ->
     assert page.get(f"/api/runs/{RUN}").status == 404 and not (kept.parent / RUN).exists()
     assert len(page.get(f"/api/runs/{OTHER}/samples").json[NODE]["t_ns"]) == 400 and kept.is_dir()
     assert page.post(f"/api/runs/{RUN}", method="DELETE").status == 404
+
+
+def test_nothing_is_deleted_by_half_a_name(page: Page) -> None:
+    for name in ("latest", "classic", RUN[:-1], RUN.partition("-")[2]):
+        refused = page.post(f"/api/runs/{name}", method="DELETE")
+        assert refused.status == 404 and "whole ids" in refused.error, name
+    assert page.get("/api/runs").json["total"] == 1
+
+
+def test_a_link_in_place_of_a_run_takes_nothing_with_it(page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "classic" / RUN
+    other = stored(tmp_path / "runs", healthy(), run=OTHER)
+    shutil.rmtree(folder)
+    folder.symlink_to(other)
+    assert page.post(f"/api/runs/{RUN}", method="DELETE").status == 404
+    assert (other / "result.json").is_file()
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,29 @@ from webpages import Page, serving
 
 from controller.experiment.record import NodeVerdict, Result
 from controller.store.folder import INDEX
+from controller.web import recorded
 
 RUN = deadlock().result.run
+
+
+def test_links_in_a_run_folder_are_not_followed(page: Page, tmp_path: Path) -> None:
+    folder, secret = next((tmp_path / "runs" / "classic").glob("2*")), tmp_path / "secret"
+    secret.write_text("secret")
+    (folder / "nodes").mkdir(exist_ok=True)
+    for name in ("report.html", "picture.png", "scenario.yaml", "nodes/x.log"):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(secret)
+    for what in ("/report", "/picture", "/lines", ""):
+        assert b"secret" not in page.get(f"/api/runs/latest{what}").body, what
+
+
+def test_of_logs_the_last_lines_are_told(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = next((tmp_path / "runs" / "classic").glob("2*")) / "nodes"
+    nodes.mkdir(exist_ok=True)
+    (nodes / "x.log").write_text("a\nb\n" + "c" * 30 + "\n")
+    monkeypatch.setattr(recorded, "LINES_MAX", 3)
+    monkeypatch.setattr(recorded, "LINE_MAX", 20)
+    assert [line["text"] for line in page.get("/api/runs/latest/lines?node=x").json] == ["b", "c" * 20, "c" * 10]
 
 
 def test_the_list_is_the_newest_first_and_filtered(page: Page, tmp_path: Path) -> None:
