@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from importlib.metadata import version
 from pathlib import Path
 
+from msgspec.structs import asdict
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from controller.experiment.verdicts import VERDICTS
 from controller.web import controls, metrics, moving, openapi, recorded, simulating
 from controller.web.answers import answer, failed
 from controller.web.guard import Door, Guard
@@ -80,6 +82,7 @@ async def about(request: Request) -> Response:
             "can": list(controls.CONTROLS) if house.live is not None else [],
             "token_needed": True,
             "policies": list(POLICIES),
+            "verdicts": {name: asdict(verdict) for name, verdict in VERDICTS.items() if verdict.rank >= 0},
             "gallery": await asyncio.to_thread(house.gallery.shown),
         }
     )

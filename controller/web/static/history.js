@@ -4,7 +4,7 @@ import { open } from "./actions.js";
 import * as api from "./api.js";
 import { fail, set, useStore } from "./store.js";
 import { Thumb } from "./thumb.js";
-import { VERDICTS, verdict } from "./words.js";
+import { verdict, verdicts } from "./words.js";
 
 const LIMIT = 60;
 
@@ -23,7 +23,7 @@ export function History() {
     <div class="filters" role="search">
       <label><span class="sr">Search</span><input type="search" placeholder="search scenario, policy, sentence" value=${asked.q} onInput=${change("q")} /></label>
       <label><span class="sr">Verdict</span><select value=${asked.verdict} onChange=${change("verdict")}><option value="">every verdict</option>
-        ${Object.entries(VERDICTS).map(([name, look]) => html`<option value=${name}>${look.word}</option>`)}</select></label>
+        ${Object.entries(verdicts()).map(([name, look]) => html`<option value=${name}>${look.word}</option>`)}</select></label>
       <label><span class="sr">Tier</span><select value=${asked.tier} onChange=${change("tier")}><option value="">every tier</option>
         ${["sim", "container", "kernel"].map((name) => html`<option value=${name}>${name}</option>`)}</select></label>
       <button disabled=${picked.length !== 2} onClick=${() => open(picked)}>Show two beside each other${picked.length ? ` (${picked.length} chosen)` : ""}</button>

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { clock, play, seek } from "./clock.js";
 import { Run } from "./run.js";
-import { set, state } from "./store.js";
+import { fail, set, state } from "./store.js";
 
 const SETTLE_MS = 250; // moments and charts follow four times a second
 
@@ -37,8 +37,7 @@ function hear(kind, told) {
   if (kind === "samples") {
     run ??= new Run({ ...about, result: { run: about.id, tier: "live", nodes: [] }, phases: [] }, {}, []);
     for (const [node, columns] of Object.entries(told)) {
-      known(run, node);
-      run.append(node, columns);
+      if (known(run, node)) run.append(node, columns);
     }
   }
   if (kind === "event" && run) {
@@ -49,10 +48,17 @@ function hear(kind, told) {
   timer ||= setTimeout(settle, SETTLE_MS);
 }
 
+// Whether the server has said what `name` is; who came after the stream's last `run` is asked for, and shown from then on.
 function known(run, name) {
-  if (run.nodes.some((node) => node.name === name)) return;
-  const role = name.startsWith("target") ? "target" : "initiator";
-  const node = (run.about.nodes ?? []).find((each) => each.name === name) ?? { name, role };
+  if (run.nodes.some((node) => node.name === name)) return true;
+  const node = (run.about.nodes ?? []).find((each) => each.name === name);
+  if (!node) return ask(run);
   run.nodes.push(node);
   (node.role === "target" ? run.targets : run.machines).push(name);
+  return true;
+}
+
+function ask(run) {
+  run.asked ??= api.get("/api/live").then((told) => (run.about.nodes = told.nodes)).catch(fail).finally(() => (run.asked = null));
+  return false;
 }

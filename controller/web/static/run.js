@@ -1,6 +1,6 @@
 // A run as the page knows it: columns of samples by node, events, and who waited for whom. Times are ns from its zero.
 import { momentsOf } from "./moments.js";
-import { PAGE } from "./words.js";
+import { PAGE, verdict } from "./words.js";
 
 const DROPS = ["early_drops", "rcvbuf_drops", "no_buffer_drops"];
 const RATE_NS = 50e6; // a rate is over at least so long: 20 packets of a burst are not a rate (own)
@@ -159,8 +159,7 @@ export class Run {
 }
 
 function worst(run) {
-  const order = ["panicked", "oom", "deadlocked", "livelock", "starved", "inconclusive", "slow", "healthy"];
-  const judged = [...(run.result.nodes ?? [])].sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict));
+  const judged = [...(run.result.nodes ?? [])].sort((a, b) => verdict(b.verdict).rank - verdict(a.verdict).rank);
   return judged.find((node) => run.columns[node.node])?.node ?? run.machines[0] ?? "";
 }
 

@@ -34,7 +34,7 @@ function Picture({ told }) {
 async function fetched(id) {
   const [about, columns] = await Promise.all([api.get(api.run(id)), api.get(`${api.run(id)}/samples`)]);
   const roles = Object.fromEntries((about.nodes ?? []).map((node) => [node.name, node.role]));
-  const machines = Object.keys(columns).filter((name) => roles[name] !== "target" && !name.startsWith("target"));
+  const machines = Object.keys(columns).filter((name) => roles[name] !== "target");
   const column = columns[machines.find((name) => (columns[name].progress_age_ns?.at(-1) ?? 0) > 2e9) ?? machines[0]];
   if (!column) return null;
   const end = column.t_ns.at(-1) || 1, stride = Math.max(1, Math.ceil(column.t_ns.length / POINTS));

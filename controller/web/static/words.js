@@ -1,20 +1,14 @@
 // Quantities and states in words.
+import { state } from "./store.js";
+
 export const PAGE = 4096;
 const SECOND = 1e9;
 
-export const VERDICTS = {
-  healthy: { word: "Healthy", sign: "✓", tone: "good" },
-  slow: { word: "Slow", sign: "≈", tone: "fair" },
-  starved: { word: "Starved", sign: "!", tone: "bad" },
-  livelock: { word: "Livelock", sign: "↻", tone: "bad" },
-  deadlocked: { word: "Deadlocked", sign: "✕", tone: "bad" },
-  oom: { word: "Out of memory", sign: "O", tone: "bad" },
-  panicked: { word: "Panicked", sign: "P", tone: "bad" },
-  inconclusive: { word: "Inconclusive", sign: "?", tone: "unknown" },
-};
+// The server's table of verdicts: {name: {word, sign, tone, rank}}.
+export const verdicts = () => state.about?.verdicts ?? {};
 
 export function verdict(name) {
-  return VERDICTS[name] ?? { word: name ? name : "Not judged", sign: "…", tone: "unknown" };
+  return verdicts()[name] ?? { word: name ? name : "Not judged", sign: "…", tone: "unknown", rank: -1 };
 }
 
 export const count = (n) => Math.round(n).toLocaleString("en-US");
