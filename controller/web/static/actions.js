@@ -69,7 +69,7 @@ export async function closer(runs = state.runs) {
       if (run === state.runs[0]) clock.moments = run.moments[run.worst];
       set({});
     } catch (problem) {
-      if (![404, 405, 422].includes(problem.status)) throw problem; // else the run is shown as it was recorded
+      if (![404, 405, 409, 422].includes(problem.status)) throw problem; // else the run is shown as it was recorded; 409: a testbed records
     }
   }
 }

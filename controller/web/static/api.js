@@ -27,6 +27,7 @@ async function reach(path, options) {
 export const get = (path) => reach(path);
 
 async function change(method, path, body) {
+  const held = token !== null;
   token ??= (await reach("/api/token")).token;
   const headers = { "X-Netreserve-Token": token };
   if (body !== undefined && !(body instanceof Blob)) headers["Content-Type"] = "application/json";
@@ -34,7 +35,9 @@ async function change(method, path, body) {
   try {
     return await reach(path, { method, headers, body: sent });
   } catch (problem) {
-    if (problem.status === 401 || problem.status === 403) token = null; // a server that began anew has another one
+    if (problem.status !== 403) throw problem;
+    token = null;
+    if (held) return change(method, path, body); // a server that began anew has another one: nothing was done, so once more
     throw problem;
   }
 }

@@ -104,7 +104,7 @@ async function begin() {
 
 // A server that was lost is asked again until it is there.
 setInterval(() => state.server === "lost" && api.get("/health").catch(() => {}), RETRY_MS);
-addEventListener("hashchange", follow);
+addEventListener("hashchange", () => state.about && follow());
 listen();
 render(html`<${Root} />`, document.getElementById("page"));
 begin().catch((problem) => set({ error: problem.message, loading: "" }));

@@ -9,7 +9,7 @@ export const KEYS = [
   ["Space", "play, pause"],
   ["← →", "a sample back, on; with Shift a second"],
   ["Home End", "begin, end"],
-  ["1 to 6", "flood begins, first drop, last progress, cycle closed, revived, flood ends"],
+  ["1 to 6", "flood begins, first drop in it, last progress, cycle closed, revived, flood ends"],
   ["− +", "slower, faster"],
   ["z", "look closer, or the whole run"],
   ["n", "the next machine"],

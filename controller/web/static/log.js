@@ -3,6 +3,7 @@ import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 import * as api from "./api.js";
 import { useClock } from "./clock.js";
 import { jump } from "./scrubber.js";
+import { fail } from "./store.js";
 import { moment } from "./words.js";
 
 const SHOWN = 400;
@@ -27,4 +28,4 @@ export function Log({ run }) {
   </section>`;
 }
 
-const fetchLines = (run, setLines) => api.get(`${api.run(run.id)}/lines`).then((told) => setLines(told.items ?? told), () => setLines([]));
+const fetchLines = (run, setLines) => api.get(`${api.run(run.id)}/lines`).then((told) => setLines(told.items ?? told), fail);

@@ -5,7 +5,7 @@ const STANDS_NS = 2e9; // as controller.experiment.trace: a shorter pause is not
 
 export const MOMENTS = [
   ["flood", "Flood begins"],
-  ["drop", "First drop"],
+  ["drop", "First drop in the flood"],
   ["progress", "Last progress"],
   ["closed", "Cycle closed"],
   ["revived", "Revived"],
@@ -29,12 +29,18 @@ export function momentsOf(run, node) {
   const over = run.events.findLast?.((event) => event.kind === "flood_stop")?.t_ns;
   const moments = { flood, over };
   const times = column?.t_ns ?? [];
-  const drop = times.findIndex((t, i) => run.dropped(node, i) > 0);
-  if (drop >= 0) moments.drop = times[drop];
+  const drop = firstDrop(run, node, times, flood ?? 0);
+  if (drop !== undefined) moments.drop = drop;
   Object.assign(moments, standstill(column, times, flood ?? 0));
   moments.closed = closedAt(run.waiting[node] ?? [], moments.progress, moments.revived);
   moments.decided = moments.closed ?? (moments.progress === undefined ? undefined : moments.progress + 0.2e9);
   return moments;
+}
+
+// The first sample with more drops than when the flood began: a real kernel drops some of its ordinary traffic before.
+function firstDrop(run, node, times, flood) {
+  const before = run.index(node, flood), already = before < 0 ? 0 : run.dropped(node, before);
+  return times.find((t, i) => i > before && run.dropped(node, i) > already);
 }
 
 // The longest time without a touched page that began in the flood or later.

@@ -45,7 +45,7 @@ function Ring({ filled, slots, lay }) {
     <text x=${x} y="26" class=${filled === 0 ? "figure bad" : "figure"}>${filled === 0 ? (lay.says ? "no buffer left" : "empty") : `${count(filled)} of ${count(slots)}`}</text>
     <path class="slot none" d=${path(full, shown)} />
     <path class="slot" d=${path(0, full)} />
-    ${lay.says && html`<text x=${x} y=${BOTTOM + 18} class="small">a square: ${slots === shown ? "a buffer" : `${trim(slots / shown)} buffers`}</text>`}
+    ${lay.says && html`<text x=${x} y=${BOTTOM + 18} class="small">□ ${slots === shown ? "one buffer" : `${trim(slots / shown)} buffers`}</text>`}
   </g>`;
 }
 

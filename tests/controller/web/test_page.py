@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browserpages import DESK, PHONE, View, browser, view
+from msgspec import structs
 from playwright.sync_api import Browser
 from storedruns import stored
 from syntheticruns import SECOND, cable_pull, deadlock, healthy, several
@@ -173,6 +174,68 @@ def test_of_many_machines_one_is_chosen(chromium: Browser, served: Page) -> None
         others.last.click()
         seen.until("(name) => document.querySelector('.machine h2').textContent === name", name)
         seen.until("(name) => location.hash.endsWith(`node=${name}`)", name)
+
+
+def test_logs_that_cannot_be_had_are_told_of(chromium: Browser, served: Page) -> None:
+    with view(chromium, served.port, f"#run={HUNG}") as seen:
+        seen.opened()
+        seen.page.route("**/lines", lambda route: route.fulfill(status=500, json={"error": "the disk is gone"}))
+        seen.page.get_by_role("button", name="the nodes' logs too").click()
+        seen.until("netreserve.state.error")
+        assert "the disk is gone" in seen.text("[role=alert]")
+        assert "printed nothing" not in seen.text(".log")
+
+
+def test_the_first_click_after_the_server_began_anew_is_done(chromium: Browser, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    for name in (HUNG, LIVED):
+        stored(runs, RUNS[name](), run=name)
+    with serving(runs) as page, view(chromium, page.port, "#runs") as seen:
+        seen.page.on("dialog", lambda dialog: dialog.accept())
+        for left in (1, 0):
+            seen.until(f"document.querySelectorAll('.runs .run').length === {left + 1}")
+            seen.page.get_by_role("button", name="delete").first.click()
+            seen.until(f"netreserve.state.error || document.querySelectorAll('.runs .run').length === {left}")
+            assert seen.page.evaluate("netreserve.state.error") == ""
+            object.__setattr__(page.door, "token", "of-a-server-that-began-anew")
+
+
+def test_a_run_opens_without_its_close_up_while_a_testbed_records(chromium: Browser, tmp_path: Path) -> None:
+    made = deadlock()
+    made = structs.replace(made, result=structs.replace(made.result, tier="sim"))
+    stored(tmp_path / "runs", made, run=HUNG)
+    with serving(tmp_path / "runs") as page, view(chromium, page.port, "#runs") as seen:
+        refused = {"error": "run x is being recorded"}
+        seen.page.route("**/closeup?*", lambda route: route.fulfill(status=409, json=refused))
+        seen.page.locator(".run .open").first.click()
+        seen.opened()
+        assert any("/closeup?" in address for address in seen.asked)
+        assert seen.page.evaluate("netreserve.state.error") == ""
+
+
+def test_the_first_drop_is_one_of_the_flood(chromium: Browser, tmp_path: Path) -> None:
+    made = deadlock()
+    early = [structs.replace(each, early_drops=each.early_drops + 1) for each in made.samples]
+    stored(tmp_path / "runs", structs.replace(made, samples=type(made.samples)(early)), run=HUNG)
+    with serving(tmp_path / "runs") as page, view(chromium, page.port, f"#run={HUNG}") as seen:
+        seen.opened()
+        moments = seen.page.evaluate("netreserve.state.runs[0].moments['initiator-1']")
+        assert moments["drop"] > moments["flood"]
+        assert "First drop in the flood" in seen.text(".jump.drop")
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_no_words_of_the_tank_lie_on_others(chromium: Browser, served: Page, size: tuple[int, int]) -> None:
+    with view(chromium, served.port, f"#run={HUNG}", size=size) as seen:
+        seen.opened()
+        boxes = seen.page.locator(".tank g > text.small, .tank .head, .tank .figure").evaluate_all(
+            "all => all.filter(each => !each.closest('.line')).map(each => [each.textContent, each.getBoundingClientRect()])"
+            ".map(([text, box]) => [text, box.left, box.right, box.top, box.bottom])"
+        )
+        for i, (one, left, right, top, bottom) in enumerate(boxes):
+            for other, left2, right2, top2, bottom2 in boxes[i + 1 :]:
+                apart = right + 3 <= left2 or right2 + 3 <= left or bottom <= top2 + 3 or bottom2 <= top + 3
+                assert apart, f"'{one}' and '{other}' lie on each other"
 
 
 def test_a_run_that_is_not_there_is_a_sentence(chromium: Browser, served: Page) -> None:
