@@ -8,11 +8,11 @@ const WIDE = { width: 560, ring: [2, 84], tank: [118, 122], glass: [300, 126], s
 const NARROW = { width: 352, ring: [0, 50], tank: [70, 86], glass: [176, 76], says: false }; // a phone: a px is a px
 const narrow = matchMedia("(max-width: 560px)");
 
-const LAYERS = [
-  ["app", "application"],
-  ["junk", "junk in sockets"],
-  ["flight", "being written out"],
-  ["other", "ring and the rest"],
+const LAYERS = [ // as it is called in a wide tank, and in a narrow one
+  ["app", "application", "application"],
+  ["junk", "junk in sockets", "junk"],
+  ["flight", "being written out", "on its way"],
+  ["other", "ring, the rest", "the rest"],
 ];
 
 export function Tank({ run, node, now, machine }) {
@@ -54,8 +54,8 @@ const trim = (n) => (Number.isInteger(n) ? n : n.toFixed(1));
 function Memory({ now, sure, lay, name }) {
   const [x, width] = lay.tank, scale = TALL / now.total;
   let y = TOP;
-  const layers = LAYERS.map(([kind, label]) => {
-    const tall = now[kind] * scale, top = y;
+  const layers = LAYERS.map(([kind, wide, short]) => {
+    const tall = now[kind] * scale, label = lay.says ? wide : short, top = y;
     y += tall;
     return { kind, label, tall, top, pages: now[kind] };
   });
@@ -70,7 +70,7 @@ function Memory({ now, sure, lay, name }) {
       <rect class="layer free" x=${x} y=${surface} width=${width} height=${BOTTOM - surface} />
     </g>
     ${layers.filter((layer) => layer.tall > 34).map((layer) => html`<g class="inside">
-      <text x=${x + width / 2} y=${layer.top + layer.tall / 2 - 2}>${lay.says ? layer.label : layer.label.replace(" in sockets", "")}</text>
+      <text x=${x + width / 2} y=${layer.top + layer.tall / 2 - 2}>${layer.label}</text>
       <text x=${x + width / 2} y=${layer.top + layer.tall / 2 + 13} class="number">${bytes(layer.pages * PAGE)}</text></g>`)}
     <rect class="rim" x=${x} y=${TOP} width=${width} height=${TALL} rx="9" />
     <path class="lens" d=${`M${x + width} ${surface}L${lay.glass[0]} ${TOP}V${BOTTOM}H${x + width}Z`} />

@@ -228,6 +228,10 @@ def test_the_first_drop_is_one_of_the_flood(chromium: Browser, tmp_path: Path) -
 def test_no_words_of_the_tank_lie_on_others(chromium: Browser, served: Page, size: tuple[int, int]) -> None:
     with view(chromium, served.port, f"#run={HUNG}", size=size) as seen:
         seen.opened()
+        few = "netreserve.state.runs[0].nodes[0].machine = {memory_pages: 16384, ring_slots: 80}"
+        seen.page.evaluate(few)  # so a square of the ring is a part of a buffer, which takes the most words
+        seen.page.keyboard.press("ArrowLeft")
+        seen.until("document.querySelector('.tank').ariaLabel.includes('of 80 receive buffers')")
         boxes = seen.page.locator(".tank g > text.small, .tank .head, .tank .figure").evaluate_all(
             "all => all.filter(each => !each.closest('.line')).map(each => [each.textContent, each.getBoundingClientRect()])"
             ".map(([text, box]) => [text, box.left, box.right, box.top, box.bottom])"
@@ -236,6 +240,9 @@ def test_no_words_of_the_tank_lie_on_others(chromium: Browser, served: Page, siz
             for other, left2, right2, top2, bottom2 in boxes[i + 1 :]:
                 apart = right + 3 <= left2 or right2 + 3 <= left or bottom <= top2 + 3 or bottom2 <= top + 3
                 assert apart, f"'{one}' and '{other}' lie on each other"
+        tank = "document.querySelector('.memory .rim').getBoundingClientRect().width"
+        for inside in seen.page.locator(".inside text").all():
+            assert (inside.bounding_box() or {})["width"] < seen.page.evaluate(tank), inside.text_content()
 
 
 def test_a_run_that_is_not_there_is_a_sentence(chromium: Browser, served: Page) -> None:
