@@ -56,7 +56,7 @@ class FloodAsked(Asked, frozen=True, kw_only=True):
             "kind": self.kind,
             "rate_pps": parse_rate_pps(self.rate),
             "size_bytes": parse_size_bytes(self.size),
-            "sockets": self.sockets or there.sockets,
+            "sockets": there.sockets if self.sockets is None else self.sockets,
             "reader": self.reader or there.reader,
             "rcvbuf_bytes": parse_size_bytes(self.rcvbuf) if self.rcvbuf else there.rcvbuf_bytes,
         }
@@ -156,6 +156,10 @@ CONTROLS: dict[str, type[Asked]] = {
 }
 
 
+WHOLE = ("flood", "run")
+"""Controls that no node can be chosen for."""
+
+
 async def control(request: Request) -> Response:
     """Carries one out: `{"read_back": {name: value}, ...}`, with the controller's own answer."""
     house: House = request.app.state.house
@@ -167,7 +171,11 @@ async def control(request: Request) -> Response:
     if name not in CONTROLS:
         raise NoSuchError(f"no control is called '{name}' ({did_you_mean(name, list(CONTROLS))})")
     asked = await told(request, CONTROLS[name])
+    if asked.node and name in WHOLE:
+        raise UsageError(f"{name} concerns the whole testbed, and not '{asked.node}' alone: leave node out")
     command = await asyncio.to_thread(asked.command, house)
+    if isinstance(command, api.StartRun):
+        house.simulations.require_none()
     done = await house.live.stage.commands.carry_out(command)
     if isinstance(done, api.RunStarted):
         return answer({"read_back": {"run": done.run}, "started": done})

@@ -21,7 +21,7 @@ from controller.web.machines import floods_of, nodes_of
 from controller.web.tasks import Span, Task
 from controller.web.views import RunView, available
 from controller.web.worker import spoken
-from nodes.errors import LackingError, NetreserveError, UsageError
+from nodes.errors import InconclusiveError, LackingError, NetreserveError, UsageError
 from nodes.messages import encode
 
 KEPT = 8
@@ -93,6 +93,11 @@ class Simulations:
         self._known[task.run] = begun
         begun.work = asyncio.create_task(self._carry_out(begun), name=task.run)
         return begun
+
+    def require_none(self) -> None:
+        """Raises InconclusiveError while any goes on: its work would be in the figures of a run that records beside it."""
+        if going := [name for name, known in self._known.items() if not known.journal.over]:
+            raise InconclusiveError(f"simulation {going[0]} goes on: begin the run when it is over")
 
     async def close(self) -> None:
         """Ends them all; those under way are not recorded."""

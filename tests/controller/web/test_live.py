@@ -105,11 +105,16 @@ async def test_nothing_disturbs_a_run_that_records(live: LivePage) -> None:
         ("flood", {"rate": "9 Mpps"}, "rate_pps"),
         ("flood", {"action": "begin"}, "action"),
         ("run", {"scenario": "nope"}, "nope"),
+        ("run", {"scenario": "classic", "node": "initiator-1"}, "whole testbed"),
+        ("flood", {"node": "initiator-1"}, "whole testbed"),
+        ("flood", {"sockets": 0}, "sockets"),
         ("rescue", {"wait": "0 s"}, "wait"),
         ("explode", {}, "explode"),
     ],
 )
-async def test_what_cannot_be_done_is_a_sentence(live: LivePage, control: str, told: dict[str, str], why: str) -> None:
+async def test_what_cannot_be_done_is_a_sentence(
+    live: LivePage, control: str, told: dict[str, object], why: str
+) -> None:
     refused = await live.post(f"/api/controls/{control}", told)
     assert refused.status in (400, 404) and why in refused.error
 

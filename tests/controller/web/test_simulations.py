@@ -23,6 +23,7 @@ from controller.store import drawing
 from controller.web import simulations, worker
 from controller.web.answers import BODY_BYTES_MAX
 from controller.web.tasks import Said, Task
+from nodes.errors import InconclusiveError
 
 QUICK = (
     "from controller.store import drawing; from controller.web.simulator import main;"
@@ -76,7 +77,12 @@ def test_what_nobody_foresaw_is_told_and_leaves_nothing_waiting(bench: Page, mon
         yield
 
     monkeypatch.setattr(simulations, "spoken", broken)
-    messages = heard(bench, begun(bench))
+    run = begun(bench)
+    messages = heard(bench, run)
+    bench.house.simulations.require_none()
+    monkeypatch.setattr(bench.house.simulations.find(run).journal, "over", False)
+    with pytest.raises(InconclusiveError, match=f"simulation {run} goes on"):
+        bench.house.simulations.require_none()
     assert [kind for _, kind, _ in messages] == ["run", "failed"] and "RuntimeError" in messages[-1][2]["error"]
     monkeypatch.undo()
 
