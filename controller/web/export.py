@@ -18,9 +18,11 @@ from msgspec import structs
 
 from controller.experiment.folders import RESERVED
 from controller.experiment.record import RunRow
+from controller.service.credible import require_storable
 from controller.store.database import Database
 from controller.store.recorded import Recorded, read_run
-from nodes.errors import UsageError, printable
+from nodes.errors import HarnessError, InconclusiveError, UsageError, printable
+from nodes.messages import Event, Sample
 
 SUFFIX = ".netreserve.tar.gz"
 FILES_MAX = 2_000
@@ -42,10 +44,10 @@ def pack(folder: Path, into: BinaryIO) -> None:
 
 def unpack(source: BinaryIO, runs_folder: Path, url: str = "") -> RunRow:
     """Puts the run in an archive below `runs_folder`, and into its index. Raises UsageError for what is not a run's archive,
-    and for a run that is there already; HarnessError where its record cannot be read."""
+    for a record that cannot be read or kept, and for a run that is there already."""
     runs_folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=runs_folder, prefix=".import-") as scratch:
-        recorded = read_run(_extracted(source, Path(scratch)))
+        recorded = _read(_extracted(source, Path(scratch)))
         row = _row(recorded)
         target = runs_folder / row.folder
         database = Database.of(runs_folder, url)
@@ -54,14 +56,31 @@ def unpack(source: BinaryIO, runs_folder: Path, url: str = "") -> RunRow:
             if target.exists() or any(known.run == row.run for known in database.runs()):
                 raise UsageError(f"run {row.run} is here already: nothing is overwritten")
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(recorded.folder, target)
             database.open_run(row)
-            samples = [structs.replace(sample, run=row.run) for sample in recorded.samples]
-            database.insert(samples, [structs.replace(event, run=row.run) for event in recorded.events])
-            database.close_run(recorded.result)
+            try:
+                samples = [structs.replace(sample, run=row.run) for sample in recorded.samples]
+                database.insert(samples, [structs.replace(event, run=row.run) for event in recorded.events])
+                database.close_run(recorded.result)
+                shutil.move(recorded.folder, target)
+            except BaseException:  # it was not there before: nothing of it stays
+                database.remove(row.run)
+                raise
         finally:
             database.close()
     return row
+
+
+def _read(folder: Path) -> Recorded:
+    """The record in `folder`. Raises UsageError for one that cannot be read or kept, without a place of ours in it."""
+    try:
+        recorded = read_run(folder)
+        messages: list[Sample | Event] = [*recorded.samples, *recorded.events]
+        for message in messages:
+            require_storable(message)
+    except (HarnessError, InconclusiveError, OverflowError, TypeError, ValueError) as error:
+        why = printable(str(error).replace(f"{folder.parent}/", ""))[:300]
+        raise UsageError(f"the archive's record cannot be taken: {why}") from None
+    return recorded
 
 
 class _Frugal(tarfile.TarInfo):
