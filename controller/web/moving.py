@@ -28,7 +28,7 @@ CHUNK_BYTES = 1 << 16
 def take_out(request: Request) -> Response:
     """The archive of a run."""
     shelf, row = named(request)
-    file = TemporaryFile()  # noqa: SIM115 - it is closed once it is sent
+    file = TemporaryFile(dir=shelf.runs_folder)  # noqa: SIM115 - closed once sent; /tmp is small in a container
     export.pack(shelf.folder(row), file)
     file.seek(0)
     headers = {"content-disposition": f'attachment; filename="{row.scenario}-{row.run}{export.SUFFIX}"'}
@@ -61,7 +61,9 @@ def delete(request: Request) -> Response:
 async def bring_in(request: Request) -> Response:
     """A run from its archive, which is the request's body."""
     house: House = request.app.state.house
-    with TemporaryFile() as file:
+    house.require_quiet()
+    house.shelf.runs_folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=house.shelf.runs_folder) as file:
         size_bytes = 0
         async for chunk in request.stream():
             size_bytes += len(chunk)

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,14 @@ def test_what_was_made_on_one_machine_opens_on_another(page: Page, packed: bytes
     again = page.post("/api/import", packed)
     assert again.status == 400 and "is here already" in again.error
     assert page.get("/api/runs").json["total"] == 2
+
+
+def test_runs_lie_in_the_runs_folder_even_on_their_way(
+    page: Page, packed: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    assert page.post("/api/import", packed).status == 201
+    assert page.get(f"/api/runs/{OTHER}/export").status == 200
 
 
 def test_a_machine_without_runs_can_be_given_one(tmp_path: Path, packed: bytes) -> None:
