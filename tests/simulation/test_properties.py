@@ -136,10 +136,11 @@ def seen(scenario: Scenario) -> list[Sample]:
 @pytest.mark.parametrize("policy", sorted({*POLICIES} - {"none", "local", "nta", "pool-cap", "netmem"}))
 def test_a_policy_that_is_not_needed_changes_nothing(policy: str) -> None:
     """`local` has another disk, `nta` and `pool-cap` another allocator, and `netmem` a cap that the machine's own writes
-    reach; every other policy is as `none` with the reserve in its min."""
-    with_policy = small({**CALM, "policy": policy})
+    reach; every other policy is as `none` with the reserve in its min. `unpatched` has no right to send from the reserve."""
+    calm = CALM | ({"nodes.initiator.sender": "noio"} if policy == "unpatched" else {})
+    with_policy = small({**calm, "policy": policy})
     machine = Simulation(with_policy).cluster.initiators["initiator-1"].machine
-    alike = small({**CALM, "policy": "none", "nodes.initiator.min_free": f"{machine.pool.marks.min_pages * 4} KiB"})
+    alike = small({**calm, "policy": "none", "nodes.initiator.min_free": f"{machine.pool.marks.min_pages * 4} KiB"})
     assert seen(with_policy) == seen(alike)
 
 

@@ -162,7 +162,7 @@ def test_headless_refuses_in_one_line(arguments: list[str], message: str) -> Non
 def test_junk_to_a_strange_address_is_refused_and_nothing_is_sent() -> None:
     done = headless("--targets", "192.0.2.1", "--seconds", "1")
     assert "targets: 192.0.2.1 is refused" in done.stderr
-    assert not any(name.startswith("datagrams") and entry["num_requests"] for name, entry in entries(done).items())
+    assert done.returncode != 0 and not done.stdout, "it ends before there is anything to count"
 
 
 def test_the_form_is_refused_with_the_field(locust: str) -> None:

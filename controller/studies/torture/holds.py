@@ -8,6 +8,7 @@ import msgspec
 from msgspec import structs
 
 from controller.experiment.scenario import Scenario
+from controller.experiment.scenario.faults import SwitchPolicy
 from controller.experiment.trace import by_node, stalls
 from controller.experiment.verdict import Judgement
 from controller.experiment.verdicts import SURVIVED
@@ -52,9 +53,10 @@ def simulated(scenario: Scenario, *, brief: bool = False) -> Outcome:
 
 
 def _machines(run: Simulation, scenario: Scenario) -> None:
+    switched = any(isinstance(fault, SwitchPolicy) for fault in scenario.faults)
     for name, initiator in run.cluster.initiators.items():
         try:
-            check(initiator.machine)
+            check(initiator.machine, switched=switched)
         except AssertionError as error:
             at_s = run.cluster.loop.now_ns / 1e9
             raise Broken("invariant", f"{name} of {scenario.name} at {at_s:g} s: {_place(error)}") from error

@@ -17,7 +17,7 @@ from nodes.messages import Status
 from nodes.units import SECOND_NS
 
 KILLED = Container(
-    node=NODE, id="1", hostname="1", running=False, oom_killed=True, restarts=0, exit_code=137,
+    node=NODE, name="netreserve-initiator-1", hostname="1", running=False, oom_killed=True, restarts=0, exit_code=137,
     memory_limit_bytes=160 << 20, swap_limit_bytes=160 << 20,
 )  # fmt: skip
 

@@ -27,7 +27,7 @@ nodes:
   initiator: {sender: noio, storage_nic: e1000, guest: {kernel: trixie-amd64, boost_factor: 0}}
 links: {storage: {rate: 1 Gbit, delay: 1 ms}, data: {delay: 1 ms}}
 policy: {name: netmem, era: today, socket_floor: 4 KiB}
-floods: [{kind: udp, rcvbuf: 1 MiB, duration: 1 s}, {kind: tcp, burst: 2 ms}]
+floods: [{kind: udp, rcvbuf: 1 MiB, duration: 1 s, stopped: 500 ms}, {kind: tcp, burst: 2 ms}]
 faults:
   - {kind: cut, at: 1 s, duration: 1 s}
   - {kind: shape, at: 3 s, duration: 1 s, rate: 1 Mbit, delay: 2 ms, jitter: 1 ms, loss: 1 %, reorder: 1 %, duplicate: 1 %}

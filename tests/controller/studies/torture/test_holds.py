@@ -89,3 +89,14 @@ def test_a_brief_run_that_ends_otherwise_is_found(
     monkeypatch.setattr(holds, "simulated", hangs)
     told = broken("brief is full", lambda: holds.brief_is_full(small(LIVING), judged(living)))
     assert "deadlocked" in told
+
+
+def test_what_an_earlier_policy_let_in_is_no_fault_of_the_next() -> None:
+    """Under iface strangers get marked packets, which ideal never lets in: they still lie there when it is back."""
+    small_reserve = {
+        "policy": "ideal",
+        "nodes.initiator.min_free": "128 KiB",
+        "phases.flood": "1 s",
+        "phases.heal": "500 ms",
+    }
+    holds.simulated(small(small_reserve, "[{kind: policy, at: 100 ms, duration: 300 ms, policy: iface}]"))
