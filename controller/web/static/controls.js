@@ -14,7 +14,10 @@ async function control(name, body = {}) {
   }
 }
 
-export const flood = () => control("flood", { action: "start" });
+// Without a reserve policy first, whatever is in force: what was rescued would not hang again.
+export async function hang() {
+  if (await control("policy", { policy: "none" })) await control("flood", { action: "start" });
+}
 export const rescue = () => control("rescue", { policy: "memalloc" });
 
 const TEXTS = {

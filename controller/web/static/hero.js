@@ -1,7 +1,7 @@
 // The top of the page: one plain sentence, and two buttons.
 import { html } from "./vendor/preact.js";
 import { simulate } from "./actions.js";
-import { flood, rescue } from "./controls.js";
+import { hang, rescue } from "./controls.js";
 import * as live from "./live.js";
 import { remedyOf, sentenceOf } from "./moments.js";
 import { state, useStore } from "./store.js";
@@ -18,7 +18,7 @@ export function Hero() {
         <h1>To free memory, this machine must hear from its disk. To hear, it needs memory. Send it junk, and watch.</h1>`}
     </div>
     <div class="buttons">
-      <button class="big bad" disabled=${!!loading} onClick=${() => (bed ? onLive(flood) : simulate("classic", "none"))}>See it hang<small>${bed ? "flood it, no reserve policy" : "no reserve policy"}</small></button>
+      <button class="big bad" disabled=${!!loading} onClick=${() => (bed ? onLive(hang) : simulate("classic", "none"))}>See it hang<small>${bed ? "flood it, no reserve policy" : "no reserve policy"}</small></button>
       <button class="big good" disabled=${!!loading} onClick=${() => (bed ? onLive(rescue) : simulate("classic", "memalloc"))}>See it saved<small>${bed ? "rescue it by memalloc" : "the same flood, memalloc"}</small></button>
     </div>
   </section>`;

@@ -91,3 +91,15 @@ async def test_what_a_run_came_to_is_told_where_it_is_watched(live: LivePage) ->
         seen.errors = [error for error in seen.errors if "503" not in error]  # nobody hangs here, and the page says so
 
     await seeing(live, "", told)
+
+
+async def test_the_first_button_takes_the_reserve_policy_away_and_floods(live: LivePage) -> None:
+    def told(seen: View, do: Do) -> None:
+        seen.until(FOLLOWS)
+        seen.page.get_by_role("button", name="See it hang").click()
+        seen.until("netreserve.state.readBack?.flood || netreserve.state.error")
+        controls = [address.rpartition("/")[2] for address in seen.asked if "/api/controls/" in address]
+        assert controls == ["policy", "flood"]
+        assert seen.page.evaluate("JSON.stringify(netreserve.state.readBack.policy)").count("none")
+
+    await seeing(live, "", told)
