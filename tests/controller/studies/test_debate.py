@@ -50,7 +50,6 @@ def expect_text(file: Path, text: str) -> None:
     assert file.read_text() == text
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("name", "column"),
     [
@@ -79,6 +78,7 @@ def test_what_has_no_column_is_told_as_everywhere(name: str, told: str) -> None:
         debate.variants([name])
 
 
+@pytest.mark.timeout(900)
 def test_the_verdicts_are_the_golden_ones(cells: list[Cell]) -> None:
     expect_text(GOLDEN, "\n".join(debate.golden(cells)) + "\n")
 
