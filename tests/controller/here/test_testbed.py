@@ -292,9 +292,9 @@ def test_a_testbed_is_ready_when_all_its_parts_are(
 
 @pytest.mark.docker
 def test_a_real_project_comes_up_once_and_goes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    port = _free()
-    monkeypatch.setenv("NETRESERVE_BROKER_PORT", str(port))
-    monkeypatch.setenv("NETRESERVE_LOCUST_PORT", str(_free()))
+    for name in testbed.PORTS:
+        monkeypatch.setenv(name, str(_free()))
+    port = testbed.port_of("NETRESERVE_BROKER_PORT", testbed.settings(root))
     monkeypatch.setenv("COMPOSE_FILE", "compose/compose.yaml")
     (root / "compose" / "compose.yaml").write_text(COMPOSE.format(pid=os.getpid(), port=port))
     ours = Testbed(root)
