@@ -6,12 +6,20 @@ from pathlib import Path
 import pytest
 import quickdrawer
 from brokers import Broker
+from browserpages import browser
 from livepages import LivePage, live_page
+from playwright.sync_api import Browser
 from storedruns import stored
 from syntheticruns import deadlock
 from webpages import Page, serving
 
 from controller.store import drawing
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as found:
+        yield found
 
 
 @pytest.fixture

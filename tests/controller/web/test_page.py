@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browserpages import DESK, PHONE, View, browser, view
+from browserpages import DESK, PHONE, View, view
 from msgspec import structs
 from playwright.sync_api import Browser
 from storedruns import stored
@@ -23,12 +23,6 @@ HUNG, LIVED, CABLE, MANY = (
     "20231114T221323Z-dddd",
 )
 RUNS = {HUNG: deadlock, LIVED: healthy, CABLE: cable_pull, MANY: lambda: several(6)}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from browserpages import View, browser, view
+from browserpages import View, view
 from playwright.sync_api import Browser
 from webpages import Page, serving
 
@@ -14,12 +14,6 @@ from controller.web.house import House
 pytestmark = pytest.mark.browser
 FLOOD_NS = 10_000_000_000
 """When scenarios/classic.yaml begins to flood."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
